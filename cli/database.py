@@ -1,0 +1,25 @@
+"""`oneprefix db`: the database's schema."""
+
+import typer
+
+from cli.output import Json, console, print_json, reported
+from worker.bootstrap import Services
+from worker.settings import load_settings
+
+app = typer.Typer(help="The database's schema.", no_args_is_help=True)
+
+
+@app.callback()
+def db() -> None:
+    """The database's schema."""
+
+
+@app.command()
+def upgrade(as_json: Json = False) -> None:
+    """Create `uploads`, and `jobs` and `runs` where they don't exist; or bring them up to date."""
+    with reported(as_json):
+        Services(load_settings()).migrate()
+        if as_json:
+            print_json({"upgraded": True})
+        else:
+            console.print("The database is up to date.")

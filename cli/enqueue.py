@@ -1,0 +1,68 @@
+"""`oneprefix enqueue`: asks for an upload, and waits for it if told to."""
+
+import time
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+
+from cli.output import Json, as_row, console, errors, print_json, reported
+from tasks import enqueue as request_upload
+from tasks.services import services
+from worker.models.upload import Upload, UploadState
+
+#: Seconds between two looks at the row.
+LOOK_EVERY = 0.3
+
+
+def enqueue(
+    job: Annotated[int, typer.Argument(help="The job's id.")],
+    run: Annotated[int, typer.Argument(help="The run's id.")],
+    path: Annotated[str, typer.Argument(help="The run's results directory, absolute.")],
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Upload anew what has landed already.")
+    ] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Until it has landed or failed.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Ask for the upload of a run's results: the row first, then the message."""
+    with reported(as_json):
+        upload = request_upload(job, run, path, replace=replace)
+        if wait:
+            upload = _wait(upload)
+    if as_json:
+        print_json(as_row(upload))
+    else:
+        _say(upload)
+    if wait and upload.state is UploadState.FAILED:
+        raise typer.Exit(1)
+
+
+def _wait(upload: Upload) -> Upload:
+    progress = Progress(
+        TextColumn("run {task.fields[run]} {task.fields[state]}"),
+        BarColumn(),
+        DownloadColumn(binary_units=True),
+        console=errors,
+        transient=True,
+    )
+    with progress:
+        bar = progress.add_task("", total=None, run=upload.run_id, state=upload.state)
+        while not upload.state.is_over:
+            time.sleep(LOOK_EVERY)
+            upload = services().upload_list.find(upload.job_id, upload.run_id) or upload
+            progress.update(
+                bar, total=upload.bytes_total, completed=upload.bytes_done, state=upload.state
+            )
+    return upload
+
+
+def _say(upload: Upload) -> None:
+    where = f"job {upload.job_id}, run {upload.run_id}"
+    match upload.state:
+        case UploadState.LANDED:
+            console.print(f"{where} landed: {upload.results_url}", soft_wrap=True, highlight=False)
+        case UploadState.FAILED:
+            errors.print(f"[red]oneprefix:[/] {upload.error}", soft_wrap=True, highlight=False)
+        case state:
+            console.print(f"{where}: {state}", highlight=False)

@@ -1,0 +1,22 @@
+"""The `oneprefix` command and its subcommands."""
+
+import typer
+
+from cli import database, demo, enqueue, settings, status, up
+
+app = typer.Typer(
+    name="oneprefix",
+    help="Every artifact of a simulation job lands under one S3 prefix.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.command()(demo.demo)
+app.command()(up.up)
+app.command()(enqueue.enqueue)
+app.command()(status.status)
+app.command(name="settings")(settings.settings)
+app.add_typer(database.app, name="db")
+
+
+def main() -> None:
+    app()

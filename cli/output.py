@@ -1,0 +1,56 @@
+"""How commands speak: tables for people, JSON for programs, one line for an error."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from worker.errors import OneprefixError
+from worker.models.upload import Upload
+
+console = Console()
+errors = Console(stderr=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def print_json(value: Any) -> None:
+    """One document on one line."""
+    print(json.dumps(value, default=_plain), flush=True)  # noqa: T201  it is the command's output
+
+
+@contextmanager
+def reported(as_json: bool) -> Iterator[None]:
+    """Ends the command with exit code 1 and one line for an error of ours."""
+    try:
+        yield
+    except OneprefixError as error:
+        if as_json:
+            print_json({"error": str(error), "kind": type(error).__name__})
+        errors.print(f"[red]oneprefix:[/] {error}", highlight=False, soft_wrap=True)
+        raise typer.Exit(1) from error
+
+
+def as_row(upload: Upload) -> dict[str, Any]:
+    return asdict(upload)
+
+
+def human_size(size: int | None) -> str:
+    """Bytes in binary units: 1536 is 1.5 KiB."""
+    if size is None:
+        return "-"
+    amount, unit = float(size), "B"
+    for following in ("KiB", "MiB", "GiB", "TiB"):
+        if amount < 1024:
+            break
+        amount, unit = amount / 1024, following
+    return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else str(value)

@@ -1,0 +1,97 @@
+"""Keeps a worker running, and the embedded broker where none is configured."""
+
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from time import monotonic
+
+from worker.bootstrap import Services, embedded_broker, require_worker_settings
+from worker.child_process import spawn
+from worker.settings import Settings
+
+#: Seconds between two looks at the children.
+LOOK_EVERY = 0.2
+#: Seconds before a dead worker is started again; doubles while it dies young, up to the second.
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
+#: Seconds after which a worker no longer counts as young.
+GROWN_UP = 60.0
+
+
+class Supervisor:
+    """`say` hears what happens. `quiet` keeps the worker's own output away."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        say: Callable[[str], None],
+        *,
+        worker_options: Sequence[str] = (),
+        quiet: bool = False,
+    ) -> None:
+        require_worker_settings(settings)
+        self._settings = settings
+        self._say = say
+        self._quiet = quiet
+        self._command = [
+            *(sys.executable, "-m", "celery", "-A", "tasks", "worker", "--without-mingle"),
+            *worker_options,
+        ]
+        self._broker = None if settings.broker_url else embedded_broker(settings)
+        self._worker: subprocess.Popen[bytes] | None = None
+        self._pause = FIRST_PAUSE
+        self._started_at = 0.0
+
+    @property
+    def is_up(self) -> bool:
+        """Whether the schema stands and a worker has been started."""
+        return self._worker is not None
+
+    def run(self, stop: threading.Event, hurry: threading.Event) -> None:
+        """Until `stop`; then the worker finishes what it is at, unless `hurry` comes too."""
+        try:
+            if self._broker:
+                self._broker.start()
+                self._say("The embedded broker is up.")
+            Services(self._settings).migrate()
+            self._start_worker()
+            while not stop.wait(LOOK_EVERY):
+                self._look_after_broker()
+                self._look_after_worker(stop)
+        finally:
+            self._stop_worker(hurry)
+            if self._broker:
+                self._broker.stop()
+
+    def _start_worker(self) -> None:
+        self._worker = spawn(self._command, quiet=self._quiet)
+        self._started_at = monotonic()
+        self._say("A worker is up.")
+
+    def _look_after_worker(self, stop: threading.Event) -> None:
+        if self._worker is None or self._worker.poll() is None:
+            return
+        if monotonic() - self._started_at > GROWN_UP:
+            self._pause = FIRST_PAUSE
+        self._say(
+            f"The worker died with {self._worker.returncode}; "
+            f"it is started again in {self._pause:g} s."
+        )
+        if not stop.wait(self._pause):
+            self._pause = min(2 * self._pause, LONGEST_PAUSE)
+            self._start_worker()
+
+    def _look_after_broker(self) -> None:
+        if self._broker and not self._broker.is_running:
+            self._say("The embedded broker died; it is started again.")
+            self._broker.start()
+
+    def _stop_worker(self, hurry: threading.Event) -> None:
+        if self._worker is None or self._worker.poll() is not None:
+            return
+        self._worker.send_signal(signal.SIGTERM)
+        while self._worker.poll() is None:
+            if hurry.wait(LOOK_EVERY):
+                self._worker.send_signal(signal.SIGQUIT)
+                self._worker.wait()

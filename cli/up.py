@@ -1,0 +1,53 @@
+"""`oneprefix up`: a worker, and whatever of its surroundings is not configured."""
+
+import signal
+import threading
+from collections.abc import Callable
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from cli.output import Json, console, print_json, reported
+from cli.supervisor import Supervisor
+from worker.settings import load_settings
+
+
+def up(
+    concurrency: Annotated[
+        int | None, typer.Option(min=1, help="Uploads at a time; one for each core if not given.")
+    ] = None,
+    log_level: Annotated[str, typer.Option(help="Of the worker.")] = "INFO",
+    as_json: Json = False,
+) -> None:
+    """Run a worker until Ctrl-C, with an embedded Valkey and SQLite where none is configured."""
+    options = [f"--loglevel={log_level}"]
+    if concurrency:
+        options.append(f"--concurrency={concurrency}")
+
+    def say(line: str) -> None:
+        if as_json:
+            print_json({"event": line})
+        else:
+            console.print(f"[bold]oneprefix:[/] {line}", highlight=False)
+
+    with reported(as_json):
+        supervisor = Supervisor(load_settings(), say, worker_options=options)
+        stop, hurry = _on_signals(say)
+        supervisor.run(stop, hurry)
+        say("Stopped.")
+
+
+def _on_signals(say: Callable[[str], None]) -> tuple[threading.Event, threading.Event]:
+    stop, hurry = threading.Event(), threading.Event()
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        if stop.is_set():
+            hurry.set()
+        else:
+            say("Stopping once the uploads under way have landed; Ctrl-C again stops now.")
+            stop.set()
+
+    signal.signal(signal.SIGINT, on_signal)
+    signal.signal(signal.SIGTERM, on_signal)
+    return stop, hurry

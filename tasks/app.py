@@ -1,0 +1,26 @@
+"""The Celery app. Importing it reads no setting and connects to nothing."""
+
+from typing import Any
+
+from celery import Celery
+from celery.signals import celeryd_init
+
+from tasks.recovery_step import RecoveryStep
+from tasks.transport import install
+from worker.bootstrap import require_worker_settings
+from worker.errors import InvalidSettings
+from worker.settings import load_settings
+
+app = Celery("oneprefix", include=["tasks.upload_task"])
+app.config_from_object("celeryconfig")
+app.steps["worker"].add(RecoveryStep)
+
+
+@celeryd_init.connect
+def prepare_worker(**_: Any) -> None:
+    """Before a worker starts: its settings suffice, and its broker's entries get checked."""
+    try:
+        require_worker_settings(load_settings())
+    except InvalidSettings as error:
+        raise SystemExit(f"oneprefix: {error}") from None
+    install()

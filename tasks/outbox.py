@@ -1,0 +1,47 @@
+"""Asks for an upload: the row first, which is the truth, then the message, its doorbell."""
+
+import logging
+
+from celery.utils import uuid
+from kombu.exceptions import OperationalError
+
+from tasks.app import app
+from tasks.services import services
+from worker.models.upload import Upload
+from worker.models.upload_request import UploadRequest
+
+log = logging.getLogger(__name__)
+
+
+def enqueue(job_id: int, run_id: int, path: str, *, replace: bool = False) -> Upload:
+    """The upload's row. Once this returns, the upload lands or ends FAILED with its reason.
+
+    Raises InvalidRequest for arguments that make no request, DatabaseUnavailable or
+    DatabaseRefused if there is no row. A broker that does not answer is no error: the workers
+    publish the message for the row.
+    """
+    request = UploadRequest.parse(job_id, run_id, path, replace=replace, task_id=uuid())
+    requests = services().requests
+    upload = requests.request(request, published=False)
+    if upload.task_id == request.task_id and publish(request):
+        requests.published(upload)
+    return upload
+
+
+def publish(request: UploadRequest) -> bool:
+    """Whether the broker took the request's message; after False it may have it all the same."""
+    try:
+        app.send_task(
+            "tasks.package_and_upload",
+            args=[request.job_id, request.run_id, request.path],
+            task_id=request.task_id,
+        )
+    except (OperationalError, OSError) as error:
+        log.warning(
+            "job %d, run %d: no message published, a worker will do it: %s",
+            request.job_id,
+            request.run_id,
+            error,
+        )
+        return False
+    return True

@@ -1,0 +1,61 @@
+"""Publishes the messages of uploads that nobody works on. Runs beside a worker, as a process."""
+
+import logging
+import os
+import signal
+import sys
+import threading
+from types import FrameType
+
+from celery.utils import uuid
+
+from tasks.outbox import publish
+from tasks.services import services
+from worker.bootstrap import Services
+from worker.child_process import die_with
+from worker.errors import OneprefixError
+
+log = logging.getLogger("oneprefix.recovery")
+
+
+def recover(using: Services) -> int:
+    """One look: the number of messages published."""
+    doorbells = using.doorbells
+    published = 0
+    for row in doorbells.due():
+        request = doorbells.take(row, task_id=uuid())
+        if request is None:
+            continue  # another worker's recovery was first
+        if not publish(request):
+            doorbells.give_back(row)
+            break  # the broker is away; the next look tries again
+        log.info("job %s, run %s: published again", request.job_id, request.run_id)
+        published += 1
+    return published
+
+
+def main(parent: int) -> None:
+    """Look every few seconds until told to stop, or until the worker is gone."""
+    die_with(parent)
+    logging.basicConfig(
+        level=logging.INFO, format="[%(asctime)s: %(levelname)s/recovery] %(message)s"
+    )
+    stop = threading.Event()
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, on_signal)
+    signal.signal(signal.SIGINT, on_signal)
+    using = services()
+    while os.getppid() == parent:
+        try:
+            recover(using)
+        except OneprefixError as error:
+            log.warning("%s", error)
+        if stop.wait(using.settings.recovery_seconds):
+            return
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

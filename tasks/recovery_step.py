@@ -1,0 +1,43 @@
+"""The part of a worker that keeps its recovery process running."""
+
+import os
+import subprocess
+import sys
+from typing import Any
+
+from celery import bootsteps
+
+#: Seconds between two looks at whether the process still runs.
+LOOK_EVERY = 2.0
+
+
+class RecoveryStep(bootsteps.StartStopStep):
+    """A process of its own, since the worker's main process forks and may hold no connection."""
+
+    requires = ("celery.worker.components:Timer",)
+
+    def __init__(self, parent: Any, **options: Any) -> None:
+        super().__init__(parent, **options)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._watch: Any = None
+
+    def start(self, parent: Any) -> None:
+        self._ensure_running()
+        self._watch = parent.timer.call_repeatedly(LOOK_EVERY, self._ensure_running)
+
+    def stop(self, parent: Any) -> None:  # noqa: ARG002  Celery passes it
+        if self._watch:
+            self._watch.cancel()
+        if self._process:
+            self._process.terminate()
+            self._process.wait(timeout=10)
+
+    terminate = stop
+
+    def _ensure_running(self) -> None:
+        if self._process is None or self._process.poll() is not None:
+            self._process = subprocess.Popen(  # noqa: S603  the command is ours
+                [sys.executable, "-m", "tasks.recovery", str(os.getpid())],
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )

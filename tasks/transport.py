@@ -1,0 +1,75 @@
+"""Celery's Redis transport, with each queue entry checked before kombu acts on it.
+
+kombu 5.7 lets an entry that is no message raise out of the worker's event loop, which ends the
+worker, and returns some such entries to the queue, where they would end the next one.
+"""
+
+import json
+import logging
+from base64 import b64decode
+from typing import Any
+
+from kombu.transport import TRANSPORT_ALIASES, redis
+
+log = logging.getLogger(__name__)
+
+#: How many malformed entries are kept for a person to look at, in `{queue}.malformed`.
+KEPT = 1000
+
+
+class Channel(redis.Channel):
+    def _create_client(self, asynchronous: bool = False) -> Any:
+        client = super()._create_client(asynchronous)  # type: ignore[misc]  # not in kombu's stubs
+        client.set_response_callback("BRPOP", self._checked)
+        return client
+
+    def _checked(self, reply: list[bytes] | None, **_: Any) -> list[bytes] | None:
+        """The popped entry; None, as after a time-out, once a malformed one is put aside."""
+        if not reply:
+            return reply
+        queue, entry = reply
+        problem = problem_with(entry)
+        if problem is None:
+            return reply
+        aside = queue + b".malformed"
+        log.error("a malformed entry of queue %r is put aside: %s", queue.decode(), problem)
+        with self.conn_or_acquire() as client:
+            client.lpush(aside, entry)
+            client.ltrim(aside, 0, KEPT - 1)
+        return None
+
+
+class Transport(redis.Transport):
+    Channel = Channel
+
+
+def install() -> None:
+    """Serve redis:// and rediss:// with this transport, in this process."""
+    for scheme in ("redis", "rediss"):
+        TRANSPORT_ALIASES[scheme] = f"{__name__}:Transport"
+
+
+def problem_with(entry: bytes) -> str | None:
+    """What keeps the entry from being a message; None if nothing does."""
+    try:
+        message = json.loads(entry)
+        properties = message["properties"]
+        info = properties["delivery_info"]
+        texts = (
+            message["content-type"],
+            message["content-encoding"],
+            properties["delivery_tag"],
+            info["exchange"],
+            info["routing_key"],
+        )
+        if not isinstance(message["headers"], dict) or not all(
+            isinstance(text, str) for text in texts
+        ):
+            return "a field is of a wrong type"
+        if properties.get("body_encoding") == "base64":
+            b64decode(message["body"], validate=True)
+    except (ValueError, RecursionError):
+        return "it is not JSON, or its body not base64"
+    except (KeyError, TypeError) as error:
+        return f"a field is missing or of a wrong type: {error}"
+    return None

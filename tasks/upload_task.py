@@ -1,0 +1,57 @@
+"""The task that lands one run's results."""
+
+import logging
+from random import SystemRandom
+from typing import Any
+
+from celery import Task
+from celery.exceptions import Retry
+
+from tasks.app import app
+from tasks.services import services
+from worker.errors import InvalidRequest, LeaseLost, PermanentError, TransientError
+from worker.models.refusal import Refusal
+from worker.models.upload_request import UploadRequest
+
+log = logging.getLogger(__name__)
+
+#: Seconds, at most, until a message comes back whose upload could not be written to SQL.
+UNRECORDED_RETRY = 10.0
+
+
+@app.task(name="tasks.package_and_upload", bind=True, max_retries=None, throws=(PermanentError,))
+def package_and_upload(
+    self: "Task[Any, Any]", job_id: int, run_id: int, path: str, replace: bool = False
+) -> str | None:
+    """The location of the run's results under its job's prefix, once they are there.
+
+    None if another worker has the upload. RETRY: the row says when, and recovery publishes the
+    message again then. FAILURE: the row says why.
+    """
+    try:
+        request = _request(self, job_id, run_id, path, replace)
+        return services().upload_results(request)
+    except LeaseLost as error:
+        log.warning("%s", error)
+        return None
+    except TransientError as error:
+        raise _come_back(self, error) from error
+
+
+def _come_back(task: "Task[Any, Any]", error: TransientError) -> Retry:
+    if error.retry_in is None:
+        # The row does not know: this message is all there is, so it goes round again
+        countdown = SystemRandom().uniform(1, UNRECORDED_RETRY)
+        return task.retry(exc=error, countdown=countdown, throw=False)
+    return Retry(exc=error, when=error.retry_in)  # type: ignore[arg-type]  # a float is Real
+
+
+def _request(
+    task: "Task[Any, Any]", job_id: object, run_id: object, path: object, replace: object
+) -> UploadRequest:
+    try:
+        return UploadRequest.parse(job_id, run_id, path, replace=replace, task_id=task.request.id)
+    except InvalidRequest as error:
+        refusal = Refusal.of(job_id, run_id, path, reason=error.message, task_id=task.request.id)
+        services().requests.refuse(refusal)
+        raise type(error)(refusal.reason) from None

@@ -1,0 +1,16 @@
+"""Alembic's entry: migrates over the connection that `migrate` hands in."""
+
+from alembic import context
+
+from worker.database.tables import metadata
+
+#: Its own name, since the orchestrator's schema may be under Alembic too.
+VERSION_TABLE = "oneprefix_version"
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    version_table=VERSION_TABLE,
+)
+with context.begin_transaction():
+    context.run_migrations()

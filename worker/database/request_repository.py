@@ -1,0 +1,115 @@
+"""What producers ask for, written to `uploads` before anybody works on it."""
+
+from sqlalchemy import ColumnElement, Engine, and_, or_, select, true, update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from worker.database.error_translation import translated
+from worker.database.statements import NOBODY, UPLOAD, as_upload, is_upload
+from worker.database.tables import uploads
+from worker.database.types import now
+from worker.models.refusal import Refusal
+from worker.models.upload import Upload, UploadState
+from worker.models.upload_request import UploadRequest
+
+
+class SqlRequestRepository:
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._insert = postgresql_insert if engine.dialect.name == "postgresql" else sqlite_insert
+
+    def request(self, request: UploadRequest, *, published: bool) -> Upload:
+        published_at = now() if published else None
+        made = (
+            self._insert(uploads)
+            .values(
+                job_id=request.job_id,
+                run_id=request.run_id,
+                path=request.path,
+                task_id=request.task_id,
+                published_at=published_at,
+            )
+            .on_conflict_do_nothing(index_elements=["job_id", "run_id"])
+        )
+        renewed = (
+            update(uploads)
+            .where(
+                is_upload(request.job_id, request.run_id),
+                _is_new_message(request),
+                _asks_anew(request),
+            )
+            .values(
+                state=UploadState.REQUESTED,
+                path=request.path,
+                task_id=request.task_id,
+                fence=uploads.c.fence + 1,
+                attempt=0,
+                next_attempt_at=None,
+                published_at=published_at,
+                bytes_done=0,
+                bytes_total=None,
+                file_count=None,
+                archive_size=None,
+                checksum=None,
+                sha256=None,
+                left_out=None,
+                error=None,
+                requested_at=now(),
+                updated_at=now(),
+                **NOBODY,
+            )
+        )
+        with translated(), self._engine.begin() as connection:
+            if connection.execute(made).rowcount == 0:
+                connection.execute(renewed)
+            row = connection.execute(
+                select(*UPLOAD).where(is_upload(request.job_id, request.run_id))
+            ).one()
+        return as_upload(row)
+
+    def refuse(self, refusal: Refusal) -> None:
+        failed = {"state": UploadState.FAILED, "error": refusal.reason, "updated_at": now()}
+        made = self._insert(uploads).values(
+            job_id=refusal.job_id,
+            run_id=refusal.run_id,
+            path=refusal.path,
+            task_id=refusal.task_id,
+            **failed,
+        )
+        made = made.on_conflict_do_update(
+            index_elements=["job_id", "run_id"],
+            set_=failed,
+            where=and_(
+                uploads.c.path == refusal.path,
+                uploads.c.state.in_([*UploadState.FAILED.preceding, UploadState.FAILED]),
+            ),
+        )
+        delivered_again = and_(
+            uploads.c.task_id == refusal.task_id, uploads.c.state == UploadState.FAILED
+        )
+        with translated(), self._engine.begin() as connection:
+            if not connection.execute(select(uploads.c.id).where(delivered_again)).first():
+                connection.execute(made)
+
+    def published(self, upload: Upload) -> None:
+        statement = update(uploads).where(
+            is_upload(upload.job_id, upload.run_id),
+            uploads.c.fence == upload.fence,
+            uploads.c.state == UploadState.REQUESTED,
+            uploads.c.published_at.is_(None),
+        )
+        with translated(), self._engine.begin() as connection:
+            connection.execute(statement.values(published_at=now()))
+
+
+def _is_new_message(request: UploadRequest) -> ColumnElement[bool]:
+    if request.task_id is None:
+        return true()
+    return uploads.c.task_id.is_distinct_from(request.task_id)
+
+
+def _asks_anew(request: UploadRequest) -> ColumnElement[bool]:
+    if request.replace:
+        return true()
+    elsewhere = and_(uploads.c.state != UploadState.LANDED, uploads.c.path != request.path)
+    return or_(uploads.c.state == UploadState.FAILED, elsewhere)

@@ -1,0 +1,58 @@
+"""The tables: our `uploads`, and what we read and write of the orchestrator's `jobs` and `runs`."""
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, Column, MetaData, Named, Table, Text, TypedColumns
+
+from worker.database.types import Instant
+
+metadata = MetaData()
+
+
+class JobColumns(TypedColumns):
+    id = Column(BigInteger, primary_key=True)
+    created_at: Named[datetime] = Column(Instant)
+
+
+class RunColumns(TypedColumns):
+    id = Column(BigInteger, primary_key=True)
+    job_id: Named[int] = Column(BigInteger)
+    status: Named[str | None] = Column(Text)
+    results_url: Named[str | None] = Column(Text)
+    results_uploaded_at: Named[datetime | None] = Column(Instant)
+
+
+class UploadColumns(TypedColumns):
+    """A refused request's row may lack its ids; it is FAILED from the start."""
+
+    id = Column(BigInteger, primary_key=True)
+    job_id: Named[int | None] = Column(BigInteger)
+    run_id: Named[int | None] = Column(BigInteger)
+    path: Named[str] = Column(Text)
+    state: Named[str] = Column(Text)
+    task_id: Named[str | None] = Column(Text)
+    owner: Named[str | None] = Column(Text)
+    fence: Named[int] = Column(BigInteger)
+    lease_until: Named[datetime | None] = Column(Instant)
+    attempt: Named[int] = Column(BigInteger)
+    next_attempt_at: Named[datetime | None] = Column(Instant)
+    published_at: Named[datetime | None] = Column(Instant)
+    bytes_done: Named[int] = Column(BigInteger)
+    bytes_total: Named[int | None] = Column(BigInteger)
+    file_count: Named[int | None] = Column(BigInteger)
+    archive_size: Named[int | None] = Column(BigInteger)
+    checksum: Named[str | None] = Column(Text)
+    sha256: Named[str | None] = Column(Text)
+    s3_key: Named[str | None] = Column(Text)
+    multipart_upload_id: Named[str | None] = Column(Text)
+    results_url: Named[str | None] = Column(Text)
+    left_out: Named[str | None] = Column(Text)
+    error: Named[str | None] = Column(Text)
+    requested_at: Named[datetime] = Column(Instant)
+    updated_at: Named[datetime] = Column(Instant)
+    landed_at: Named[datetime | None] = Column(Instant)
+
+
+jobs = Table("jobs", metadata, JobColumns)
+runs = Table("runs", metadata, RunColumns)
+uploads = Table("uploads", metadata, UploadColumns)

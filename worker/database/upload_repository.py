@@ -1,0 +1,150 @@
+"""The rows of `uploads`: every write is one conditional statement on the database's clock."""
+
+import json
+from typing import Any
+
+from sqlalchemy import Engine, Update, literal_column, or_, update
+
+from worker.database.error_translation import translated
+from worker.database.statements import (
+    NOBODY,
+    UPLOAD,
+    as_upload,
+    is_upload,
+    lease_ran_out,
+    retry_is_due,
+)
+from worker.database.tables import runs, uploads
+from worker.database.types import now
+from worker.errors import LeaseLost, RunNotFound
+from worker.models.archive import Archive
+from worker.models.artifact import Artifact
+from worker.models.refusal import storable
+from worker.models.upload import Upload, UploadState
+
+#: Names of what was left out that a row keeps; the last one then counts the others.
+MAX_LEFT_OUT = 200
+
+
+class SqlUploadRepository:
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def claim(self, job_id: int, run_id: int, *, owner: str, lease: float) -> Upload | None:
+        due = or_(uploads.c.state == UploadState.REQUESTED, retry_is_due(), lease_ran_out())
+        taken = (
+            update(uploads)
+            .where(is_upload(job_id, run_id), due)
+            .values(
+                state=UploadState.UPLOADING,
+                owner=owner,
+                fence=uploads.c.fence + 1,
+                lease_until=now(lease),
+                attempt=uploads.c.attempt + 1,
+                next_attempt_at=None,
+                published_at=None,
+                bytes_done=0,
+                updated_at=now(),
+            )
+            .returning(*UPLOAD)
+        )
+        with translated(), self._engine.begin() as connection:
+            row = connection.execute(taken).one_or_none()
+        return as_upload(row) if row else None
+
+    def renew(self, upload: Upload, *, lease: float, bytes_done: int) -> None:
+        self._write(upload, UploadState.UPLOADING, lease_until=now(lease), bytes_done=bytes_done)
+
+    def plan(self, upload: Upload, *, file_count: int, bytes_total: int, s3_key: str) -> None:
+        self._write(
+            upload,
+            UploadState.UPLOADING,
+            file_count=file_count,
+            bytes_total=bytes_total,
+            s3_key=s3_key,
+        )
+
+    def opened(self, upload: Upload, *, multipart_id: str) -> None:
+        self._write(upload, UploadState.UPLOADING, multipart_upload_id=multipart_id)
+
+    def seal(self, upload: Upload, *, archive: Archive, artifact: Artifact) -> None:
+        self._write(
+            upload,
+            UploadState.UPLOADING,
+            file_count=archive.file_count,
+            bytes_total=archive.bytes_total,
+            bytes_done=archive.bytes_total,
+            left_out=json.dumps(_first(archive.left_out)) if archive.left_out else None,
+            archive_size=artifact.size,
+            checksum=artifact.checksum,
+            sha256=artifact.sha256,
+            s3_key=artifact.key,
+        )
+
+    def land(self, upload: Upload, *, results_url: str) -> None:
+        landed = _held(upload).values(
+            state=UploadState.LANDED,
+            results_url=results_url,
+            multipart_upload_id=None,
+            error=None,
+            landed_at=now(),
+            updated_at=now(),
+            **NOBODY,
+        )
+        recorded = (
+            update(runs)
+            .where(runs.c.id == upload.run_id, runs.c.job_id == upload.job_id)
+            .values(
+                results_url=results_url,
+                results_uploaded_at=now(),
+                # a bound string would be a VARCHAR, which a native enum column refuses
+                status=literal_column("'DONE'"),
+            )
+        )
+        with translated(), self._engine.begin() as connection:
+            if connection.execute(landed).rowcount == 0:
+                raise _lost(upload)
+            if connection.execute(recorded).rowcount == 0:
+                raise RunNotFound(
+                    "the run disappeared while it was uploaded",
+                    job_id=upload.job_id,
+                    run_id=upload.run_id,
+                )
+
+    def retry(self, upload: Upload, *, error: str, delay: float) -> None:
+        self._write(
+            upload,
+            UploadState.RETRYING,
+            next_attempt_at=now(delay),
+            error=storable(error),
+            **NOBODY,
+        )
+
+    def fail(self, upload: Upload, *, error: str) -> None:
+        self._write(upload, UploadState.FAILED, error=storable(error), **NOBODY)
+
+    def _write(self, upload: Upload, state: UploadState, **values: Any) -> None:
+        statement = _held(upload).values(state=state, updated_at=now(), **values)
+        with translated(), self._engine.begin() as connection:
+            if connection.execute(statement).rowcount == 0:
+                raise _lost(upload)
+
+
+def _held(upload: Upload) -> Update:
+    """An update of the row that touches nothing once the lease is another's, or given up."""
+    return update(uploads).where(
+        is_upload(upload.job_id, upload.run_id),
+        uploads.c.fence == upload.fence,
+        uploads.c.state == UploadState.UPLOADING,
+    )
+
+
+def _lost(upload: Upload) -> LeaseLost:
+    return LeaseLost(
+        "another worker has taken over this upload", job_id=upload.job_id, run_id=upload.run_id
+    )
+
+
+def _first(names: tuple[str, ...]) -> list[str]:
+    kept = [storable(name) for name in names[:MAX_LEFT_OUT]]
+    return kept if len(names) <= MAX_LEFT_OUT else [*kept, f"{len(names) - MAX_LEFT_OUT} more"]

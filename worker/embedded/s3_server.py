@@ -1,0 +1,48 @@
+"""An S3 server in memory, from moto, for the demo: no credentials, no data kept."""
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from worker.child_process import spawn
+from worker.errors import InvalidSettings
+
+HOST = "127.0.0.1"
+#: Seconds; moto imports much before it listens.
+START_TIMEOUT = 60
+
+
+@contextmanager
+def s3_server() -> Iterator[str]:
+    """The endpoint of a server that stops with the block. InvalidSettings if moto is missing."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port = probe.getsockname()[1]
+    endpoint = f"http://{HOST}:{port}"
+    process = spawn([sys.executable, "-m", "moto.server", "-H", HOST, "-p", str(port)], quiet=True)
+    try:
+        _wait_until_it_answers(process, endpoint)
+        yield endpoint
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+
+
+def _wait_until_it_answers(process: subprocess.Popen[bytes], endpoint: str) -> None:
+    deadline = time.monotonic() + START_TIMEOUT
+    while True:
+        try:
+            urlopen(f"{endpoint}/moto-api/", timeout=1).close()  # noqa: S310  it is our own http
+        except (URLError, OSError):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise InvalidSettings(
+                    "the demo's S3 server did not start; install oneprefix[demo]"
+                ) from None
+            time.sleep(0.05)
+        else:
+            return

@@ -1,0 +1,154 @@
+"""What can go wrong, as one tree: retrying cures a transient error and never a permanent one.
+
+OneprefixError
+├── PermanentError
+│   ├── InvalidSettings            the environment lacks or garbles a setting
+│   ├── InvalidRequest             a message's or a caller's arguments
+│   │   └── InvalidId
+│   ├── IllegalTransition          an upload can't go from this state to that one
+│   ├── JobNotFound · RunNotFound · RunNotInJob
+│   ├── PathRefused                outside the results roots, or through a link
+│   ├── InvalidResultsDirectory    not a run's directory, or not packable as one
+│   ├── PrefixMismatch             a key of one job for a run of another
+│   ├── StorageRefused             S3 will answer the same next time
+│   ├── DatabaseRefused            SQL will answer the same next time
+│   └── AttemptsExhausted          transient, too often
+└── TransientError
+    ├── ResultsDirectoryMissing    shared file systems lag; retried a few times only
+    ├── TreeChanged                a file changed, vanished or could not be read
+    ├── StorageUnavailable         S3, or the way to it
+    ├── DatabaseUnavailable        SQL, or the way to it
+    ├── RecordNotWritten           the object is complete, its row is not; carries the key
+    └── LeaseLost                  another worker has the upload now
+"""
+
+from typing import Self
+
+
+class OneprefixError(Exception):
+    """Root of all errors raised here. `str()` is one line: what failed, for which job and run."""
+
+    def __init__(
+        self, message: str, *, job_id: int | None = None, run_id: int | None = None
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.job_id = job_id
+        self.run_id = run_id
+
+    def __str__(self) -> str:
+        named = [("job", self.job_id), ("run", self.run_id)]
+        where = ", ".join(f"{word} {value}" for word, value in named if value is not None)
+        line = " ".join(self.message.split())
+        return f"{where}: {line}" if where else line
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self)!r})"
+
+    def concerning(self, *, job_id: int, run_id: int) -> Self:
+        """Itself, naming the job and run where it did not yet."""
+        self.job_id = job_id if self.job_id is None else self.job_id
+        self.run_id = run_id if self.run_id is None else self.run_id
+        return self
+
+
+class PermanentError(OneprefixError):
+    """Trying again can't help; somebody has to change something."""
+
+
+class InvalidSettings(PermanentError):
+    """The environment lacks or garbles a setting."""
+
+
+class InvalidRequest(PermanentError, ValueError):
+    """The arguments are not a positive job id, a positive run id and an absolute path."""
+
+
+class InvalidId(InvalidRequest):
+    """An id is not a positive integer."""
+
+
+class IllegalTransition(PermanentError, ValueError):
+    """An upload can't go from its state to that one."""
+
+
+class JobNotFound(PermanentError):
+    """There is no such row in `jobs`."""
+
+
+class RunNotFound(PermanentError):
+    """There is no such row in `runs`."""
+
+
+class RunNotInJob(PermanentError):
+    """The run belongs to another job."""
+
+
+class PathRefused(PermanentError):
+    """The path lies outside the results roots, or leads through a link."""
+
+
+class InvalidResultsDirectory(PermanentError):
+    """The path is not a run's directory and holds none, or can't be packed as one."""
+
+
+class PrefixMismatch(PermanentError):
+    """The prefix belongs to another job than the run."""
+
+
+class StorageRefused(PermanentError):
+    """S3 refused the request and will refuse it again."""
+
+
+class DatabaseRefused(PermanentError):
+    """SQL refused the statement and will refuse it again."""
+
+
+class AttemptsExhausted(PermanentError):
+    """Every allowed attempt failed."""
+
+
+class TransientError(OneprefixError):
+    """Trying again later may help."""
+
+    #: Seconds until the next attempt, once the upload's row has been told of it.
+    retry_in: float | None = None
+
+
+class ResultsRootMissing(TransientError):
+    """A results root can't be opened on this worker."""
+
+
+class ResultsDirectoryMissing(TransientError):
+    """The directory is not there, or not there yet."""
+
+
+class TreeChanged(TransientError):
+    """A file or directory changed, vanished or could not be read while it was being packed."""
+
+
+class StorageUnavailable(TransientError):
+    """S3 did not answer, or answered that it can't now."""
+
+
+class DatabaseUnavailable(TransientError):
+    """SQL did not answer, or answered that it can't now."""
+
+
+class RecordNotWritten(TransientError):
+    """The object is complete under `key`, but its row could not be written."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        key: str = "",
+        job_id: int | None = None,
+        run_id: int | None = None,
+    ) -> None:
+        super().__init__(message, job_id=job_id, run_id=run_id)
+        self.key = key
+
+
+class LeaseLost(TransientError):
+    """The lease ran out or was taken over, so this attempt must not write any more."""

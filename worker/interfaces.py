@@ -1,0 +1,148 @@
+"""What the use cases ask of the outside: each Protocol holds only what somebody calls."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from worker.models.archive import Archive
+from worker.models.artifact import Artifact
+from worker.models.job import Job
+from worker.models.job_s3_prefix import JobS3Prefix
+from worker.models.refusal import Refusal
+from worker.models.run import Run
+from worker.models.upload import Upload
+from worker.models.upload_request import UploadRequest
+
+
+class JobRepository(Protocol):
+    def get(self, job_id: int) -> Job:
+        """The job, or JobNotFound."""
+        ...
+
+
+class RunRepository(Protocol):
+    def get(self, run_id: int) -> Run:
+        """The run, or RunNotFound."""
+        ...
+
+
+class RequestRepository(Protocol):
+    """The requests of producers, each a row of `uploads`."""
+
+    def request(self, request: UploadRequest, *, published: bool) -> Upload:
+        """The row that stands for this request, made, renewed or left as it is.
+
+        A landed upload is renewed only by `replace`; one under way only by `replace` or another
+        path, which takes the lease from its holder; a failed one by any new message.
+        `published` says that a message for it is in the broker already.
+        """
+        ...
+
+    def refuse(self, refusal: Refusal) -> None:
+        """A FAILED row for a message that makes no request. An upload with another path stays."""
+        ...
+
+    def published(self, upload: Upload) -> None:
+        """A message for the requested upload is in the broker."""
+        ...
+
+
+class UploadRepository(Protocol):
+    """The rows of `uploads`. All times are the database's own, all durations in seconds.
+
+    Whatever takes an `upload` acts only while its fence is the row's, and raises LeaseLost else.
+    """
+
+    def claim(self, job_id: int, run_id: int, *, owner: str, lease: float) -> Upload | None:
+        """The upload with a new lease and fence; None if it is over, held, or not yet due."""
+        ...
+
+    def renew(self, upload: Upload, *, lease: float, bytes_done: int) -> None:
+        """Extend the lease and write the progress."""
+        ...
+
+    def plan(self, upload: Upload, *, file_count: int, bytes_total: int, s3_key: str) -> None:
+        """Record what this attempt is about to pack, and where to."""
+        ...
+
+    def opened(self, upload: Upload, *, multipart_id: str) -> None:
+        """Record the multipart upload, so that it can be found and aborted."""
+        ...
+
+    def seal(self, upload: Upload, *, archive: Archive, artifact: Artifact) -> None:
+        """Record what is about to stand under the key, so that a later attempt knows it."""
+        ...
+
+    def land(self, upload: Upload, *, results_url: str) -> None:
+        """LANDED, and the run's location, time and status with it, in one transaction."""
+        ...
+
+    def retry(self, upload: Upload, *, error: str, delay: float) -> None:
+        """RETRYING, due after `delay` seconds."""
+        ...
+
+    def fail(self, upload: Upload, *, error: str) -> None: ...
+
+
+class Package(Protocol):
+    """An opened results directory, about to be packed once."""
+
+    @property
+    def file_count(self) -> int: ...
+    @property
+    def bytes_total(self) -> int: ...
+    @property
+    def size_bound(self) -> int:
+        """Bytes that the archive won't exceed."""
+        ...
+
+    @property
+    def bytes_done(self) -> int:
+        """Bytes of the tree's files packed so far."""
+        ...
+
+    def chunks(self) -> Iterator[bytes]:
+        """The archive, piece by piece; TreeChanged if the tree does not hold still."""
+        ...
+
+    @property
+    def archive(self) -> Archive:
+        """What it came to, once `chunks` has ended."""
+        ...
+
+
+class Packager(Protocol):
+    def open(self, path: str) -> AbstractContextManager[Package]:
+        """The results directory at `path`, or PathRefused, ResultsDirectoryMissing,
+        InvalidResultsDirectory."""
+        ...
+
+
+class Attempt(Protocol):
+    """The attempt that an archive is stored for; each call may raise, to give it up."""
+
+    def check(self) -> None:
+        """Called between pieces."""
+        ...
+
+    def opened(self, multipart_id: str) -> None:
+        """A multipart upload has been created in S3."""
+        ...
+
+    def sealed(self, artifact: Artifact) -> None:
+        """All bytes are with S3; next it is asked to put `artifact` under its key."""
+        ...
+
+
+class ResultsRepository(Protocol):
+    def upload(self, prefix: JobS3Prefix, run: Run, package: Package, attempt: Attempt) -> Artifact:
+        """The whole archive under the run's key, verified, or nothing."""
+        ...
+
+    def holds(self, key: str, *, size: int, checksum: str, sha256: str) -> bool:
+        """Whether that very object stands under `key`."""
+        ...
+
+    def url(self, key: str) -> str:
+        """The object's permanent location."""
+        ...

@@ -1,0 +1,19 @@
+"""What every value checks of the ids and times it is made from."""
+
+from datetime import UTC, datetime
+
+from worker.errors import InvalidId
+
+
+def positive_id(name: str, value: object) -> int:
+    """`value`, or InvalidId naming it. A bool is no id, though Python calls it an integer."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise InvalidId(f"{name} must be a positive integer, not {value!r:.100}")
+    return value
+
+
+def utc(time: datetime) -> datetime:
+    """The same instant in UTC; a naive time is read as UTC."""
+    if not isinstance(time, datetime):
+        raise TypeError(f"a time must be a datetime, not {time!r:.100}")
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)

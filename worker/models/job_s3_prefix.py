@@ -1,0 +1,55 @@
+"""The one S3 prefix of a job, made from when the job was created and from nothing else."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol, Self
+
+from worker.models.checks import positive_id, utc
+
+
+class CreatedJob(Protocol):
+    """Whatever has a job's id and creation time: `Job`, or the orchestrator's own row."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def created_at(self) -> datetime: ...
+
+
+@dataclass(frozen=True, slots=True)
+class JobS3Prefix:
+    """`jobs/{job_id}/{yyyy}/{mm}/{dd}/{HHMMSS}`, in UTC, and the keys under it."""
+
+    job_id: int
+    timestamp: datetime
+
+    def __post_init__(self) -> None:
+        positive_id("job id", self.job_id)
+        object.__setattr__(self, "timestamp", utc(self.timestamp))
+
+    @classmethod
+    def from_job(cls, job: CreatedJob) -> Self:
+        return cls(job_id=job.id, timestamp=job.created_at)
+
+    @property
+    def base_prefix(self) -> str:
+        # strftime("%Y") does not pad years before 1000 on every platform
+        return f"jobs/{self.job_id}/{self.timestamp.year:04d}/{self.timestamp:%m/%d/%H%M%S}"
+
+    def job_config_key(self) -> str:
+        return f"{self.base_prefix}/job_config.json"
+
+    def job_input_key(self) -> str:
+        return f"{self.base_prefix}/job_input.zip"
+
+    def run_config_key(self, run_id: int) -> str:
+        return self._run_key(run_id, "config.json")
+
+    def run_results_key(self, run_id: int) -> str:
+        return self._run_key(run_id, "results.zip")
+
+    def run_logs_key(self, run_id: int) -> str:
+        return self._run_key(run_id, "logs.log")
+
+    def _run_key(self, run_id: int, name: str) -> str:
+        return f"{self.base_prefix}/run_{positive_id('run id', run_id)}_{name}"

@@ -1,0 +1,77 @@
+"""What a producer asks for, checked before anything acts on it."""
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Self
+
+from worker.errors import InvalidId, InvalidRequest
+from worker.models.checks import positive_id
+
+#: BIGINT, the widest integer of PostgreSQL and SQLite.
+MAX_ID = 2**63 - 1
+#: Linux refuses longer paths (PATH_MAX, with its closing NUL).
+MAX_PATH_BYTES = 4095
+
+
+@dataclass(frozen=True, slots=True)
+class UploadRequest:
+    job_id: int
+    run_id: int
+    path: str
+    replace: bool = False
+    task_id: str | None = None
+    """The message that asks. The same message again asks for nothing new."""
+
+    @classmethod
+    def parse(
+        cls,
+        job_id: object,
+        run_id: object,
+        path: object,
+        *,
+        replace: object = False,
+        task_id: str | None = None,
+    ) -> Self:
+        """The request that these arguments of unknown type make, or InvalidRequest."""
+        return cls(
+            job_id=_storable_id("job id", job_id),
+            run_id=_storable_id("run id", run_id),
+            path=_absolute_path(path),
+            replace=_flag(replace),
+            task_id=task_id,
+        )
+
+
+def _storable_id(name: str, value: object) -> int:
+    number = positive_id(name, value)
+    if number > MAX_ID:
+        raise InvalidId(f"{name} must be below 2^63, not {value!r:.100}")
+    return number
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise InvalidRequest(f"replace must be true or false, not {value!r:.100}")
+    return value
+
+
+def _absolute_path(value: object) -> str:
+    if not isinstance(value, str):
+        raise InvalidRequest(f"path must be a string, not {value!r:.100}")
+    if problem := _problem_with(value):
+        raise InvalidRequest(f"path {problem}: {value!r:.100}")
+    return value
+
+
+def _problem_with(path: str) -> str | None:
+    parts = PurePosixPath(path)
+    problems = {
+        "is empty": not path,
+        "holds a NUL": "\0" in path,
+        "is not valid Unicode": any("\ud800" <= letter <= "\udfff" for letter in path),
+        f"is longer than {MAX_PATH_BYTES} bytes": len(path.encode(errors="replace"))
+        > MAX_PATH_BYTES,
+        "is not absolute": not parts.is_absolute(),
+        "holds '..'": ".." in parts.parts,
+    }
+    return next((problem for problem, present in problems.items() if present), None)

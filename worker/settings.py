@@ -1,0 +1,119 @@
+"""The settings, and the only reader of the environment."""
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from worker.errors import InvalidSettings
+
+PREFIX = "ONEPREFIX_"
+
+
+def _default_data_dir() -> Path:
+    base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(base) / "oneprefix"
+
+
+class Settings(BaseSettings):
+    """Each is read from `ONEPREFIX_` and its name in capitals, or from a `.env` file."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
+
+    database_url: SecretStr | None = Field(
+        None, description="PostgreSQL or SQLite; SQLite in the data directory if not set"
+    )
+    broker_url: SecretStr | None = Field(
+        None, description="Redis or Valkey; the embedded Valkey if not set"
+    )
+    s3_bucket: str | None = Field(None, description="bucket that the artifacts land in")
+    results_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
+        (), description="directories that runs' results lie in, separated by colons"
+    )
+    run_directory_pattern: str = Field(
+        "RUN*", min_length=1, description="names of run directories; * takes any"
+    )
+    server_side_encryption: Literal["AES256", "aws:kms", "aws:kms:dsse"] | None = Field(
+        None, description="asked of S3 for every object; the bucket's default if not set"
+    )
+    kms_key_id: str | None = Field(None, description="key for aws:kms")
+    lease_seconds: float = Field(
+        15, ge=1, description="how long a silent worker keeps an upload; renewed every quarter"
+    )
+    recovery_seconds: float = Field(
+        2, gt=0, description="how often a worker looks for uploads that nobody works on"
+    )
+    publish_grace_seconds: float = Field(
+        5, ge=0, description="how long a new row waits for its producer's own message"
+    )
+    republish_seconds: float = Field(
+        300, ge=1, description="after which a message that led to nothing counts as lost"
+    )
+    max_attempts: int = Field(20, ge=1, description="attempts before an upload is FAILED")
+    missing_path_attempts: int = Field(
+        5, ge=1, description="the same, while the directory is missing"
+    )
+    backoff_seconds: float = Field(
+        2, gt=0, description="longest wait before the second attempt; doubles with each"
+    )
+    backoff_cap_seconds: float = Field(900, gt=0, description="longest wait before any attempt")
+    data_dir: Path = Field(
+        default_factory=_default_data_dir, description="for the embedded broker and SQLite"
+    )
+
+    @field_validator("results_roots", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return tuple(filter(None, value.split(":"))) if isinstance(value, str) else value
+
+    @field_validator("results_roots")
+    @classmethod
+    def _absolute(cls, roots: tuple[Path, ...]) -> tuple[Path, ...]:
+        for root in roots:
+            if not root.is_absolute() or ".." in root.parts:
+                raise ValueError(f"{str(root)!r} is not an absolute path without '..'")
+        return roots
+
+
+def load_settings() -> Settings:
+    """The settings as they are now, or InvalidSettings naming the variable and what is wrong."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise InvalidSettings("; ".join(map(_line, error.errors()))) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """One setting for a person to read, its secrets masked; `value` None if it is not set."""
+
+    name: str
+    value: str | None
+    meaning: str
+
+
+def described(settings: Settings) -> list[Described]:
+    return [
+        Described(name, _shown(getattr(settings, name)), field.description or "")
+        for name, field in Settings.model_fields.items()
+    ]
+
+
+def _shown(value: Any) -> str | None:
+    if isinstance(value, SecretStr):
+        # user and password go, since either may be a token
+        return re.sub(r"(?<=://)[^/]*@", "***@", value.get_secret_value())
+    if isinstance(value, tuple):
+        return ":".join(map(str, value)) or None
+    return None if value is None else str(value)
+
+
+def _line(problem: Any) -> str:
+    name = PREFIX + "_".join(str(part) for part in problem["loc"][:1]).upper()
+    return f"{name}: {problem['msg'].removeprefix('Value error, ')}"

@@ -1,0 +1,46 @@
+"""What lies under a job's prefix: listed and downloaded."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from worker.models.artifact import Artifact
+from worker.models.job_s3_prefix import JobS3Prefix
+from worker.storage.checksums import ALGORITHM
+from worker.storage.error_translation import translated
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+
+class S3ArtifactStore:
+    def __init__(self, client: "S3Client", bucket: str) -> None:
+        self._client = client
+        self._bucket = bucket
+
+    def make_bucket(self) -> None:
+        with translated(f"making the bucket {self._bucket}"):
+            self._client.create_bucket(Bucket=self._bucket)
+
+    def list(self, prefix: JobS3Prefix) -> list[Artifact]:
+        """The job's artifacts by key, with the checksums that S3 has of them."""
+        pages = self._client.get_paginator("list_objects_v2")
+        beneath = prefix.base_prefix + "/"  # without the slash, job 1 would list job 10's too
+        with translated(f"listing {beneath}"):
+            return [
+                self._artifact(found["Key"])
+                for page in pages.paginate(Bucket=self._bucket, Prefix=beneath)
+                for found in page.get("Contents", [])
+            ]
+
+    def download(self, key: str, to: Path) -> None:
+        with translated(f"downloading {key}"):
+            self._client.download_file(self._bucket, key, str(to))
+
+    def _artifact(self, key: str) -> Artifact:
+        head = self._client.head_object(Bucket=self._bucket, Key=key, ChecksumMode="ENABLED")
+        return Artifact(
+            key=key,
+            size=head["ContentLength"],
+            checksum=f"{ALGORITHM}:{head.get('ChecksumCRC32', '?')}",
+            sha256=head["Metadata"].get("sha256", ""),
+        )

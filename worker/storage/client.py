@@ -1,0 +1,50 @@
+"""The S3 client: everything about where and as whom comes from the AWS SDK's own chain."""
+
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import botocore.session
+from botocore.config import Config
+
+from worker.storage.error_translation import translated
+
+if TYPE_CHECKING:
+    from botocore.config import _S3Dict
+    from types_boto3_s3 import S3Client
+
+#: Seconds. A part of 8 MiB that makes no progress for a minute is better sent again.
+CONNECT_TIMEOUT, READ_TIMEOUT = 5, 60
+#: Tries of one request; beyond them the whole attempt is retried, later and elsewhere.
+REQUEST_ATTEMPTS = 4
+
+
+#: botocore reads only the second name; Lambda, ECS and the other SDKs set the first.
+_VARIABLES: Any = {"region": ("region", ["AWS_REGION", "AWS_DEFAULT_REGION"], None, None)}
+
+
+def make_client() -> "S3Client":
+    with translated("making the S3 client"):
+        session = boto3.Session(botocore_session=botocore.session.Session(_VARIABLES))
+        client = session.client("s3", config=_config({"addressing_style": "virtual"}))
+        if not is_amazon(client.meta.endpoint_url):
+            # bucket.host resolves at Amazon; elsewhere it mostly does not
+            client = session.client("s3", config=_config({"addressing_style": "path"}))
+    return client
+
+
+def is_amazon(endpoint: str) -> bool:
+    return endpoint.rstrip("/").endswith((".amazonaws.com", ".amazonaws.com.cn"))
+
+
+def _config(s3: "_S3Dict") -> Config:
+    return Config(
+        signature_version="s3v4",
+        s3=s3,
+        connect_timeout=CONNECT_TIMEOUT,
+        read_timeout=READ_TIMEOUT,
+        tcp_keepalive=True,
+        retries={"mode": "standard", "total_max_attempts": REQUEST_ATTEMPTS},
+        # we send checksums of our own; botocore would compute another one over every part
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+    )

@@ -1,0 +1,77 @@
+"""botocore's errors become ours, as one line without credentials."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ParamValidationError,
+    ProfileNotFound,
+    UnknownRegionError,
+)
+
+from worker.errors import OneprefixError, StorageRefused, StorageUnavailable
+
+#: 4xx answers that waiting, fresh credentials or a fresh multipart upload cure.
+#: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+_PASSING_CODES = frozenset(
+    {
+        "BadDigest",
+        "ConditionalRequestConflict",
+        "ExpiredToken",
+        "IncompleteBody",
+        "InvalidPart",
+        "InvalidPartOrder",
+        "NoSuchUpload",
+        "OperationAborted",
+        "RequestExpired",
+        "RequestTimeout",
+        "RequestTimeTooSkewed",
+        "Throttling",
+        "ThrottlingException",
+        "TokenRefreshRequired",
+        "TooManyRequests",
+        "XAmzContentSHA256Mismatch",
+    }
+)
+_SECRETS = re.compile(
+    r"(?<=://)[^/@\s]+:[^/@\s]+(?=@)"
+    r"|(?<=[?&]X-Amz-Signature=)[^&\s\"']+"
+    r"|(?<=[?&]X-Amz-Credential=)[^&\s\"']+"
+    r"|(?<=[?&]X-Amz-Security-Token=)[^&\s\"']+",
+    re.IGNORECASE,
+)
+
+
+@contextmanager
+def translated(doing: str) -> Iterator[None]:
+    """StorageRefused or StorageUnavailable for what botocore raises in the block.
+
+    `doing` begins the message: "storing run 4's results under jobs/12/…".
+    """
+    try:
+        yield
+    except OneprefixError:
+        raise  # ours already; some of them are ValueErrors too
+    except ClientError as error:
+        raise _answered(doing, error) from error
+    except (ParamValidationError, ProfileNotFound, UnknownRegionError, ValueError) as error:
+        raise StorageRefused(f"{doing}: {without_secrets(error)}") from error
+    except BotoCoreError as error:
+        raise StorageUnavailable(f"{doing}: {without_secrets(error)}") from error
+
+
+def _answered(doing: str, error: ClientError) -> OneprefixError:
+    answer = error.response.get("Error", {})
+    code = answer.get("Code", "Unknown")
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    line = f"{doing}: S3 answered {status} {code}: {without_secrets(answer.get('Message', ''))}"
+    if code in _PASSING_CODES or status in (0, 429) or status >= 500:
+        return StorageUnavailable(line)
+    return StorageRefused(line)
+
+
+def without_secrets(text: object) -> str:
+    return _SECRETS.sub("***", str(text))

@@ -1,0 +1,189 @@
+"""Lands one run's results directory as an archive under its job's prefix."""
+
+import logging
+from dataclasses import dataclass
+from random import Random
+
+from worker.errors import (
+    AttemptsExhausted,
+    DatabaseUnavailable,
+    LeaseLost,
+    OneprefixError,
+    PermanentError,
+    RecordNotWritten,
+    ResultsDirectoryMissing,
+    RunNotInJob,
+    TransientError,
+)
+from worker.interfaces import (
+    JobRepository,
+    Package,
+    Packager,
+    RequestRepository,
+    ResultsRepository,
+    RunRepository,
+    UploadRepository,
+)
+from worker.models.artifact import Artifact
+from worker.models.job_s3_prefix import JobS3Prefix
+from worker.models.retry_policy import RetryPolicy
+from worker.models.run import Run
+from worker.models.upload import Upload, UploadState
+from worker.models.upload_request import UploadRequest
+from worker.use_cases.heartbeat import Heartbeat
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class UploadResults:
+    """The use case with its collaborators.
+
+    `owner` names this process on the leases it takes; `lease` is in seconds.
+    """
+
+    requests: RequestRepository
+    uploads: UploadRepository
+    jobs: JobRepository
+    runs: RunRepository
+    packager: Packager
+    results: ResultsRepository
+    retry_policy: RetryPolicy
+    random: Random
+    owner: str
+    lease: float
+
+    def __call__(self, request: UploadRequest) -> str | None:
+        """The archive's location; None if another worker has the upload, or it is not yet due.
+
+        Raises PermanentError once the row is FAILED, and TransientError to be asked again: with
+        `retry_in` set the row is RETRYING and says when; without, the row could not be told.
+        """
+        upload = self.requests.request(request, published=True)
+        if upload.state is UploadState.LANDED:
+            return upload.results_url
+        claimed = self.uploads.claim(
+            request.job_id, request.run_id, owner=self.owner, lease=self.lease
+        )
+        return self._attempt(claimed) if claimed else None
+
+    def _attempt(self, upload: Upload) -> str:
+        try:
+            return self._land(upload)
+        except OneprefixError as error:
+            recorded = self._recorded(
+                upload, error.concerning(job_id=upload.job_id, run_id=upload.run_id)
+            )
+            if recorded is error:
+                raise
+            raise recorded from error
+        except Exception as error:  # a fault of ours must end on the row too, and be retried
+            log.exception("job %d, run %d: unexpected error", upload.job_id, upload.run_id)
+            unexpected = TransientError(
+                f"unexpected {type(error).__name__}: {error}",
+                job_id=upload.job_id,
+                run_id=upload.run_id,
+            )
+            raise self._recorded(upload, unexpected) from error
+
+    def _land(self, upload: Upload) -> str:
+        if upload.attempt > self.retry_policy.max_attempts:
+            raise AttemptsExhausted(
+                f"gave up after {upload.attempt - 1} attempts; the last one's worker died"
+            )
+        job = self.jobs.get(upload.job_id)
+        run = self.runs.get(upload.run_id)
+        if run.job_id != job.id:
+            raise RunNotInJob(f"the run belongs to job {run.job_id}")
+        prefix = JobS3Prefix.from_job(job)
+        if not self._stands(upload, prefix.run_results_key(run.id)):
+            self._package_and_upload(upload, prefix, run)
+        return self._record(upload, prefix.run_results_key(run.id))
+
+    def _stands(self, upload: Upload, key: str) -> bool:
+        """Whether an earlier attempt completed the object and only could not say so."""
+        if upload.checksum is None or upload.archive_size is None or upload.sha256 is None:
+            return False
+        return upload.s3_key == key and self.results.holds(
+            key, size=upload.archive_size, checksum=upload.checksum, sha256=upload.sha256
+        )
+
+    def _package_and_upload(self, upload: Upload, prefix: JobS3Prefix, run: Run) -> None:
+        with self.packager.open(upload.path) as package:
+            self.uploads.plan(
+                upload,
+                file_count=package.file_count,
+                bytes_total=package.bytes_total,
+                s3_key=prefix.run_results_key(run.id),
+            )
+
+            def renew() -> None:
+                self.uploads.renew(upload, lease=self.lease, bytes_done=package.bytes_done)
+
+            with Heartbeat(renew, lease=self.lease) as heartbeat:
+                attempt = _Attempt(self.uploads, upload, package, heartbeat)
+                self.results.upload(prefix, run, package, attempt)
+
+    def _record(self, upload: Upload, key: str) -> str:
+        url = self.results.url(key)
+        try:
+            self.uploads.land(upload, results_url=url)
+        except DatabaseUnavailable as error:
+            raise RecordNotWritten(
+                f"{key} is complete, but its row could not be written: {error.message}",
+                key=key,
+                job_id=upload.job_id,
+                run_id=upload.run_id,
+            ) from error
+        return url
+
+    def _recorded(self, upload: Upload, error: OneprefixError) -> OneprefixError:
+        """The error to raise, once the row says what became of the attempt."""
+        if isinstance(error, LeaseLost):
+            return error
+        if isinstance(error, TransientError) and upload.attempt >= self._attempts_for(error):
+            error = AttemptsExhausted(
+                f"gave up after {upload.attempt} attempts: {error.message}",
+                job_id=error.job_id,
+                run_id=error.run_id,
+            )
+        try:
+            self._write_down(upload, error)
+        except OneprefixError as unwritten:
+            # The lease runs out by itself, and recovery takes the upload up again
+            log.warning("%s; and it could not be recorded: %s", error, unwritten)
+            return unwritten.concerning(job_id=upload.job_id, run_id=upload.run_id)
+        return error
+
+    def _write_down(self, upload: Upload, error: OneprefixError) -> None:
+        if isinstance(error, PermanentError):
+            self.uploads.fail(upload, error=str(error))
+        elif isinstance(error, TransientError):
+            delay = self.retry_policy.delay(upload.attempt, self.random)
+            self.uploads.retry(upload, error=str(error), delay=delay)
+            error.retry_in = delay
+
+    def _attempts_for(self, error: TransientError) -> int:
+        if isinstance(error, ResultsDirectoryMissing):
+            return self.retry_policy.missing_path_attempts
+        return self.retry_policy.max_attempts
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """Tells the row what storing the archive comes to, as long as the lease is held."""
+
+    uploads: UploadRepository
+    upload: Upload
+    package: Package
+    heartbeat: Heartbeat
+
+    def check(self) -> None:
+        self.heartbeat.check()
+
+    def opened(self, multipart_id: str) -> None:
+        self.uploads.opened(self.upload, multipart_id=multipart_id)
+
+    def sealed(self, artifact: Artifact) -> None:
+        self.heartbeat.check()
+        self.uploads.seal(self.upload, archive=self.package.archive, artifact=artifact)

@@ -8,7 +8,10 @@ import pytest
 from sqlalchemy import Engine
 
 from tests.servers.postgres import PostgresServer, postgres_server
+from tests.servers.raw import ask
 from tests.servers.s3 import S3Server, moto_server, rclone_server
+from tests.servers.strict_bucket import Strict
+from tests.servers.strict_s3 import strict_s3
 from worker.database.engine import make_engine
 from worker.database.migrate import migrate
 
@@ -54,6 +57,24 @@ def engine(empty_engine: Engine) -> Engine:
     return empty_engine
 
 
+@pytest.fixture(scope="session", params=["moto", "rclone"])
+def upstream(request: pytest.FixtureRequest) -> S3Server:
+    server: S3Server = request.getfixturevalue(request.param)
+    return server
+
+
 @pytest.fixture
-def bucket_name() -> str:
-    return f"bucket-{uuid4().hex}"
+def bucket(upstream: S3Server) -> str:
+    name = f"bucket-{uuid4().hex}"
+    assert ask(upstream, "PUT", f"/{name}").status == 200
+    return name
+
+
+@pytest.fixture
+def strict(upstream: S3Server, bucket: str) -> Iterator[Strict]:
+    past = upstream.client()
+    with strict_s3(upstream) as proxy:
+        client = proxy.server.client()
+        yield Strict(proxy, bucket, client, past)
+        client.close()
+    past.close()

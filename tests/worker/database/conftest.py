@@ -1,0 +1,85 @@
+"""The repositories, fake and real, behind one face."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, text
+
+from tests.fakes.uploads import FakeDatabase, FakeRequests, FakeRuns, FakeUploads
+from tests.servers.postgres import PostgresServer
+from worker.database.engine import make_engine
+from worker.database.migrate import migrate
+from worker.database.request_repository import SqlRequestRepository
+from worker.database.run_repository import SqlRunRepository
+from worker.database.stand_in import add_job
+from worker.database.upload_list import SqlUploadList
+from worker.database.upload_repository import SqlUploadRepository
+from worker.interfaces import RequestRepository, RunRepository, UploadRepository
+from worker.models.job import Job
+from worker.models.run import Run
+from worker.models.upload import Upload
+
+CREATED_AT = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Store:
+    """One implementation of the repositories, with job 12 and its runs 4 and 5."""
+
+    requests: RequestRepository
+    uploads: UploadRepository
+    runs: RunRepository
+    find: Callable[[int, int], Upload | None]
+    drop_run: Callable[[int], object]
+
+    def row(self, job_id: int = 12, run_id: int = 4) -> Upload:
+        found = self.find(job_id, run_id)
+        assert found
+        return found
+
+
+def fake_store() -> Store:
+    database = FakeDatabase()
+    database.jobs[12] = Job(12, CREATED_AT)
+    database.runs |= {4: Run(4, 12), 5: Run(5, 12)}
+    return Store(
+        FakeRequests(database),
+        FakeUploads(database),
+        FakeRuns(database),
+        lambda job_id, run_id: database.rows.get((job_id, run_id)),
+        database.runs.pop,
+    )
+
+
+def sql_store(engine: Engine) -> Store:
+    migrate(engine)
+    add_job(engine, 12, CREATED_AT, [4, 5])
+
+    def drop_run(run_id: int) -> None:
+        with engine.begin() as connection:
+            connection.execute(text("DELETE FROM runs WHERE id = :id"), {"id": run_id})
+
+    return Store(
+        SqlRequestRepository(engine),
+        SqlUploadRepository(engine),
+        SqlRunRepository(engine),
+        SqlUploadList(engine).find,
+        drop_run,
+    )
+
+
+@pytest.fixture(params=["fake", "sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    if request.param == "fake":
+        yield fake_store()
+        return
+    url = f"sqlite:///{tmp_path / 'test.db'}"
+    if request.param == "postgresql":
+        server: PostgresServer = request.getfixturevalue("postgres")
+        url = server.new_database()
+    engine = make_engine(url)
+    yield sql_store(engine)
+    engine.dispose()

@@ -1,0 +1,93 @@
+import socket
+import traceback
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from tests.servers.postgres import PostgresServer
+from worker.database.engine import make_engine
+from worker.database.error_translation import translated
+from worker.database.request_repository import SqlRequestRepository
+from worker.errors import DatabaseRefused, DatabaseUnavailable, InvalidSettings
+from worker.models.upload_request import UploadRequest
+
+SECRET = "hunter2"
+
+
+def test_sqlite_survives_a_power_cut_and_many_writers(tmp_path: Path) -> None:
+    engine = make_engine(f"sqlite:///{tmp_path / 'test.db'}")
+    with engine.begin() as connection:
+        assert connection.scalar(text("PRAGMA journal_mode")) == "wal"
+        assert connection.scalar(text("PRAGMA synchronous")) == 2
+        assert connection.scalar(text("PRAGMA busy_timeout")) == 15_000
+    engine.dispose()
+
+
+def test_postgresql_sessions_are_in_utc(postgres: PostgresServer) -> None:
+    engine = make_engine(postgres.new_database())
+    with engine.begin() as connection:
+        assert connection.scalar(text("SHOW timezone")) == "UTC"
+    engine.dispose()
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgresql+psycopg", "postgresql+psycopg2"])
+def test_postgresql_is_reached_through_psycopg_3(scheme: str) -> None:
+    assert make_engine(f"{scheme}://u:p@h/d").url.drivername == "postgresql+psycopg"
+
+
+@pytest.mark.parametrize("url", [f"mysql://u:{SECRET}@h/d", f"no url {SECRET}", ""])
+def test_a_url_that_names_no_database_of_ours_is_refused_without_its_password(url: str) -> None:
+    with pytest.raises(InvalidSettings, match="ONEPREFIX_DATABASE_URL") as refusal:
+        make_engine(url)
+    assert SECRET not in str(refusal.value)
+
+
+def test_a_database_that_is_not_there_is_unavailable() -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        port = nobody.getsockname()[1]
+        engine = make_engine(f"postgresql://user:{SECRET}@127.0.0.1:{port}/d")
+        with pytest.raises(DatabaseUnavailable) as error:
+            SqlRequestRepository(engine).request(UploadRequest(12, 4, "/r"), published=True)
+    assert "\n" not in str(error.value)
+    assert SECRET not in "".join(traceback.format_exception(error.value))
+
+
+def test_a_connection_that_the_server_ended_is_replaced(postgres: PostgresServer) -> None:
+    engine = make_engine(postgres.new_database())
+    with engine.begin() as connection:
+        pid = connection.scalar(text("SELECT pg_backend_pid()"))
+    other = make_engine(postgres.new_database())
+    with other.begin() as connection:
+        connection.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
+    with translated(), engine.begin() as connection:
+        assert connection.scalar(text("SELECT 1")) == 1
+    for each in (engine, other):
+        each.dispose()
+
+
+def test_a_connection_cut_in_a_transaction_is_unavailable(postgres: PostgresServer) -> None:
+    engine = make_engine(postgres.new_database())
+    with pytest.raises(DatabaseUnavailable), translated(), engine.begin() as connection:
+        connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+    engine.dispose()
+
+
+def test_a_wrong_statement_is_refused_in_one_line(tmp_path: Path) -> None:
+    engine = make_engine(f"sqlite:///{tmp_path / 'test.db'}")
+    with pytest.raises(DatabaseRefused) as error, translated(), engine.begin() as connection:
+        connection.execute(text("INSERT INTO nowhere VALUES (:x)"), {"x": SECRET})
+    assert "\n" not in str(error.value)
+    assert SECRET not in "".join(traceback.format_exception(error.value))
+    engine.dispose()
+
+
+def test_a_locked_sqlite_file_is_unavailable(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'test.db'}?timeout=0.1"
+    engine, other = make_engine(url), make_engine(url)
+    with engine.begin(), pytest.raises(DatabaseUnavailable, match="locked"):  # noqa: SIM117
+        with translated(), other.begin():
+            pass
+    for each in (engine, other):
+        each.dispose()

@@ -1,0 +1,108 @@
+import pytest
+from alembic.command import downgrade
+from alembic.config import Config
+from sqlalchemy import Engine, inspect, text
+from sqlalchemy.exc import DBAPIError
+
+from worker.database import migrate as migrate_module
+from worker.database.migrate import migrate
+from worker.database.request_repository import SqlRequestRepository
+from worker.database.tables import metadata
+from worker.errors import DatabaseRefused
+from worker.models.upload_request import UploadRequest
+
+
+def execute(engine: Engine, *statements: str) -> None:
+    with engine.begin() as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+
+
+def test_an_empty_database_gets_all_three_tables(empty_engine: Engine) -> None:
+    migrate(empty_engine)
+    assert set(inspect(empty_engine).get_table_names()) == {
+        "jobs",
+        "runs",
+        "uploads",
+        "oneprefix_version",
+    }
+
+
+def test_the_schema_has_every_column_that_the_code_names(engine: Engine) -> None:
+    for table in metadata.sorted_tables:
+        there = {column["name"] for column in inspect(engine).get_columns(table.name)}
+        assert set(table.c.keys()) <= there
+
+
+def test_migrating_again_changes_nothing(engine: Engine) -> None:
+    SqlRequestRepository(engine).request(UploadRequest(12, 4, "/r/RUN4"), published=False)
+    migrate(engine)
+    with engine.begin() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM uploads")) == 1
+
+
+def test_the_orchestrators_own_tables_are_left_as_they_are(empty_engine: Engine) -> None:
+    execute(
+        empty_engine,
+        "CREATE TABLE jobs (id INTEGER PRIMARY KEY, created_at TIMESTAMP, owner TEXT)",
+        "CREATE TABLE runs (id INTEGER PRIMARY KEY, job_id INTEGER, status TEXT,"
+        " results_url TEXT, results_uploaded_at TIMESTAMP, mesh TEXT)",
+        "CREATE TABLE alembic_version (version_num VARCHAR(32))",
+        "INSERT INTO alembic_version VALUES ('theirs')",
+    )
+    before = {name: inspect(empty_engine).get_columns(name) for name in ("jobs", "runs")}
+    migrate(empty_engine)
+    found = inspect(empty_engine)
+    assert [column["name"] for column in found.get_columns("jobs")] == [
+        column["name"] for column in before["jobs"]
+    ]
+    assert len(found.get_columns("runs")) == len(before["runs"])
+    assert "uploads" in found.get_table_names()
+    with empty_engine.begin() as connection:
+        assert connection.scalar(text("SELECT version_num FROM alembic_version")) == "theirs"
+
+
+def test_going_back_drops_only_our_own_table(engine: Engine) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(migrate_module._MIGRATIONS))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        downgrade(config, "base")
+    assert {"jobs", "runs"} <= set(inspect(engine).get_table_names())
+    assert "uploads" not in inspect(engine).get_table_names()
+
+
+def test_a_producer_needs_to_name_only_three_columns(engine: Engine) -> None:
+    execute(engine, "INSERT INTO uploads (job_id, run_id, path) VALUES (12, 4, '/r/RUN4')")
+    with engine.begin() as connection:
+        row = connection.execute(text("SELECT * FROM uploads")).mappings().one()
+    assert (row["state"], row["fence"], row["attempt"], row["bytes_done"]) == ("REQUESTED", 0, 0, 0)
+    assert row["requested_at"] is not None
+    assert row["published_at"] is None
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        "(12, 4, '/again', 'REQUESTED')",
+        "(NULL, 4, '/r', 'REQUESTED')",
+        "(13, 4, NULL, 'REQUESTED')",
+        "(13, 4, '/r', 'DONE')",
+        "('thirteen', 4, '/r', 'REQUESTED')",
+    ],
+    ids=["second row of a run", "no job", "no path", "unknown state", "text for an id"],
+)
+def test_the_database_itself_refuses_a_row_that_makes_no_sense(engine: Engine, values: str) -> None:
+    execute(engine, "INSERT INTO uploads (job_id, run_id, path) VALUES (12, 4, '/r/RUN4')")
+    with pytest.raises(DBAPIError):
+        execute(engine, f"INSERT INTO uploads (job_id, run_id, path, state) VALUES {values}")
+
+
+def test_the_recovery_queries_have_indexes(engine: Engine) -> None:
+    names = {index["name"] for index in inspect(engine).get_indexes("uploads")}
+    assert {"uploads_requested", "uploads_retrying", "uploads_uploading"} <= names
+
+
+def test_a_missing_schema_says_what_to_do(empty_engine: Engine) -> None:
+    with pytest.raises(DatabaseRefused, match="oneprefix db upgrade"):
+        SqlRequestRepository(empty_engine).request(UploadRequest(12, 4, "/r"), published=False)

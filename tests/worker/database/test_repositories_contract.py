@@ -1,0 +1,212 @@
+"""What every implementation of the repositories does, the fake like the real ones."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.worker.database.conftest import Store
+from worker.errors import LeaseLost, RunNotFound
+from worker.models.archive import Archive
+from worker.models.artifact import Artifact
+from worker.models.upload import Upload, UploadState
+from worker.models.upload_request import UploadRequest
+
+URL = "https://bucket.s3.amazonaws.com/key"
+ARCHIVE = Archive(file_count=3, bytes_total=300, size=120)
+ARTIFACT = Artifact("jobs/12/k.zip", 120, "CRC32:AAAAAA==", "ab" * 32)
+
+
+def ask(
+    store: Store, path: str = "/r/RUN4", *, replace: bool = False, task_id: str | None = "first"
+) -> Upload:
+    request = UploadRequest(12, 4, path, replace=replace, task_id=task_id)
+    return store.requests.request(request, published=True)
+
+
+def claim(store: Store, lease: float = 60) -> Upload:
+    claimed = store.uploads.claim(12, 4, owner="me", lease=lease)
+    assert claimed
+    return claimed
+
+
+def landed(store: Store) -> Upload:
+    ask(store)
+    claimed = claim(store)
+    store.uploads.seal(claimed, archive=ARCHIVE, artifact=ARTIFACT)
+    store.uploads.land(claimed, results_url=URL)
+    return store.row()
+
+
+def test_a_request_makes_a_row(store: Store) -> None:
+    made = ask(store)
+    assert (made.job_id, made.run_id, made.path) == (12, 4, "/r/RUN4")
+    assert (made.state, made.attempt, made.fence) == (UploadState.REQUESTED, 0, 0)
+    assert store.row() == made
+
+
+def test_the_same_request_again_changes_nothing(store: Store) -> None:
+    made = ask(store)
+    assert ask(store) == made
+    assert ask(store, task_id="second") == made
+
+
+def test_a_claim_takes_the_lease_and_raises_the_fence(store: Store) -> None:
+    ask(store)
+    claimed = claim(store)
+    assert (claimed.state, claimed.owner) == (UploadState.UPLOADING, "me")
+    assert (claimed.fence, claimed.attempt) == (1, 1)
+    assert claimed.lease_until is not None
+
+
+def test_a_held_upload_can_not_be_claimed(store: Store) -> None:
+    ask(store)
+    claim(store)
+    assert store.uploads.claim(12, 4, owner="other", lease=60) is None
+
+
+def test_an_upload_whose_lease_ran_out_can_be_claimed_and_its_holder_finds_out(
+    store: Store,
+) -> None:
+    ask(store)
+    first = claim(store, lease=-1)
+    second = claim(store)
+    assert (second.fence, second.attempt) == (first.fence + 1, 2)
+    uploads = store.uploads
+    late_writes: list[Callable[[], None]] = [
+        lambda: uploads.renew(first, lease=60, bytes_done=1),
+        lambda: uploads.plan(first, file_count=1, bytes_total=1, s3_key="k"),
+        lambda: uploads.opened(first, multipart_id="m"),
+        lambda: uploads.seal(first, archive=ARCHIVE, artifact=ARTIFACT),
+        lambda: uploads.land(first, results_url="late"),
+        lambda: uploads.retry(first, error="late", delay=0),
+        lambda: uploads.fail(first, error="late"),
+    ]
+    for write in late_writes:
+        with pytest.raises(LeaseLost, match="job 12, run 4"):
+            write()
+    assert store.row() == second
+    assert store.runs.get(4).results_url is None
+
+
+def test_nothing_can_be_claimed_that_nobody_asked_for(store: Store) -> None:
+    assert store.uploads.claim(12, 4, owner="me", lease=60) is None
+
+
+def test_renewing_extends_the_lease_and_tells_the_progress(store: Store) -> None:
+    ask(store)
+    claimed = claim(store, lease=1)
+    store.uploads.renew(claimed, lease=600, bytes_done=77)
+    row = store.row()
+    assert row.bytes_done == 77
+    assert claimed.lease_until
+    assert row.lease_until
+    assert (row.lease_until - claimed.lease_until).total_seconds() > 500
+
+
+def test_what_is_planned_and_sealed_is_on_the_row(store: Store) -> None:
+    ask(store)
+    claimed = claim(store)
+    store.uploads.plan(claimed, file_count=2, bytes_total=200, s3_key="jobs/12/k.zip")
+    row = store.row()
+    assert (row.file_count, row.bytes_total, row.s3_key) == (2, 200, "jobs/12/k.zip")
+    store.uploads.opened(claimed, multipart_id="m")
+    store.uploads.seal(claimed, archive=ARCHIVE, artifact=ARTIFACT)
+    row = store.row()
+    assert (row.file_count, row.bytes_total, row.bytes_done) == (3, 300, 300)
+    assert (row.archive_size, row.checksum) == (120, "CRC32:AAAAAA==")
+    assert (row.sha256, row.s3_key) == ("ab" * 32, "jobs/12/k.zip")
+
+
+def test_landing_writes_the_run_and_ends_the_lease(store: Store) -> None:
+    row = landed(store)
+    assert (row.state, row.results_url) == (UploadState.LANDED, URL)
+    assert (row.owner, row.lease_until, row.error) == (None, None, None)
+    assert row.landed_at is not None
+    run = store.runs.get(4)
+    assert (run.status, run.results_url) == ("DONE", URL)
+    assert store.runs.get(5).results_url is None
+
+
+def test_a_run_that_disappeared_lets_nothing_land(store: Store) -> None:
+    ask(store)
+    claimed = claim(store)
+    store.drop_run(4)
+    with pytest.raises(RunNotFound, match="job 12, run 4"):
+        store.uploads.land(claimed, results_url=URL)
+    assert store.row().state is UploadState.UPLOADING
+
+
+def test_a_landed_upload_is_over(store: Store) -> None:
+    landed(store)
+    assert store.uploads.claim(12, 4, owner="me", lease=60) is None
+
+
+def test_a_late_renewal_does_not_bring_a_landed_upload_back(store: Store) -> None:
+    ask(store)
+    claimed = claim(store)
+    store.uploads.land(claimed, results_url=URL)
+    with pytest.raises(LeaseLost):
+        store.uploads.renew(claimed, lease=60, bytes_done=1)
+    assert store.row().state is UploadState.LANDED
+
+
+def test_a_retry_is_due_after_its_delay_and_not_before(store: Store) -> None:
+    ask(store)
+    store.uploads.retry(claim(store), error="S3 is away", delay=60)
+    row = store.row()
+    assert (row.state, row.error, row.owner) == (UploadState.RETRYING, "S3 is away", None)
+    assert row.next_attempt_at is not None
+    assert store.uploads.claim(12, 4, owner="me", lease=60) is None
+
+
+def test_a_due_retry_can_be_claimed(store: Store) -> None:
+    ask(store)
+    store.uploads.retry(claim(store), error="S3 is away", delay=0)
+    assert claim(store).attempt == 2
+
+
+def test_a_failed_upload_is_over_until_it_is_asked_for_by_a_new_message(store: Store) -> None:
+    ask(store)
+    store.uploads.fail(claim(store), error="no such job")
+    assert ask(store).state is UploadState.FAILED  # the same message, delivered again
+    assert store.uploads.claim(12, 4, owner="me", lease=60) is None
+    again = ask(store, task_id="second")
+    assert (again.state, again.error, again.attempt) == (UploadState.REQUESTED, None, 0)
+    assert claim(store).attempt == 1
+
+
+def test_a_landed_upload_asked_for_again_stays_as_it_is(store: Store) -> None:
+    row = landed(store)
+    assert ask(store, task_id="second") == row
+    assert ask(store, "/elsewhere/RUN4", task_id="third") == row
+
+
+def test_replace_renews_a_landed_upload_once_for_each_message(store: Store) -> None:
+    row = landed(store)
+    renewed = ask(store, replace=True, task_id="second")
+    assert (renewed.state, renewed.checksum) == (UploadState.REQUESTED, None)
+    assert renewed.results_url == row.results_url  # it still stands until the next one lands
+    claimed = claim(store)
+    assert ask(store, replace=True, task_id="second").fence == claimed.fence
+    store.uploads.land(claimed, results_url=URL)
+    assert ask(store, replace=True, task_id="second").state is UploadState.LANDED
+
+
+@pytest.mark.parametrize(
+    ("path", "replace"), [("/r/RUN4", True), ("/elsewhere/RUN4", False)], ids=["replace", "path"]
+)
+def test_replace_or_another_path_takes_an_upload_from_its_holder(
+    store: Store, path: str, replace: bool
+) -> None:
+    ask(store)
+    held = claim(store)
+    renewed = ask(store, path, replace=replace, task_id="second")
+    assert (renewed.state, renewed.path, renewed.owner) == (UploadState.REQUESTED, path, None)
+    with pytest.raises(LeaseLost):
+        store.uploads.land(held, results_url="late")
+    assert claim(store).fence > held.fence
+
+
+def test_a_request_without_a_message_of_its_own_counts_as_new(store: Store) -> None:
+    landed(store)
+    assert ask(store, replace=True, task_id=None).state is UploadState.REQUESTED

@@ -1,0 +1,52 @@
+"""The results repository on a bucket behind the strict proxy, on both makes of server."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from tests.servers.strict_bucket import Strict
+from worker.models.artifact import Artifact
+from worker.storage.client import make_client
+from worker.storage.results_repository import S3ResultsRepository
+
+
+@dataclass
+class RecordedAttempt:
+    """What the repository told; `refuse` at a call's name makes that call raise."""
+
+    opened_ids: list[str] = field(default_factory=list)
+    sealed_artifacts: list[Artifact] = field(default_factory=list)
+    refuse: dict[str, Exception] = field(default_factory=dict)
+    checks: int = 0
+
+    def check(self) -> None:
+        self.checks += 1
+        self._maybe_refuse(f"check {self.checks}")
+
+    def opened(self, multipart_id: str) -> None:
+        self.opened_ids.append(multipart_id)
+        self._maybe_refuse("opened")
+
+    def sealed(self, artifact: Artifact) -> None:
+        self.sealed_artifacts.append(artifact)
+        self._maybe_refuse("sealed")
+
+    def _maybe_refuse(self, call: str) -> None:
+        if call in self.refuse:
+            raise self.refuse[call]
+
+
+@pytest.fixture
+def attempt() -> RecordedAttempt:
+    return RecordedAttempt()
+
+
+@pytest.fixture
+def results(strict: Strict, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3ResultsRepository]:
+    """Through our own client, found by the environment as in production."""
+    for name, value in strict.proxy.server.environment().items():
+        monkeypatch.setenv(name, value)
+    client = make_client()
+    yield S3ResultsRepository(client, strict.bucket, {})
+    client.close()

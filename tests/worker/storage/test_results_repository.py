@@ -1,0 +1,275 @@
+import os
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from tests.fakes.results import FakePackage, artifact_of
+from tests.servers.faults import AnswerError, CorruptBody, DropAnswer, ResetConnection, S3Request
+from tests.servers.raw import ask
+from tests.servers.strict_bucket import Strict, only_moto
+from tests.worker.storage.conftest import RecordedAttempt
+from worker.errors import (
+    LeaseLost,
+    OneprefixError,
+    PrefixMismatch,
+    StorageRefused,
+    StorageUnavailable,
+    TreeChanged,
+)
+from worker.models.job_s3_prefix import JobS3Prefix
+from worker.models.run import Run
+from worker.storage.parts import PART_SIZE
+from worker.storage.results_repository import S3ResultsRepository
+
+PREFIX = JobS3Prefix(12, datetime(2025, 10, 23, 21, 15, tzinfo=UTC))
+KEY = "jobs/12/2025/10/23/211500/run_4_results.zip"
+RUN = Run(4, 12)
+SMALL = b"a small archive"
+LARGE = os.urandom(1 << 20) * 17  # three parts, the last of 1 MiB
+
+
+def upload(results: S3ResultsRepository, content: bytes, attempt: RecordedAttempt) -> None:
+    artifact = results.upload(PREFIX, RUN, FakePackage(content, file_count=3), attempt)
+    assert artifact == artifact_of(KEY, content)
+
+
+def open_uploads(strict: Strict) -> list[str]:
+    try:
+        listed = strict.upstream.list_multipart_uploads(Bucket=strict.bucket)
+    except strict.upstream.exceptions.NoSuchUpload:  # so rclone says that there never was one
+        return []
+    return [each["UploadId"] for each in listed.get("Uploads", [])]
+
+
+def operations(strict: Strict) -> list[str]:
+    return [each.operation for each in strict.proxy.requests]
+
+
+@pytest.mark.parametrize("content", [b"", SMALL, LARGE[:PART_SIZE]], ids=len)
+def test_an_archive_of_one_part_is_one_put(
+    strict: Strict, results: S3ResultsRepository, attempt: RecordedAttempt, content: bytes
+) -> None:
+    upload(results, content, attempt)
+    assert strict.stored() == {KEY: content}
+    assert operations(strict)[0] == "PutObject"
+    assert "CreateMultipartUpload" not in operations(strict)
+    assert attempt.sealed_artifacts == [artifact_of(KEY, content)]
+    assert strict.proxy.refusals == []
+
+
+@pytest.mark.parametrize("size", [PART_SIZE + 1, 2 * PART_SIZE, len(LARGE)])
+def test_a_larger_one_is_sent_in_equal_parts(
+    strict: Strict, results: S3ResultsRepository, attempt: RecordedAttempt, size: int
+) -> None:
+    upload(results, LARGE[:size], attempt)
+    assert strict.stored() == {KEY: LARGE[:size]}
+    parts = [each for each in strict.proxy.requests if each.operation == "UploadPart"]
+    assert [each.part_number for each in parts] == list(range(1, len(parts) + 1))
+    assert {each.bytes_received for each in parts[:-1]} == {PART_SIZE}
+    assert len(attempt.opened_ids) == 1
+    assert open_uploads(strict) == []
+
+
+def test_every_part_and_the_whole_object_are_verified_by_s3(
+    strict: Strict, results: S3ResultsRepository, attempt: RecordedAttempt
+) -> None:
+    upload(results, SMALL, attempt)
+    upload(results, LARGE, attempt)
+    verified = {
+        each.operation: each.verified
+        for each in strict.proxy.requests
+        if each.operation in ("PutObject", "UploadPart", "CompleteMultipartUpload")
+    }
+    assert len(verified) == 3
+    assert all("crc32" in algorithms for algorithms in verified.values())
+
+
+@pytest.mark.parametrize("content", [SMALL, LARGE], ids=["put", "multipart"])
+def test_the_object_says_what_it_is(
+    strict: Strict, results: S3ResultsRepository, attempt: RecordedAttempt, content: bytes
+) -> None:
+    upload(results, content, attempt)
+    head = strict.upstream.head_object(Bucket=strict.bucket, Key=KEY)
+    metadata = {name.lower(): value for name, value in head["Metadata"].items()}
+    expected = {"job-id": "12", "run-id": "4", "file-count": "3"}
+    if content is SMALL:  # of a multipart upload it is not known when the metadata is given
+        expected["sha256"] = artifact_of(KEY, content).sha256
+    assert {name: metadata.get(name) for name in expected} == expected
+    assert head["ContentType"] == "application/zip"
+
+
+@only_moto
+@pytest.mark.parametrize("content", [SMALL, LARGE], ids=["put", "multipart"])
+def test_encryption_is_asked_for_as_set(
+    strict: Strict, results: S3ResultsRepository, attempt: RecordedAttempt, content: bytes
+) -> None:
+    encrypting = S3ResultsRepository(
+        results._client, strict.bucket, {"ServerSideEncryption": "AES256"}
+    )
+    upload(encrypting, content, attempt)
+    head = strict.upstream.head_object(Bucket=strict.bucket, Key=KEY)
+    assert head["ServerSideEncryption"] == "AES256"
+
+
+def test_a_run_of_another_job_is_never_written_under_the_prefix(
+    strict: Strict, results: S3ResultsRepository, attempt: RecordedAttempt
+) -> None:
+    with pytest.raises(PrefixMismatch, match="belongs to job 12, the run to job 13"):
+        results.upload(PREFIX, Run(4, 13), FakePackage(SMALL), attempt)
+    assert strict.stored() == {}
+    assert strict.proxy.requests == []
+
+
+def is_sending(request: S3Request) -> bool:
+    return request.operation in ("PutObject", "UploadPart")
+
+
+@pytest.mark.parametrize("content", [SMALL, LARGE], ids=["put", "multipart"])
+def test_bytes_that_change_on_the_way_are_refused_and_leave_nothing(
+    strict: Strict, results: S3ResultsRepository, attempt: RecordedAttempt, content: bytes
+) -> None:
+    strict.proxy.fault(is_sending, CorruptBody())
+    with pytest.raises(StorageUnavailable, match="BadDigest"):
+        upload(results, content, attempt)
+    assert strict.stored() == {}
+    assert open_uploads(strict) == []
+
+
+@pytest.mark.parametrize("content", [SMALL, LARGE], ids=["put", "multipart"])
+@pytest.mark.parametrize(
+    "fault", [AnswerError(503, "SlowDown"), AnswerError(500, "InternalError"), ResetConnection()]
+)
+def test_a_passing_fault_of_one_request_is_not_felt(
+    strict: Strict,
+    results: S3ResultsRepository,
+    attempt: RecordedAttempt,
+    content: bytes,
+    fault: AnswerError | ResetConnection,
+) -> None:
+    strict.proxy.fault(is_sending, fault, times=1)
+    upload(results, content, attempt)
+    assert strict.stored() == {KEY: content}
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        (AnswerError(503, "SlowDown"), StorageUnavailable),
+        (AnswerError(400, "ExpiredToken"), StorageUnavailable),
+        (AnswerError(403, "AccessDenied"), StorageRefused),
+        (AnswerError(404, "NoSuchBucket"), StorageRefused),
+    ],
+    ids=lambda value: getattr(value, "code", ""),
+)
+@pytest.mark.parametrize(
+    "operation", ["CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload"]
+)
+def test_a_lasting_fault_of_any_request_aborts_and_leaves_nothing(
+    strict: Strict,
+    results: S3ResultsRepository,
+    attempt: RecordedAttempt,
+    operation: str,
+    fault: AnswerError,
+    kind: type[OneprefixError],
+) -> None:
+    strict.proxy.fault(lambda request: request.operation == operation, fault)
+    with pytest.raises(kind, match=f"storing {KEY}: S3 answered {fault.status} {fault.code}"):
+        upload(results, LARGE, attempt)
+    assert strict.stored() == {}
+    assert open_uploads(strict) == []
+
+
+@pytest.mark.parametrize("call", ["check 1", "check 12", "opened", "sealed"])
+@pytest.mark.parametrize("error", [LeaseLost("taken over"), KeyboardInterrupt()], ids=repr)
+def test_an_attempt_that_is_given_up_aborts_and_leaves_nothing(
+    strict: Strict,
+    results: S3ResultsRepository,
+    attempt: RecordedAttempt,
+    call: str,
+    error: BaseException,
+) -> None:
+    attempt.refuse[call] = error  # type: ignore[assignment]  # a test may interrupt
+    with pytest.raises(type(error)):
+        upload(results, LARGE, attempt)
+    assert strict.stored() == {}
+    assert open_uploads(strict) == []
+    assert "CompleteMultipartUpload" not in operations(strict)
+
+
+@pytest.mark.parametrize("size", [100, 3 << 20, 12 << 20])
+def test_a_tree_that_changes_while_it_is_sent_leaves_nothing(
+    strict: Strict, results: S3ResultsRepository, attempt: RecordedAttempt, size: int
+) -> None:
+    class Changing(FakePackage):
+        def chunks(self):  # type: ignore[no-untyped-def]  # as its base's
+            yield from super().chunks()
+            raise TreeChanged("a.csv grew")
+
+    with pytest.raises(TreeChanged):
+        results.upload(PREFIX, RUN, Changing(LARGE[:size]), attempt)
+    assert strict.stored() == {}
+    assert open_uploads(strict) == []
+
+
+@only_moto
+@pytest.mark.parametrize(
+    ("content", "operation"),
+    [(SMALL, "PutObject"), (LARGE, "CompleteMultipartUpload")],
+    ids=["put", "multipart"],
+)
+def test_an_object_whose_answer_was_lost_is_found_again(
+    strict: Strict,
+    results: S3ResultsRepository,
+    attempt: RecordedAttempt,
+    content: bytes,
+    operation: str,
+) -> None:
+    strict.proxy.fault(lambda request: request.operation == operation, DropAnswer())
+    with pytest.raises(StorageUnavailable):
+        upload(results, content, attempt)
+    [sealed] = attempt.sealed_artifacts
+    assert results.holds(KEY, size=sealed.size, checksum=sealed.checksum, sha256=sealed.sha256)
+
+
+def test_only_the_very_object_counts_as_held(
+    strict: Strict, results: S3ResultsRepository, attempt: RecordedAttempt
+) -> None:
+    ours = artifact_of(KEY, SMALL)
+
+    def holds(artifact: object = ours) -> bool:
+        assert isinstance(artifact, type(ours))
+        return results.holds(
+            KEY, size=artifact.size, checksum=artifact.checksum, sha256=artifact.sha256
+        )
+
+    assert not holds()
+    upload(results, SMALL, attempt)
+    assert holds()
+    assert not holds(artifact_of(KEY, SMALL[::-1]))
+    assert not holds(replace(ours, size=ours.size + 1))
+
+
+def test_a_store_that_can_not_tell_is_not_believed(
+    strict: Strict, results: S3ResultsRepository
+) -> None:
+    ours = artifact_of(KEY, SMALL)
+    # by hand, since boto3 would have the store keep a checksum
+    assert ask(strict.proxy.server, "PUT", f"/{strict.bucket}/{KEY}", SMALL).status == 200
+    assert not results.holds(KEY, size=ours.size, checksum=ours.checksum, sha256=ours.sha256)
+
+
+def test_a_bucket_that_is_not_there_is_refused(
+    strict: Strict, results: S3ResultsRepository, attempt: RecordedAttempt
+) -> None:
+    nowhere = S3ResultsRepository(results._client, "no-such-bucket-here", {})
+    with pytest.raises(StorageRefused, match="404 NoSuchBucket"):
+        nowhere.upload(PREFIX, RUN, FakePackage(SMALL), attempt)
+
+
+def test_the_location_is_permanent_and_in_the_endpoints_own_form(
+    strict: Strict, results: S3ResultsRepository
+) -> None:
+    endpoint = strict.proxy.server.endpoint
+    assert results.url(KEY) == f"{endpoint}/{strict.bucket}/{KEY}"
+    assert "?" not in results.url(KEY)

@@ -1,0 +1,82 @@
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from worker.errors import DatabaseUnavailable, LeaseLost
+from worker.use_cases.heartbeat import Heartbeat
+
+
+def eventually(happened: Callable[[], bool], seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.01)
+
+
+def is_lost(heartbeat: Heartbeat) -> bool:
+    try:
+        heartbeat.check()
+    except LeaseLost:
+        return True
+    return False
+
+
+def test_it_renews_while_the_work_goes_on_and_stops_with_it() -> None:
+    renewals: list[float] = []
+    with Heartbeat(lambda: renewals.append(time.monotonic()), lease=0.2) as heartbeat:
+        eventually(lambda: len(renewals) >= 5)
+        heartbeat.check()
+    count = len(renewals)
+    time.sleep(0.2)
+    assert len(renewals) == count
+    assert not [thread for thread in threading.enumerate() if thread.name == "heartbeat"]
+
+
+def test_a_refused_renewal_loses_the_lease_at_once() -> None:
+    def refuse() -> None:
+        raise LeaseLost("taken over")
+
+    with Heartbeat(refuse, lease=60 * 4 * 0.001) as heartbeat:
+        eventually(lambda: is_lost(heartbeat))
+        with pytest.raises(LeaseLost, match="taken over"):
+            heartbeat.check()
+
+
+def test_a_database_that_is_away_loses_the_lease_when_its_time_is_over_and_not_before() -> None:
+    tries: list[float] = []
+
+    def fail() -> None:
+        tries.append(time.monotonic())
+        raise DatabaseUnavailable("away")
+
+    started = time.monotonic()
+    with Heartbeat(fail, lease=0.8) as heartbeat:
+        eventually(lambda: is_lost(heartbeat))
+        assert time.monotonic() - started >= 0.8
+        assert len(tries) >= 2
+        with pytest.raises(LeaseLost, match=r"could not be renewed for 0\.8 s"):
+            heartbeat.check()
+
+
+def test_a_database_that_comes_back_in_time_keeps_the_lease() -> None:
+    outcomes = iter([DatabaseUnavailable("away"), None])
+    renewed = threading.Event()
+
+    def flicker() -> None:
+        outcome = next(outcomes, None)
+        if outcome:
+            raise outcome
+        renewed.set()
+
+    with Heartbeat(flicker, lease=1) as heartbeat:
+        assert renewed.wait(10)
+        heartbeat.check()
+
+
+def test_a_renewal_that_hangs_loses_the_lease() -> None:
+    hang = threading.Event()
+    with Heartbeat(lambda: hang.wait(5) and None, lease=0.3) as heartbeat:
+        eventually(lambda: is_lost(heartbeat), seconds=3)
+        hang.set()

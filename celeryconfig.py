@@ -1,9 +1,8 @@
 """Celery's settings, each with its reason; where the broker is comes from `worker.settings`."""
 
-from worker.bootstrap import broker_url as _broker_url
-from worker.settings import load_settings as _load_settings
+from tasks.broker import broker_url as _broker_url
 
-broker_url = _broker_url(_load_settings())
+broker_url = _broker_url()
 
 # One queue of our own name: any producer reaches it with queue="uploads".
 task_default_queue = "uploads"

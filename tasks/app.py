@@ -1,9 +1,10 @@
 """The Celery app. Importing it reads no setting and connects to nothing."""
 
+import logging
 from typing import Any
 
 from celery import Celery
-from celery.signals import celeryd_init
+from celery.signals import after_setup_logger, celeryd_init
 
 from tasks.recovery_step import RecoveryStep
 from tasks.transport import install
@@ -24,3 +25,10 @@ def prepare_worker(**_: Any) -> None:
     except InvalidSettings as error:
         raise SystemExit(f"oneprefix: {error}") from None
     install()
+
+
+@after_setup_logger.connect
+def quieten(**_: Any) -> None:
+    """The libraries' own INFO says nothing of uploads."""
+    for name in ("botocore", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)

@@ -4,12 +4,12 @@ kombu 5.7 lets an entry that is no message raise out of the worker's event loop,
 worker, and returns some such entries to the queue, where they would end the next one.
 """
 
-import json
 import logging
-from base64 import b64decode
 from typing import Any
 
 from kombu.transport import TRANSPORT_ALIASES, redis
+
+from tasks.queue_entry import problem_with
 
 log = logging.getLogger(__name__)
 
@@ -47,29 +47,3 @@ def install() -> None:
     """Serve redis:// and rediss:// with this transport, in this process."""
     for scheme in ("redis", "rediss"):
         TRANSPORT_ALIASES[scheme] = f"{__name__}:Transport"
-
-
-def problem_with(entry: bytes) -> str | None:
-    """What keeps the entry from being a message; None if nothing does."""
-    try:
-        message = json.loads(entry)
-        properties = message["properties"]
-        info = properties["delivery_info"]
-        texts = (
-            message["content-type"],
-            message["content-encoding"],
-            properties["delivery_tag"],
-            info["exchange"],
-            info["routing_key"],
-        )
-        if not isinstance(message["headers"], dict) or not all(
-            isinstance(text, str) for text in texts
-        ):
-            return "a field is of a wrong type"
-        if properties.get("body_encoding") == "base64":
-            b64decode(message["body"], validate=True)
-    except (ValueError, RecursionError):
-        return "it is not JSON, or its body not base64"
-    except (KeyError, TypeError) as error:
-        return f"a field is missing or of a wrong type: {error}"
-    return None

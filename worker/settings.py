@@ -37,7 +37,7 @@ class Settings(BaseSettings):
         (), description="directories that runs' results lie in, separated by colons"
     )
     run_directory_pattern: str = Field(
-        "RUN*", min_length=1, description="names of run directories; * takes any"
+        "RUN*", pattern="^[^/]+$", description="names of run directories; * takes any"
     )
     server_side_encryption: Literal["AES256", "aws:kms", "aws:kms:dsse"] | None = Field(
         None, description="asked of S3 for every object; the bucket's default if not set"

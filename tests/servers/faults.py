@@ -68,6 +68,10 @@ class Faults:
         with self._lock:
             self._faults.append(_Fault(match, action, float("inf") if times is None else times))
 
+    def clear(self) -> None:
+        with self._lock:
+            self._faults.clear()
+
     def due(self, request: S3Request) -> Action | None:
         """What goes wrong with this request: the first fault ordered that isn't used up."""
         with self._lock:

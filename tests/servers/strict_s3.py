@@ -83,6 +83,10 @@ class StrictS3:
         """Let this happen to the first `times` requests that match; to all, if not limited."""
         self._faults.order(match, action, times)
 
+    def mend(self) -> None:
+        """From now on nothing goes wrong."""
+        self._faults.clear()
+
     def close(self) -> None:
         """Answer nothing any more, also on connections that are still open."""
         self._closed.set()

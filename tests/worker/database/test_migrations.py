@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from alembic.command import downgrade
 from alembic.config import Config
@@ -5,6 +7,7 @@ from sqlalchemy import Engine, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from worker.database import migrate as migrate_module
+from worker.database.engine import make_engine
 from worker.database.migrate import migrate
 from worker.database.request_repository import SqlRequestRepository
 from worker.database.tables import metadata
@@ -106,3 +109,13 @@ def test_the_recovery_queries_have_indexes(engine: Engine) -> None:
 def test_a_missing_schema_says_what_to_do(empty_engine: Engine) -> None:
     with pytest.raises(DatabaseRefused, match="oneprefix db upgrade"):
         SqlRequestRepository(empty_engine).request(UploadRequest(12, 4, "/r"), published=False)
+
+
+def test_hosts_that_migrate_at_once_wait_for_each_other(database_url: str) -> None:
+    def start(_: int) -> None:
+        engine = make_engine(database_url)
+        migrate(engine)
+        engine.dispose()
+
+    with ThreadPoolExecutor(4) as hosts:
+        list(hosts.map(start, range(4)))

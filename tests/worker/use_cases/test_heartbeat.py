@@ -77,6 +77,10 @@ def test_a_database_that_comes_back_in_time_keeps_the_lease() -> None:
 
 def test_a_renewal_that_hangs_loses_the_lease() -> None:
     hang = threading.Event()
-    with Heartbeat(lambda: hang.wait(5) and None, lease=0.3) as heartbeat:
+
+    def renew() -> None:
+        hang.wait(5)
+
+    with Heartbeat(renew, lease=0.3) as heartbeat:
         eventually(lambda: is_lost(heartbeat), seconds=3)
         hang.set()

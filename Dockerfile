@@ -1,0 +1,40 @@
+FROM python:3.11-slim-trixie AS build
+
+WORKDIR /src
+ENV UV_COMPILE_BYTECODE=1 \
+    UV_LINK_MODE=copy \
+    UV_NO_CACHE=1 \
+    UV_PYTHON_DOWNLOADS=never
+
+COPY requirements-uv.txt ./
+RUN pip install --no-cache-dir --require-hashes -r requirements-uv.txt
+
+# Before the code, so that this layer is made anew only when a pin changes.
+# Wheels only: there is no compiler here, and building a source package would run its code.
+COPY requirements.txt ./
+RUN uv venv /opt/oneprefix \
+    && uv pip install --python /opt/oneprefix --no-build --require-hashes -r requirements.txt
+
+# setuptools, which builds the wheel, is pinned among the tools of development.
+COPY requirements-dev.txt pyproject.toml README.md celeryconfig.py ./
+COPY cli/ cli/
+COPY tasks/ tasks/
+COPY worker/ worker/
+RUN uv build --wheel --build-constraints requirements-dev.txt --require-hashes --out-dir /dist \
+    && uv pip install --python /opt/oneprefix --no-deps --no-index /dist/*.whl
+
+
+# The same base, since the environment's interpreter is a link to the base's.
+FROM python:3.11-slim-trixie
+
+# A volume mounted over the home takes its owner from here.
+RUN useradd --uid 10001 --user-group --create-home --home-dir /var/lib/oneprefix \
+    --shell /usr/sbin/nologin oneprefix
+COPY --from=build /opt/oneprefix /opt/oneprefix
+ENV PATH=/opt/oneprefix/bin:$PATH \
+    PYTHONUNBUFFERED=1
+
+WORKDIR /var/lib/oneprefix
+# As numbers: an orchestrator of containers can't tell whether a name is root's.
+USER 10001:10001
+CMD ["celery", "-A", "tasks", "worker", "--loglevel=INFO"]

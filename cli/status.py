@@ -10,6 +10,7 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
+from cli.arguments import OptionalJobId
 from cli.output import Json, as_row, console, human_size, print_json, reported
 from tasks.services import services
 from worker.models.refusal import Refusal
@@ -28,7 +29,7 @@ _COLOURS = {
 
 
 def status(
-    job: Annotated[int | None, typer.Argument(help="Only this job's uploads.")] = None,
+    job: OptionalJobId = None,
     watch: Annotated[bool, typer.Option("--watch", help="Keep looking until Ctrl-C.")] = False,
     as_json: Json = False,
 ) -> None:

@@ -1,0 +1,140 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from tests.cli.command import Command
+from worker.database.engine import make_engine
+
+COMMANDS = [
+    ("db", "upgrade"),
+    ("settings",),
+    ("status",),
+    ("enqueue", "12", "4", "/results/RUN4"),
+    ("up",),
+]
+
+
+@pytest.mark.parametrize("arguments", [(), ("--help",), ("db",), ("enqueue", "--help")])
+def test_help_is_at_hand(oneprefix: Command, arguments: tuple[str, ...]) -> None:
+    answer = oneprefix(*arguments)
+    assert "Usage:" in answer.out + answer.err
+    assert answer.code == (0 if "--help" in arguments else 2)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_takes_json_and_answers_an_error_with_it(
+    oneprefix: Command, command: tuple[str, ...]
+) -> None:
+    broken = replace(oneprefix, environment={"ONEPREFIX_MAX_ATTEMPTS": "many"})
+    answer = broken(*command, "--json")
+    assert answer.code == 1
+    assert answer.json["kind"] == "InvalidSettings"
+    assert "ONEPREFIX_MAX_ATTEMPTS" in answer.json["error"]
+    assert answer.err.startswith("oneprefix: ONEPREFIX_MAX_ATTEMPTS")
+    assert answer.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ("enqueue",),
+        ("enqueue", "twelve", "4", "/r"),
+        ("enqueue", "12.0", "4", "/r"),
+        ("enqueue", "1_2", "4", "/r"),
+        ("status", "x"),
+        ("no-such-command",),
+        ("up", "--concurrency", "0"),
+    ],
+    ids=" ".join,
+)
+def test_wrong_use_is_exit_code_2(oneprefix: Command, wrong: tuple[str, ...]) -> None:
+    answer = oneprefix(*wrong)
+    assert answer.code == 2
+    assert "Traceback" not in answer.err
+
+
+def test_the_database_is_made_and_its_uploads_are_shown(oneprefix: Command) -> None:
+    assert oneprefix("status").code == 1
+    assert "oneprefix db upgrade" in oneprefix("status").err
+    assert oneprefix("db", "upgrade", "--json").json == {"upgraded": True}
+    assert oneprefix("db", "upgrade").out == "The database is up to date.\n"
+    assert oneprefix("status").out == "No uploads.\n"
+    assert oneprefix("status", "--json").json == {"uploads": [], "refused": []}
+
+    engine = make_engine(f"sqlite:///{oneprefix.directory}/data/oneprefix.db")
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO uploads (job_id, run_id, path, state, error) VALUES"
+                " (12, 4, '/r/RUN4', 'FAILED', 'job 12, run 4: [red]no such job'),"
+                " (13, 1, '/r/RUN1', 'REQUESTED', NULL),"
+                " (NULL, 4, '/r', 'FAILED', 'job ''x'', run 4: no id')"
+            )
+        )
+    engine.dispose()
+    shown = oneprefix("status").out
+    assert "FAILED" in shown
+    assert "job 12, run 4: [red]no such job" in shown
+    assert "refused: job 'x', run 4: no id" in shown
+    listed = oneprefix("status", "12", "--json").json
+    assert [upload["run_id"] for upload in listed["uploads"]] == [4]
+    assert listed["uploads"][0]["state"] == "FAILED"
+    assert listed["refused"] == []
+
+
+def test_settings_are_shown_with_secrets_masked(oneprefix: Command) -> None:
+    secretive = replace(
+        oneprefix,
+        environment=oneprefix.environment
+        | {"ONEPREFIX_DATABASE_URL": "postgresql://ada:hunter2@host/db"},
+    )
+    shown = secretive("settings")
+    assert shown.code == 0
+    assert "postgresql://***@host/db" in shown.out
+    values = secretive("settings", "--json").json
+    assert values["ONEPREFIX_DATABASE_URL"] == "postgresql://***@host/db"
+    assert values["ONEPREFIX_S3_BUCKET"] is None
+    assert "hunter2" not in shown.out + json.dumps(values)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("0", "4", "/r/RUN4"), "job id must be a positive integer"),
+        (("12", "-4", "/r/RUN4"), "run id must be a positive integer"),
+        ((str(2**63), "4", "/r/RUN4"), "below 2^63"),
+        (("12", "4", "RUN4"), "path is not absolute"),
+        (("12", "4", ""), "path is empty"),
+        (("12", "4", "/r/../etc"), "path holds '..'"),
+    ],
+)
+def test_what_makes_no_request_is_refused_at_once(
+    oneprefix: Command, arguments: tuple[str, ...], says: str
+) -> None:
+    answer = oneprefix("enqueue", "--", *arguments)
+    assert answer.code == 1
+    assert says in answer.err
+    assert answer.err.count("\n") == 1
+
+
+def test_a_database_that_is_away_is_said_in_one_line(oneprefix: Command) -> None:
+    away = replace(
+        oneprefix,
+        environment=oneprefix.environment
+        | {"ONEPREFIX_DATABASE_URL": "postgresql://ada:hunter2@127.0.0.1:1/db"},
+    )
+    for command in [("status",), ("db", "upgrade"), ("enqueue", "12", "4", "/r/RUN4")]:
+        answer = away(*command)
+        assert answer.code == 1
+        assert "the database is unavailable" in answer.err
+        assert answer.err.count("\n") == 1
+        assert "hunter2" not in answer.err
+
+
+def test_nothing_is_left_where_nothing_was_asked(oneprefix: Command, tmp_path: Path) -> None:
+    oneprefix("--help")
+    oneprefix("settings")
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,49 @@
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.cli.command import Command
+
+KEYS = [f"jobs/12/2025/10/23/211500/run_{run}_results.zip" for run in (4, 5, 6)]
+
+
+@pytest.fixture
+def temporary(tmp_path: Path) -> Path:
+    directory = tmp_path / "tmp"
+    directory.mkdir()
+    return directory
+
+
+def test_the_demo_lands_three_runs_verifies_one_and_leaves_nothing(
+    oneprefix: Command, temporary: Path
+) -> None:
+    # the user's own settings must not leak into it
+    hostile = {"ONEPREFIX_S3_BUCKET": "my-real-bucket", "ONEPREFIX_LEASE_SECONDS": "soon"}
+    (oneprefix.directory / ".env").write_text("ONEPREFIX_BROKER_URL=redis://real:6379/0\n")
+    command = Command(oneprefix.directory, hostile | {"TMPDIR": str(temporary)})
+    answer = command("demo")
+    assert answer.code == 0, answer
+    for key in KEYS:
+        assert key.rsplit("/", 1)[1] in answer.out
+    assert "s3://oneprefix-demo/jobs/12/2025/10/23/211500/" in answer.out
+    assert "CRC32:" in answer.out
+    assert "Verified: run_4_results.zip" in answer.out
+    assert list(temporary.iterdir()) == []
+    assert {path.name for path in oneprefix.directory.iterdir()} == {".env", "tmp"}
+
+
+def test_kept_results_can_be_looked_at_and_json_tells_the_rest(
+    oneprefix: Command, tmp_path: Path
+) -> None:
+    kept = tmp_path / "kept"
+    answer = oneprefix("demo", "--keep", str(kept), "--json")
+    assert answer.code == 0, answer
+    assert [artifact["key"] for artifact in answer.json["artifacts"]] == KEYS
+    assert answer.json["files"] > 100
+    with zipfile.ZipFile(kept / "run_4_results.zip") as archive:
+        assert archive.testzip() is None
+    assert (kept / "results" / "RUN4" / "summary.json").exists()
+    again = oneprefix("demo", "--keep", str(kept))
+    assert again.code == 1
+    assert "is not empty" in again.err

@@ -65,7 +65,7 @@ def _show(job: int | None, as_json: bool) -> None:
 
 
 def _watch(job: int | None, as_json: bool) -> None:
-    if as_json:
+    if as_json or not console.is_terminal:
         while True:
             _show(job, as_json)
             time.sleep(LOOK_EVERY)

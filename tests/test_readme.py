@@ -1,0 +1,152 @@
+"""Every command and snippet of the README is run, by these tests or by CI."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from tests.end_to_end.cluster import Cluster, cluster, eventually
+from tests.servers.postgres import PostgresServer
+from tests.servers.s3 import S3Server
+from tests.servers.strict_bucket import Strict
+from worker.models.upload import UploadState
+from worker.settings import PREFIX, Settings
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+COMMANDS = [line for block in blocks("sh") for line in block.splitlines()]
+#: Run by .ci/run, or by the tests of the deployment as far as that goes without an engine.
+BY_CI = [line for line in COMMANDS if line.startswith("make ")]
+BY_DEPLOYMENT = [line for line in COMMANDS if line.startswith(("docker ", "mkdir "))]
+#: Run until a signal, once the log says this.
+SERVING = {
+    "oneprefix up": " ready.",
+    "celery -A tasks worker --loglevel=INFO": " ready.",
+    "celery -A tasks flower --basic-auth=ops:choose-one": "Visit me",
+    "oneprefix status 12 --watch": "No uploads.",
+}
+EXPORTS = [line for line in COMMANDS if line.startswith("export ")]
+ENDING = [line for line in COMMANDS if line not in [*BY_CI, *BY_DEPLOYMENT, *SERVING, *EXPORTS]]
+
+
+@pytest.fixture(scope="session", params=["moto"])
+def upstream(request: pytest.FixtureRequest) -> S3Server:
+    server: S3Server = request.getfixturevalue(request.param)
+    return server
+
+
+@pytest.fixture
+def running(tmp_path: Path, strict: Strict, postgres: PostgresServer) -> Iterator[Cluster]:
+    with cluster(tmp_path, strict, postgres.new_database()) as started:
+        (started.results / "RUN4").mkdir()
+        (started.results / "RUN4" / "out.csv").write_text("1,2\n")
+        yield started
+
+
+def environment(running: Cluster) -> dict[str, str]:
+    scripts = str(Path(sys.executable).parent)
+    return running.environment | {"PATH": f"{scripts}:{os.environ['PATH']}", "COLUMNS": "150"}
+
+
+def here(running: Cluster, command: str) -> str:
+    """The command, with this test's directory for the README's."""
+    return command.replace("/results", str(running.results))
+
+
+def test_there_are_commands_of_each_kind() -> None:
+    assert set(SERVING) <= set(COMMANDS)
+    assert len(ENDING) >= 4
+    ci = (ROOT / ".ci" / "run").read_text()
+    assert BY_CI
+    for line in BY_CI:
+        assert line in ci, f"neither a test nor CI runs {line!r}"
+
+
+def test_the_commands_that_end_do_what_they_say(running: Cluster) -> None:
+    running.start_worker()
+    for command in ENDING:
+        done = subprocess.run(
+            ["bash", "-c", here(running, command)],
+            env=environment(running),
+            cwd=running.directory,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, (command, done.stderr)
+    assert running.wait_for(12, 4)
+
+
+@pytest.mark.parametrize("command", SERVING)
+def test_the_commands_that_serve_come_up_and_stop_by_a_signal(
+    running: Cluster, command: str
+) -> None:
+    log = running.directory / "log"
+    extra = " --port=0 --address=127.0.0.1" if "flower" in command else ""
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            ["bash", "-c", f"exec {command}{extra}"],
+            env=environment(running),
+            cwd=running.directory,
+            stdout=output,
+            stderr=output,
+        )
+    eventually(lambda: SERVING[command] in log.read_text() or process.poll(), command)
+    # Celery calls SIGINT a failure, whatever it was doing
+    process.send_signal(signal.SIGTERM if command.startswith("celery") else signal.SIGINT)
+    assert process.wait(timeout=60) == 0, log.read_text()
+
+
+def test_the_variables_that_are_exported_are_settings() -> None:
+    for line in EXPORTS:
+        name = line.removeprefix("export ").split("=")[0]
+        assert name.removeprefix(PREFIX).lower() in Settings.model_fields
+
+
+@pytest.mark.parametrize("snippet", blocks("python"), ids=["by name", "by import"])
+def test_the_snippets_land_the_run(running: Cluster, snippet: str) -> None:
+    running.start_worker()
+    script = here(running, snippet).replace("redis://:password@broker:6379/0", running.broker_url)
+    subprocess.run(
+        [sys.executable, "-c", script],
+        env=environment(running),
+        cwd=running.directory,
+        check=True,
+    )
+    assert running.wait_for(12, 4).attempt == 1
+
+
+def test_the_statement_lands_the_run(running: Cluster) -> None:
+    running.start_worker()
+    [statement] = blocks("sql")
+    with running.engine.begin() as connection:
+        connection.execute(text(here(running, statement)))
+    assert running.wait_for(12, 4).state is UploadState.LANDED
+
+
+def test_the_table_of_settings_is_complete_and_true() -> None:
+    listed = re.findall(r"^\| `ONEPREFIX_(\w+)` \| (.*) \| (.*) \|$", README, re.MULTILINE)
+    fields = Settings.model_fields
+    assert [name.lower() for name, _, _ in listed] == list(fields)
+    for name, default, meaning in listed:
+        field = fields[name.lower()]
+        assert meaning == field.description
+        if name != "DATA_DIR":
+            assert default == ("" if field.default in (None, ()) else f"`{field.default}`")
+
+
+def test_every_file_that_is_linked_exists() -> None:
+    for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target

@@ -2,7 +2,9 @@
 
 import time
 from collections.abc import Sequence
-from typing import Annotated
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Annotated, Any, Self
 
 import typer
 from rich.console import Group, RenderableType
@@ -31,54 +33,70 @@ _COLOURS = {
 def status(
     job: OptionalJobId = None,
     watch: Annotated[bool, typer.Option("--watch", help="Keep looking until Ctrl-C.")] = False,
+    limit: Annotated[
+        int, typer.Option(min=1, help="How many to show: those that changed last.")
+    ] = 100,
     as_json: Json = False,
 ) -> None:
     """Show where each upload stands, and the messages that were refused."""
-    with reported(as_json):
-        if not watch:
-            _show(job, as_json)
-            return
-        try:
-            _watch(job, as_json)
-        except KeyboardInterrupt:
-            return
-
-
-def _look(job: int | None) -> tuple[list[Upload], list[Refusal]]:
-    listed = services().upload_list
-    return listed.uploads(job), [] if job is not None else listed.refusals()
-
-
-def _show(job: int | None, as_json: bool) -> None:
-    uploads, refusals = _look(job)
-    if as_json:
-        print_json(
-            {
-                "uploads": [as_row(upload) for upload in uploads],
-                "refused": [
-                    {"path": refusal.path, "error": refusal.reason} for refusal in refusals
-                ],
-            }
-        )
-    else:
-        console.print(table_of(uploads, refusals))
-
-
-def _watch(job: int | None, as_json: bool) -> None:
-    if as_json or not console.is_terminal:
-        while True:
-            _show(job, as_json)
+    with reported(as_json), suppress(KeyboardInterrupt):
+        if watch and console.is_terminal and not as_json:
+            _watch(job, limit)
+        _show(job, limit, as_json)
+        while watch:
             time.sleep(LOOK_EVERY)
+            _show(job, limit, as_json)
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    uploads: list[Upload]
+    counts: dict[UploadState, int]
+    refusals: list[Refusal]
+
+    @classmethod
+    def at(cls, job: int | None, limit: int) -> Self:
+        listed = services().upload_list
+        return cls(
+            listed.uploads(job, limit=limit),
+            listed.counts(job),
+            [] if job is not None else listed.refusals(limit=limit),
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "counts": self.counts,
+            "uploads": [as_row(upload) for upload in self.uploads],
+            "refused": [{"path": each.path, "error": each.reason} for each in self.refusals],
+        }
+
+    def __rich__(self) -> RenderableType:
+        if not self.uploads and not self.refusals:
+            return "No uploads."
+        counted = ", ".join(f"{count:,} {state}" for state, count in self.counts.items())
+        hidden = sum(self.counts.values()) - len(self.uploads)
+        more = f"; {hidden:,} more with --limit" if hidden else ""
+        refused = [f"[red]refused:[/] {escape(each.reason)}" for each in self.refusals]
+        return Group(table_of(self.uploads), *([counted + more] if counted else []), *refused)
+
+
+def _show(job: int | None, limit: int, as_json: bool) -> None:
+    look = _Look.at(job, limit)
+    if as_json:
+        print_json(look.as_dict())
+    else:
+        console.print(look)
+
+
+def _watch(job: int | None, limit: int) -> None:
     with Live(console=console, auto_refresh=False) as live:
         while True:
-            live.update(table_of(*_look(job)), refresh=True)
+            live.update(_Look.at(job, limit), refresh=True)
             time.sleep(LOOK_EVERY)
 
 
-def table_of(uploads: Sequence[Upload], refusals: Sequence[Refusal] = ()) -> RenderableType:
+def table_of(uploads: Sequence[Upload]) -> Table:
     """The uploads as a table, one row each."""
-    if not uploads and not refusals:
-        return "No uploads."
     table = Table("job", "run", "state", "done", "archive", "attempt", box=None)
     table.add_column("", overflow="fold")
     for upload in uploads:
@@ -91,8 +109,7 @@ def table_of(uploads: Sequence[Upload], refusals: Sequence[Refusal] = ()) -> Ren
             str(upload.attempt),
             escape(_remark(upload)),
         )
-    refused = [f"[red]refused:[/] {escape(refusal.reason)}" for refusal in refusals]
-    return Group(table, *refused)
+    return table
 
 
 def _progress(upload: Upload) -> str:

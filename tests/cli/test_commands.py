@@ -62,7 +62,7 @@ def test_the_database_is_made_and_its_uploads_are_shown(oneprefix: Command) -> N
     assert oneprefix("db", "upgrade", "--json").json == {"upgraded": True}
     assert oneprefix("db", "upgrade").out == "The database is up to date.\n"
     assert oneprefix("status").out == "No uploads.\n"
-    assert oneprefix("status", "--json").json == {"uploads": [], "refused": []}
+    assert oneprefix("status", "--json").json == {"counts": {}, "uploads": [], "refused": []}
 
     engine = make_engine(f"sqlite:///{oneprefix.directory}/data/oneprefix.db")
     with engine.begin() as connection:
@@ -79,6 +79,8 @@ def test_the_database_is_made_and_its_uploads_are_shown(oneprefix: Command) -> N
     assert "FAILED" in shown
     assert "job 12, run 4: [red]no such job" in shown
     assert "refused: job 'x', run 4: no id" in shown
+    assert "1 REQUESTED, 1 FAILED" in shown
+    assert "1 more with --limit" in oneprefix("status", "--limit", "1").out
     listed = oneprefix("status", "12", "--json").json
     assert [upload["run_id"] for upload in listed["uploads"]] == [4]
     assert listed["uploads"][0]["state"] == "FAILED"

@@ -1,12 +1,12 @@
 """Reads `uploads` for people."""
 
-from sqlalchemy import Engine, select
+from sqlalchemy import ColumnElement, Engine, and_, func, select
 
 from worker.database.error_translation import translated
 from worker.database.statements import UPLOAD, as_upload, is_upload
 from worker.database.tables import uploads
 from worker.models.refusal import Refusal
-from worker.models.upload import Upload
+from worker.models.upload import Upload, UploadState
 
 _HAS_IDS = (uploads.c.job_id > 0) & (uploads.c.run_id > 0)
 
@@ -20,15 +20,21 @@ class SqlUploadList:
             row = connection.execute(select(*UPLOAD).where(is_upload(job_id, run_id))).one_or_none()
         return as_upload(row) if row else None
 
-    def uploads(self, job_id: int | None = None) -> list[Upload]:
-        """All uploads, or a job's, by job and run."""
-        query = select(*UPLOAD).where(_HAS_IDS).order_by(uploads.c.job_id, uploads.c.run_id)
-        if job_id is not None:
-            query = query.where(uploads.c.job_id == job_id)
+    def uploads(self, job_id: int | None = None, *, limit: int | None = None) -> list[Upload]:
+        """The uploads, or a job's, by job and run: the `limit` that changed last."""
+        query = select(*UPLOAD).where(_of(job_id)).order_by(uploads.c.updated_at.desc())
         with translated(), self._engine.begin() as connection:
-            return [as_upload(row) for row in connection.execute(query)]
+            found = [as_upload(row) for row in connection.execute(query.limit(limit))]
+        return sorted(found, key=lambda upload: (upload.job_id, upload.run_id))
 
-    def refusals(self) -> list[Refusal]:
+    def counts(self, job_id: int | None = None) -> dict[UploadState, int]:
+        """How many uploads, or uploads of a job, are in which state."""
+        query = select(uploads.c.state, func.count()).where(_of(job_id)).group_by(uploads.c.state)
+        with translated(), self._engine.begin() as connection:
+            found = {row[0]: row[1] for row in connection.execute(query)}
+        return {state: found[state] for state in UploadState if state in found}
+
+    def refusals(self, *, limit: int | None = None) -> list[Refusal]:
         """The messages that made no request, newest first."""
         query = (
             select(
@@ -40,7 +46,12 @@ class SqlUploadList:
             )
             .where(_HAS_IDS.is_not(True))
             .order_by(uploads.c.id.desc())
+            .limit(limit)
         )
         with translated(), self._engine.begin() as connection:
             rows = connection.execute(query).all()
         return [Refusal(job, run, path, error or "", task) for job, run, path, error, task in rows]
+
+
+def _of(job_id: int | None) -> ColumnElement[bool]:
+    return _HAS_IDS if job_id is None else and_(_HAS_IDS, uploads.c.job_id == job_id)

@@ -54,13 +54,7 @@ class S3ResultsRepository:
 
     def holds(self, key: str, *, size: int, checksum: str, sha256: str) -> bool:
         with translated(f"looking for {key}"):
-            try:
-                standing = self._verdict(Artifact(key, size, checksum, sha256))
-            except ClientError as error:
-                if error.response["Error"]["Code"] in ("404", "NoSuchKey"):
-                    return False
-                raise
-        return standing is True
+            return self._verdict(Artifact(key, size, checksum, sha256)) is True
 
     def url(self, key: str) -> str:
         endpoint = self._client.meta.endpoint_url.rstrip("/")
@@ -114,10 +108,18 @@ class S3ResultsRepository:
             raise StorageUnavailable(f"{artifact.key} did not arrive as it was sent")
 
     def _verdict(self, artifact: Artifact) -> bool | None:
-        """Whether the object under its key is this one; None if its store can't tell."""
-        head = self._client.head_object(
-            Bucket=self._bucket, Key=artifact.key, ChecksumMode="ENABLED"
-        )
+        """Whether the object under its key is this one; None if its store can't or won't tell."""
+        try:
+            head = self._client.head_object(
+                Bucket=self._bucket, Key=artifact.key, ChecksumMode="ENABLED"
+            )
+        except ClientError as error:
+            match error.response["Error"]["Code"]:
+                case "404" | "NoSuchKey":
+                    return False
+                case "403":  # also for what is not there, to those who may not list the bucket
+                    return None
+            raise
         if head["ContentLength"] != artifact.size:
             return False
         if "ChecksumCRC32" in head:

@@ -90,4 +90,7 @@ def test_uploads_are_listed_by_job_and_run(engine: Engine) -> None:
     listed = SqlUploadList(engine)
     assert [(each.job_id, each.run_id) for each in listed.uploads()] == [(12, 4), (12, 5), (13, 1)]
     assert [each.run_id for each in listed.uploads(12)] == [4, 5]
+    assert len(listed.uploads(limit=2)) == 2
+    assert listed.counts() == {UploadState.REQUESTED: 3}
+    assert listed.counts(13) == {UploadState.REQUESTED: 1}
     assert listed.find(12, 6) is None

@@ -259,6 +259,17 @@ def test_a_store_that_can_not_tell_is_not_believed(
     assert not results.holds(KEY, size=ours.size, checksum=ours.checksum, sha256=ours.sha256)
 
 
+@pytest.mark.parametrize("content", [SMALL, LARGE], ids=["put", "multipart"])
+def test_who_may_only_write_can_land_an_archive(
+    strict: Strict, results: S3ResultsRepository, attempt: RecordedAttempt, content: bytes
+) -> None:
+    strict.proxy.fault(lambda r: r.operation == "HeadObject", AnswerError(403, "AccessDenied"))
+    upload(results, content, attempt)
+    assert strict.stored() == {KEY: content}
+    [ours] = attempt.sealed_artifacts
+    assert not results.holds(KEY, size=ours.size, checksum=ours.checksum, sha256=ours.sha256)
+
+
 def test_a_bucket_that_is_not_there_is_refused(
     strict: Strict, results: S3ResultsRepository, attempt: RecordedAttempt
 ) -> None:

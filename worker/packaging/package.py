@@ -1,7 +1,7 @@
 """An opened results directory: measured first, then packed once."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -37,13 +37,20 @@ class Measure:
 
 
 class TreePackage:
-    """The `Package` of the directory that `descriptor` holds open."""
+    """The `Package` of the directory that `descriptor` holds open, until it is closed."""
 
     def __init__(self, descriptor: int, name: str, pattern: str) -> None:
         self._measure = Measure()
         for entry in selected(descriptor, name, pattern):
             self._measure.add(entry)
-        self._stream = ZipStream(selected(descriptor, name, pattern))
+        self._entries = selected(descriptor, name, pattern)
+        self._stream = ZipStream(self._entries)
+        self._chunks = self._packed()
+
+    def close(self) -> None:
+        """Close what is open of the tree, wherever the packing stands."""
+        self._chunks.close()
+        self._entries.close()
 
     @property
     def file_count(self) -> int:
@@ -66,10 +73,19 @@ class TreePackage:
         return self._stream.archive
 
     def chunks(self) -> Iterator[bytes]:
-        yield from self._stream
-        packed = self._stream.archive
-        if (packed.file_count, packed.bytes_total) != (self.file_count, self.bytes_total):
-            raise TreeChanged("files came, went or grew between measuring and packing")
+        return self._chunks
+
+    def _packed(self) -> Generator[bytes]:
+        for chunk in self._stream:
+            self._require(self._stream.size <= self.size_bound)
+            yield chunk
+        self._require(self._stream.file_count == self.file_count)
+        self._require(self._stream.bytes_done == self.bytes_total)
+
+    @staticmethod
+    def _require(as_measured: bool) -> None:
+        if not as_measured:
+            raise TreeChanged("entries came, went or grew between measuring and packing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,4 +97,6 @@ class TreePackager:
     @contextmanager
     def open(self, path: str) -> Iterator[TreePackage]:
         with opened_beneath(self.roots, path) as descriptor:
-            yield TreePackage(descriptor, PurePosixPath(path).name, self.pattern)
+            package = TreePackage(descriptor, PurePosixPath(path).name, self.pattern)
+            with closing(package):
+                yield package

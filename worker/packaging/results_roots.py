@@ -1,5 +1,6 @@
 """Opens a results directory beneath one of the configured roots, and nothing else."""
 
+import errno
 import os
 import stat
 from collections.abc import Iterator, Sequence
@@ -25,7 +26,7 @@ def opened_beneath(roots: Sequence[Path], path: str) -> Iterator[int]:
     taken from the descriptor of the step before, so that swapping a directory for a link between
     check and use leads nowhere.
     """
-    root, steps = _beneath(roots, PurePosixPath(path))
+    root, steps = _beneath(roots, PurePosixPath(_one_leading_slash(path)))
     descriptor = _open_root(root)
     try:
         for step in steps:
@@ -35,6 +36,11 @@ def opened_beneath(roots: Sequence[Path], path: str) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _one_leading_slash(path: str) -> str:
+    """POSIX, and so pathlib, takes exactly two for another root."""
+    return "/" + path.lstrip("/") if path.startswith("/") else path
 
 
 def _beneath(roots: Sequence[Path], path: PurePosixPath) -> tuple[Path, tuple[str, ...]]:
@@ -65,6 +71,8 @@ def _step(parent: int, name: str, path: str) -> int:
     except FileNotFoundError as error:
         raise ResultsDirectoryMissing(f"there is no directory {path!r:.200}") from error
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise PathRefused(f"{path!r:.200} has a name too long for its file system") from error
         raise _refusal(parent, name, path, error) from error
 
 

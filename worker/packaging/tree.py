@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -81,31 +81,41 @@ def reading(name: bytes) -> Iterator[None]:
         raise TreeChanged(f"{shown(name)} can't be read: {error.strerror}") from error
 
 
-def walk(directory: int, name: bytes, depth: int = 0) -> Iterator[Entry]:
+def walk(directory: int, name: bytes, depth: int = 0) -> Generator[Entry]:
     """All of the open directory, itself first, each level sorted by the names' bytes.
 
     A directory whose entries change until the walk leaves it raises TreeChanged.
     """
     if depth > MAX_DEPTH:
         raise InvalidResultsDirectory(f"{shown(name)} lies more than {MAX_DEPTH} levels deep")
-    before = os.fstat(directory)
+    with reading(name):
+        before = os.fstat(directory)
     yield Directory(name + b"/", before)
-    with reading(name), os.scandir(directory) as listing:
-        entries = sorted(listing, key=lambda entry: os.fsencode(entry.name))
-    for entry in entries:
+    for entry in listed(directory, name):
         inner = name + b"/" + os.fsencode(entry.name)
-        if entry.is_dir(follow_symlinks=False):
-            with _opened_directory(inner, entry.name, directory) as descriptor:
+        with reading(inner):  # where a listing names no types, asking for one asks the file system
+            is_directory = entry.is_dir(follow_symlinks=False)
+            is_file = entry.is_file(follow_symlinks=False)
+        if is_directory:
+            with opened_directory(inner, entry.name, directory) as descriptor:
                 yield from walk(descriptor, inner, depth + 1)
-        elif entry.is_file(follow_symlinks=False):
+        elif is_file:
             yield File(inner, directory, entry.name)
         else:
             yield _special(inner, entry.name, directory)
-    _require_unchanged(name, before, os.fstat(directory))
+    with reading(name):
+        _require_unchanged(name, before, os.fstat(directory))
+
+
+def listed(directory: int, name: bytes) -> list[os.DirEntry[str]]:
+    """The directory's entries by the bytes of their names, whatever order it keeps them in."""
+    with reading(name), os.scandir(directory) as listing:
+        return sorted(listing, key=lambda entry: os.fsencode(entry.name))
 
 
 @contextmanager
-def _opened_directory(name: bytes, base: str, parent: int) -> Iterator[int]:
+def opened_directory(name: bytes, base: str, parent: int) -> Iterator[int]:
+    """A descriptor of the directory `base` of `parent`, which no link may have replaced."""
     with reading(name):
         descriptor = os.open(base, OPEN_DIRECTORY, dir_fd=parent)
     try:

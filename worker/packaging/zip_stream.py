@@ -37,6 +37,11 @@ class ZipStream:
         self.file_count = 0
         self.bytes_done = 0
 
+    @property
+    def size(self) -> int:
+        """Bytes of the archive so far."""
+        return self._size
+
     def __iter__(self) -> Iterator[bytes]:
         for entry in self._entries:
             yield from self._counted(self._packed(entry))
@@ -80,8 +85,10 @@ class ZipStream:
     def _read(self, name: bytes, descriptor: int, size: int) -> Iterator[bytes]:
         """All bytes of the file, which must be as many as its status said."""
         remaining = size
-        while piece := os.read(descriptor, PIECE):
+        while piece := _read(descriptor):
             remaining -= len(piece)
+            if remaining < 0:
+                break
             self.bytes_done += len(piece)
             yield piece
         if remaining:
@@ -117,11 +124,21 @@ class ZipStream:
         self._directory.add(member, offset)
 
 
+def _read(descriptor: int) -> bytes:
+    """The next PIECE bytes; fewer only at the file's end, for deflate goes by where pieces end."""
+    pieces = []
+    room = PIECE
+    while room and (piece := os.read(descriptor, room)):
+        pieces.append(piece)
+        room -= len(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
 def _member(name: bytes, status: os.stat_result) -> Member:
     if len(name) > MAX_16:
         raise InvalidResultsDirectory(f"a name of {len(name)} bytes is too long for a ZIP")
     return Member(
         name=name,
         mode=stat.S_IMODE(status.st_mode) | stat.S_IFMT(status.st_mode),
-        mtime=int(status.st_mtime // 1),
+        mtime=status.st_mtime_ns // 1_000_000_000,
     )

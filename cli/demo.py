@@ -95,11 +95,14 @@ def _silent(*_: object) -> None:
 def _workplace(keep: Path | None) -> Iterator[Path]:
     """The demo's directory, and the current one too, so that no `.env` of the user's is read."""
     before = Path.cwd()
-    if keep and keep.exists() and any(keep.iterdir()):
+    if keep and keep.is_dir() and any(keep.iterdir()):
         raise PermanentError(f"{keep} is not empty; name a new directory for --keep")
     directory = keep.absolute() if keep else Path(tempfile.mkdtemp(prefix="oneprefix-demo-"))
-    directory.mkdir(parents=True, exist_ok=True)
-    os.chdir(directory)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        os.chdir(directory)
+    except OSError as error:
+        raise PermanentError(f"{directory} can't be used: {error.strerror}") from error
     try:
         yield directory
     finally:
@@ -110,8 +113,9 @@ def _workplace(keep: Path | None) -> Iterator[Path]:
 
 def _configure(directory: Path, endpoint: str) -> None:
     """This process's environment, and so its children's, is the demo's alone."""
-    for name in [name for name in os.environ if name.startswith(("ONEPREFIX_", "AWS_"))]:
-        del os.environ[name]
+    for name in list(os.environ):
+        if name.startswith(("ONEPREFIX_", "AWS_")) or name.lower().endswith("_proxy"):
+            del os.environ[name]
     os.environ |= {
         "ONEPREFIX_DATA_DIR": str(directory / "data"),
         "ONEPREFIX_RESULTS_ROOTS": str(directory / "results"),

@@ -4,10 +4,11 @@ import time
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
 from cli.arguments import JobId, RunId
-from cli.output import Json, as_row, console, errors, print_json, reported
+from cli.output import Json, as_row, console, errors, print_error, print_json, reported
 from tasks import enqueue as request_upload
 from tasks.services import services
 from worker.models.upload import Upload, UploadState
@@ -63,8 +64,9 @@ def _say(upload: Upload) -> None:
     where = f"job {upload.job_id}, run {upload.run_id}"
     match upload.state:
         case UploadState.LANDED:
-            console.print(f"{where} landed: {upload.results_url}", soft_wrap=True, highlight=False)
+            line = escape(f"{where} landed: {upload.results_url}")
+            console.print(line, soft_wrap=True, highlight=False)
         case UploadState.FAILED:
-            errors.print(f"[red]oneprefix:[/] {upload.error}", soft_wrap=True, highlight=False)
+            print_error(upload.error or f"{where} failed")
         case state:
             console.print(f"{where}: {state}", highlight=False)

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from worker.errors import OneprefixError
 from worker.models.upload import Upload
@@ -32,12 +33,17 @@ def reported(as_json: bool) -> Iterator[None]:
     except OneprefixError as error:
         if as_json:
             print_json({"error": str(error), "kind": type(error).__name__})
-        errors.print(f"[red]oneprefix:[/] {error}", highlight=False, soft_wrap=True)
+        print_error(str(error))
         raise typer.Exit(1) from error
 
 
+def print_error(line: str) -> None:
+    errors.print(f"[red]oneprefix:[/] {escape(line)}", highlight=False, soft_wrap=True)
+
+
 def as_row(upload: Upload) -> dict[str, Any]:
-    return asdict(upload)
+    row = asdict(upload)
+    return row | {"left_out": json.loads(row["left_out"] or "[]")}
 
 
 def human_size(size: int | None) -> str:

@@ -1,5 +1,6 @@
 """`oneprefix settings`: what is in effect."""
 
+from rich.markup import escape
 from rich.table import Table
 
 from cli.output import Json, console, print_json, reported
@@ -15,5 +16,9 @@ def settings(as_json: Json = False) -> None:
             return
         table = Table("setting", "value", "meaning", box=None, header_style="bold")
         for row in rows:
-            table.add_row(PREFIX + row.name.upper(), row.value or "[dim]not set[/]", row.meaning)
+            table.add_row(
+                PREFIX + row.name.upper(),
+                escape(row.value) if row.value else "[dim]not set[/]",
+                row.meaning,
+            )
         console.print(table)

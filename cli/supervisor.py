@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from time import monotonic
+from typing import IO
 
 from worker.bootstrap import Services, embedded_broker, require_worker_settings
 from worker.child_process import spawn
@@ -20,7 +21,7 @@ GROWN_UP = 60.0
 
 
 class Supervisor:
-    """`say` hears what happens. `quiet` keeps the worker's own output away."""
+    """`say` hears what happens. The worker's own output goes to `output`; nowhere if `quiet`."""
 
     def __init__(
         self,
@@ -28,14 +29,16 @@ class Supervisor:
         say: Callable[[str], None],
         *,
         worker_options: Sequence[str] = (),
+        output: IO[bytes] | None = None,
         quiet: bool = False,
     ) -> None:
         require_worker_settings(settings)
         self._settings = settings
         self._say = say
+        self._output = output
         self._quiet = quiet
         self._command = [
-            *(sys.executable, "-m", "celery", "-A", "tasks", "worker", "--without-mingle"),
+            *(sys.executable, "-P", "-m", "tasks.worker", "--without-mingle"),
             *worker_options,
         ]
         self._broker = None if settings.broker_url else embedded_broker(settings)
@@ -65,7 +68,7 @@ class Supervisor:
                 self._broker.stop()
 
     def _start_worker(self) -> None:
-        self._worker = spawn(self._command, quiet=self._quiet)
+        self._worker = spawn(self._command, output=self._output, quiet=self._quiet)
         self._started_at = monotonic()
         self._say("A worker is up.")
 

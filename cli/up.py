@@ -1,12 +1,14 @@
 """`oneprefix up`: a worker, and whatever of its surroundings is not configured."""
 
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from types import FrameType
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from cli.output import Json, console, print_json, reported
 from cli.supervisor import Supervisor
@@ -29,10 +31,12 @@ def up(
         if as_json:
             print_json({"event": line})
         else:
-            console.print(f"[bold]oneprefix:[/] {line}", highlight=False)
+            console.print(f"[bold]oneprefix:[/] {escape(line)}", highlight=False)
 
+    # with --json, what is printed is JSON
+    output = sys.stderr.buffer if as_json else None
     with reported(as_json):
-        supervisor = Supervisor(load_settings(), say, worker_options=options)
+        supervisor = Supervisor(load_settings(), say, worker_options=options, output=output)
         stop, hurry = _on_signals(say)
         supervisor.run(stop, hurry)
         say("Stopped.")

@@ -9,10 +9,11 @@ from celery.signals import after_setup_logger, celeryd_init
 from tasks.recovery_step import RecoveryStep
 from tasks.transport import install
 from worker.bootstrap import require_worker_settings
-from worker.errors import InvalidSettings
+from worker.errors import OneprefixError
 from worker.settings import load_settings
 
-app = Celery("oneprefix", include=["tasks.upload_task"])
+# set_as_current: a program that imports us may have a Celery of its own
+app = Celery("oneprefix", include=["tasks.upload_task"], set_as_current=False)
 app.config_from_object("celeryconfig")
 app.steps["worker"].add(RecoveryStep)
 
@@ -22,7 +23,7 @@ def prepare_worker(**_: Any) -> None:
     """Before a worker starts: its settings suffice, and its broker's entries get checked."""
     try:
         require_worker_settings(load_settings())
-    except InvalidSettings as error:
+    except OneprefixError as error:
         raise SystemExit(f"oneprefix: {error}") from None
     install()
 

@@ -7,6 +7,7 @@ from kombu.exceptions import OperationalError
 
 from tasks.app import app
 from tasks.services import services
+from worker.errors import InvalidSettings, OneprefixError
 from worker.models.upload import Upload
 from worker.models.upload_request import UploadRequest
 
@@ -17,14 +18,17 @@ def enqueue(job_id: int, run_id: int, path: str, *, replace: bool = False) -> Up
     """The upload's row. Once this returns, the upload lands or ends FAILED with its reason.
 
     Raises InvalidRequest for arguments that make no request, DatabaseUnavailable or
-    DatabaseRefused if there is no row. A broker that does not answer is no error: the workers
-    publish the message for the row.
+    DatabaseRefused if there is no row. A broker that does not answer, or that nobody has named
+    here, is no error: the workers publish the message for the row.
     """
     request = UploadRequest.parse(job_id, run_id, path, replace=replace, task_id=uuid())
     requests = services().requests
     upload = requests.request(request, published=False)
     if upload.task_id == request.task_id and publish(request):
-        requests.published(upload)
+        try:
+            requests.published(upload)
+        except OneprefixError as error:
+            log.warning("%s; the message may be published twice, which is harmless", error)
     return upload
 
 
@@ -36,7 +40,7 @@ def publish(request: UploadRequest) -> bool:
             args=[request.job_id, request.run_id, request.path],
             task_id=request.task_id,
         )
-    except (OperationalError, OSError) as error:
+    except (OperationalError, OSError, InvalidSettings) as error:
         log.warning(
             "job %d, run %d: no message published, a worker will do it: %s",
             request.job_id,

@@ -13,7 +13,7 @@ from tasks.outbox import publish
 from tasks.services import services
 from worker.bootstrap import Services
 from worker.child_process import die_with
-from worker.errors import OneprefixError
+from worker.errors import DatabaseRefused, OneprefixError
 
 log = logging.getLogger("oneprefix.recovery")
 
@@ -23,7 +23,11 @@ def recover(using: Services) -> int:
     doorbells = using.doorbells
     published = 0
     for row in doorbells.due():
-        request = doorbells.take(row, task_id=uuid())
+        try:
+            request = doorbells.take(row, task_id=uuid())
+        except DatabaseRefused as error:
+            log.warning("row %d of uploads can't be published: %s", row, error)
+            continue
         if request is None:
             continue  # another worker's recovery was first
         if not publish(request):

@@ -37,7 +37,7 @@ class RecoveryStep(bootsteps.StartStopStep):
     def _ensure_running(self) -> None:
         if self._process is None or self._process.poll() is not None:
             self._process = subprocess.Popen(  # noqa: S603  the command is ours
-                [sys.executable, "-m", "tasks.recovery", str(os.getpid())],
+                [sys.executable, "-P", "-m", "tasks.recovery", str(os.getpid())],
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
             )

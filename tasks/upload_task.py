@@ -5,11 +5,17 @@ from random import SystemRandom
 from typing import Any
 
 from celery import Task
-from celery.exceptions import Retry
+from celery.exceptions import Reject, Retry
 
 from tasks.app import app
 from tasks.services import services
-from worker.errors import InvalidRequest, LeaseLost, PermanentError, TransientError
+from worker.errors import (
+    InvalidRequest,
+    LeaseLost,
+    OneprefixError,
+    PermanentError,
+    TransientError,
+)
 from worker.models.refusal import Refusal
 from worker.models.upload_request import UploadRequest
 
@@ -34,24 +40,32 @@ def package_and_upload(
     except LeaseLost as error:
         log.warning("%s", error)
         return None
-    except TransientError as error:
-        raise _come_back(self, error) from error
-
-
-def _come_back(task: "Task[Any, Any]", error: TransientError) -> Retry:
-    if error.retry_in is None:
-        # The row does not know: this message is all there is, so it goes round again
-        countdown = SystemRandom().uniform(1, UNRECORDED_RETRY)
-        return task.retry(exc=error, countdown=countdown, throw=False)
-    return Retry(exc=error, when=error.retry_in)  # type: ignore[arg-type]  # a float is Real
+    except OneprefixError as error:
+        if not error.recorded:
+            raise _come_back(self, error) from error
+        if isinstance(error, TransientError):
+            raise Retry(exc=error, when=error.retry_in) from error  # type: ignore[arg-type]  # Real
+        raise
 
 
 def _request(
     task: "Task[Any, Any]", job_id: object, run_id: object, path: object, replace: object
 ) -> UploadRequest:
+    task_id = task.request.id
     try:
-        return UploadRequest.parse(job_id, run_id, path, replace=replace, task_id=task.request.id)
+        return UploadRequest.parse(job_id, run_id, path, replace=replace, task_id=task_id)
     except InvalidRequest as error:
-        refusal = Refusal.of(job_id, run_id, path, reason=error.message, task_id=task.request.id)
+        refusal = Refusal.of(job_id, run_id, path, reason=error.message, task_id=task_id)
         services().requests.refuse(refusal)
-        raise type(error)(refusal.reason) from None
+        refused = type(error)(refusal.reason)
+        refused.recorded = True
+        raise refused from None
+
+
+def _come_back(task: "Task[Any, Any]", error: OneprefixError) -> Retry | Reject:
+    """No row knows of it, so the message is all there is, and goes round again."""
+    countdown = SystemRandom().uniform(1, UNRECORDED_RETRY)
+    try:
+        return task.retry(exc=error, countdown=countdown, throw=False)
+    except Reject:  # it could not be published: back to the queue then, as it is
+        return Reject(error, requeue=True)

@@ -117,12 +117,13 @@ def broker_directory(settings: Settings) -> Path:
 
 
 def require_worker_settings(settings: Settings) -> None:
-    """InvalidSettings unless a worker can work with them."""
+    """InvalidSettings or StorageRefused unless a worker can work with them; connects to nothing."""
     _bucket(settings)
     if not settings.results_roots:
         raise InvalidSettings(
             "ONEPREFIX_RESULTS_ROOTS is not set: no directory that results may be read from"
         )
+    make_client().close()
 
 
 def _bucket(settings: Settings) -> str:

@@ -21,7 +21,7 @@ def spawn(
     """
     sink = subprocess.DEVNULL if quiet else output
     return subprocess.Popen(  # noqa: S603  the commands are ours
-        [sys.executable, "-m", __name__, str(os.getpid()), *command],
+        [sys.executable, "-P", "-m", __name__, str(os.getpid()), *command],
         stdin=subprocess.DEVNULL,
         stdout=sink,
         stderr=sink,

@@ -35,6 +35,8 @@ class OneprefixError(Exception):
         self.message = message
         self.job_id = job_id
         self.run_id = run_id
+        #: Whether the upload's row tells of it. If not, the message is all there is.
+        self.recorded = False
 
     def __str__(self) -> str:
         named = [("job", self.job_id), ("run", self.run_id)]
@@ -111,8 +113,8 @@ class AttemptsExhausted(PermanentError):
 class TransientError(OneprefixError):
     """Trying again later may help."""
 
-    #: Seconds until the next attempt, once the upload's row has been told of it.
-    retry_in: float | None = None
+    #: Seconds until the next attempt, once it is recorded.
+    retry_in = 0.0
 
 
 class ResultsRootMissing(TransientError):

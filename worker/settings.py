@@ -1,10 +1,10 @@
 """The settings, and the only reader of the environment."""
 
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -67,6 +67,14 @@ class Settings(BaseSettings):
         default_factory=_default_data_dir, description="for the embedded broker and SQLite"
     )
 
+    @field_validator("database_url", "broker_url")
+    @classmethod
+    def _url(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not _is_url(url.get_secret_value()):
+            # the value is not quoted: it may hold a password
+            raise ValueError("is not a URL; in a password, write @ : / ? # % as %40 %3A …")
+        return url
+
     @field_validator("results_roots", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
@@ -79,6 +87,16 @@ class Settings(BaseSettings):
             if not root.is_absolute() or ".." in root.parts:
                 raise ValueError(f"{str(root)!r} is not an absolute path without '..'")
         return roots
+
+
+def _is_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        return False
+    # an @ behind the host is a password's, cut off by an unescaped character
+    return "://" in text and "@" not in parts.path + parts.query + parts.fragment
 
 
 def load_settings() -> Settings:
@@ -107,11 +125,17 @@ def described(settings: Settings) -> list[Described]:
 
 def _shown(value: Any) -> str | None:
     if isinstance(value, SecretStr):
-        # user and password go, since either may be a token
-        return re.sub(r"(?<=://)[^/]*@", "***@", value.get_secret_value())
+        return _without_secrets(value.get_secret_value())
     if isinstance(value, tuple):
         return ":".join(map(str, value)) or None
     return None if value is None else str(value)
+
+
+def _without_secrets(url: str) -> str:
+    """Where the URL leads; neither user nor password nor options, since any may be a secret."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{'***@' if '@' in parts.netloc else ''}{host}{parts.path}"
 
 
 def _line(problem: Any) -> str:

@@ -122,6 +122,20 @@ def test_what_makes_no_request_is_refused_at_once(
     assert answer.err.count("\n") == 1
 
 
+def test_what_looks_like_markup_is_shown_as_it_is(oneprefix: Command) -> None:
+    assert "'[/x]'" in oneprefix("enqueue", "12", "4", "[/x]").err
+    pattern = oneprefix.environment | {"ONEPREFIX_RUN_DIRECTORY_PATTERN": "RUN[a-z]*"}
+    assert "RUN[a-z]*" in replace(oneprefix, environment=pattern)("settings").out
+
+
+def test_enqueue_without_a_broker_leaves_a_row_for_the_workers_to_come(oneprefix: Command) -> None:
+    oneprefix("db", "upgrade")
+    answer = oneprefix("enqueue", "12", "4", "/results/RUN4")
+    assert (answer.code, answer.out) == (0, "job 12, run 4: REQUESTED\n")
+    assert "a worker will do it" in answer.err
+    assert answer.err.count("\n") == 1
+
+
 def test_a_database_that_is_away_is_said_in_one_line(oneprefix: Command) -> None:
     away = replace(
         oneprefix,

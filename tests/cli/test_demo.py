@@ -20,6 +20,7 @@ def test_the_demo_lands_three_runs_verifies_one_and_leaves_nothing(
 ) -> None:
     # the user's own settings must not leak into it
     hostile = {"ONEPREFIX_S3_BUCKET": "my-real-bucket", "ONEPREFIX_LEASE_SECONDS": "soon"}
+    hostile |= {"http_proxy": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9"}
     (oneprefix.directory / ".env").write_text("ONEPREFIX_BROKER_URL=redis://real:6379/0\n")
     command = Command(oneprefix.directory, hostile | {"TMPDIR": str(temporary)})
     answer = command("demo")
@@ -47,3 +48,10 @@ def test_kept_results_can_be_looked_at_and_json_tells_the_rest(
     again = oneprefix("demo", "--keep", str(kept))
     assert again.code == 1
     assert "is not empty" in again.err
+
+
+def test_a_file_can_not_be_kept_in(oneprefix: Command, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    answer = oneprefix("demo", "--keep", str(tmp_path / "file"))
+    assert answer.code == 1
+    assert answer.err.startswith(f"oneprefix: {tmp_path}/file can't be used: ")

@@ -1,3 +1,4 @@
+import json
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.command import Command
+from tests.cli.command import ONEPREFIX, Command
 from tests.end_to_end.cluster import eventually
 from tests.servers.s3 import S3Server
 from tests.servers.strict_bucket import Strict
@@ -98,7 +99,7 @@ def test_up_serves_enqueue_and_status_without_any_other_configuration(
 def test_a_worker_and_a_broker_that_die_are_started_again(
     up: subprocess.Popen[bytes], configured: Command, log: Path
 ) -> None:
-    for word in (b"celery", b"valkey-server"):
+    for word in (b"tasks.worker", b"valkey-server"):
         for pid in named(descendants(up.pid), word):
             subprocess.run(["kill", "-9", str(pid)], check=False)
     eventually(lambda: b"The embedded broker died" in log.read_bytes(), "the broker is back")
@@ -132,3 +133,26 @@ def test_what_is_missing_is_said_in_one_line(oneprefix: Command) -> None:
     assert answer.code == 1
     assert answer.err.startswith("oneprefix: ONEPREFIX_S3_BUCKET is not set")
     assert answer.err.count("\n") == 1
+
+
+def test_with_json_all_that_is_printed_is_json_and_the_directory_does_not_matter(
+    configured: Command, tmp_path: Path
+) -> None:
+    for name in ("tasks", "worker", "cli"):  # not ours
+        (tmp_path / "elsewhere" / name).mkdir(parents=True)
+        (tmp_path / "elsewhere" / name / "__init__.py").write_text("")
+    out, err = tmp_path / "out", tmp_path / "err"
+    with out.open("wb") as stdout, err.open("wb") as stderr:
+        process = subprocess.Popen(
+            [*ONEPREFIX, "up", "--json"],
+            cwd=tmp_path / "elsewhere",
+            env=configured.surroundings,
+            stdout=stdout,
+            stderr=stderr,
+        )
+    eventually(lambda: b" ready." in err.read_bytes(), "the worker is ready")
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) == 0
+    events = [json.loads(line)["event"] for line in out.read_text().splitlines()]
+    assert events[:2] == ["The embedded broker is up.", "A worker is up."]
+    assert events[-1] == "Stopped."

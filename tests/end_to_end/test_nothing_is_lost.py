@@ -12,9 +12,13 @@ from celery import Celery
 from redis import Redis
 from sqlalchemy import text
 
-from tests.end_to_end.cluster import Cluster, eventually
-from tests.servers.faults import AnswerError, S3Request
+from tests.end_to_end.cluster import CREATED_AT, Cluster, eventually
+from tests.servers.faults import AnswerError, Hang, S3Request
+from tests.servers.postgres import PostgresServer
 from tests.tasks.malformed import MALFORMED
+from worker.database.engine import make_engine
+from worker.database.migrate import migrate
+from worker.database.stand_in import add_job
 from worker.embedded.broker import EmbeddedBroker
 from worker.models.upload import UploadState
 
@@ -139,32 +143,39 @@ def pool_children(pid: int) -> list[int]:
 
 
 def test_an_upload_whose_whole_worker_is_killed_lands_through_another(running: Cluster) -> None:
-    fifo_like = running.results / "RUN5"
-    fifo_like.mkdir()
-    (fifo_like / "big.bin").write_bytes(b"\0" * (256 << 20))
     first = running.start_worker()
-    running.strict.proxy.fault(is_put, AnswerError(503, "SlowDown"))  # it can't finish by itself
-    running.send(12, 5, str(fifo_like))
-    running.wait_for(12, 5, UploadState.UPLOADING)
+    running.strict.proxy.fault(is_put, Hang(1.5), times=1)
+    running.send(12, 4, run_4(running))
+    running.wait_for(12, 4, UploadState.UPLOADING)
     for pid in [*children(first.pid), first.pid]:
         subprocess.run(["kill", "-9", str(pid)], check=False)
     first.wait()
-    running.strict.proxy.mend()
     running.start_worker()
-    assert running.wait_for(12, 5).attempt > 1
+    assert running.wait_for(12, 4).attempt > 1
+
+
+def test_a_message_waits_for_a_schema_that_is_not_there_yet(
+    running: Cluster, postgres: PostgresServer
+) -> None:
+    later = postgres.new_database()
+    running.start_worker(ONEPREFIX_DATABASE_URL=later)
+    running.send(12, 4, run_4(running))
+    eventually(lambda: "oneprefix db upgrade" in running.log(), "the worker says what it lacks")
+    running.engine = make_engine(later)
+    migrate(running.engine)
+    add_job(running.engine, 12, CREATED_AT, [4])
+    running.wait_for(12, 4)
+    running.engine.dispose()
 
 
 def test_a_child_that_is_killed_loses_nothing(running: Cluster) -> None:
-    big = running.results / "RUN5"
-    big.mkdir()
-    (big / "big.bin").write_bytes(b"\0" * (256 << 20))
     worker = running.start_worker()
-    running.send(12, 5, str(big))
-    running.wait_for(12, 5, UploadState.UPLOADING)
+    running.strict.proxy.fault(is_put, Hang(1.5), times=1)  # so that it is there to be killed
+    running.send(12, 4, run_4(running))
+    running.wait_for(12, 4, UploadState.UPLOADING)
     for child in pool_children(worker.pid):
         subprocess.run(["kill", "-9", str(child)], check=False)
-    row = running.wait_for(12, 5)
-    assert row.attempt >= 1
+    assert running.wait_for(12, 4).attempt > 1
     assert worker.poll() is None
 
 

@@ -25,6 +25,7 @@ class FakeDatabase:
     runs: dict[int, Run] = field(default_factory=dict)
     refusals: list[Refusal] = field(default_factory=list)
     published: set[tuple[int, int]] = field(default_factory=set)
+    superseded: set[str | None] = field(default_factory=set)
 
 
 class FakeJobs:
@@ -57,13 +58,16 @@ class FakeRequests:
         if row is None:
             row = Upload(*where, request.path, task_id=request.task_id, requested_at=later(0))
         elif self._renews(row, request):
+            former = row.task_id
             row = replace(
                 Upload(*where, request.path, task_id=request.task_id, requested_at=later(0)),
                 state=row.to(UploadState.REQUESTED).state,
                 fence=row.fence + 1,
                 s3_key=row.s3_key,
                 results_url=row.results_url,
+                landed_at=row.landed_at,
             )
+            self._database.superseded.add(former)
         else:
             return row
         self._database.rows[where] = row
@@ -77,12 +81,13 @@ class FakeRequests:
     def published(self, upload: Upload) -> None:
         self._database.published.add((upload.job_id, upload.run_id))
 
-    @staticmethod
-    def _renews(row: Upload, request: UploadRequest) -> bool:
-        if request.task_id is not None and row.task_id == request.task_id:
+    def _renews(self, row: Upload, request: UploadRequest) -> bool:
+        known = self._database.superseded | {row.task_id}
+        if request.task_id is not None and request.task_id in known:
             return False
-        elsewhere = row.state is not UploadState.LANDED and row.path != request.path
-        return request.replace or row.state is UploadState.FAILED or elsewhere
+        if request.replace or row.state is UploadState.FAILED:
+            return request.replace or row.landed_at is None
+        return row.state is not UploadState.LANDED and row.path != request.path
 
 
 class FakeUploads:
@@ -129,6 +134,7 @@ class FakeUploads:
         )
 
     def land(self, upload: Upload, *, results_url: str) -> None:
+        upload.to(UploadState.LANDED)
         run = self._database.runs.get(upload.run_id)
         if self._held(upload) and (run is None or run.job_id != upload.job_id):
             raise RunNotFound("the run disappeared", job_id=upload.job_id, run_id=upload.run_id)
@@ -168,10 +174,11 @@ class FakeUploads:
         return row.fence == upload.fence and row.state is UploadState.UPLOADING
 
     def _write(self, upload: Upload, state: UploadState, **values: Any) -> None:
+        upload.to(state)
         if not self._held(upload):
             raise LeaseLost("taken over", job_id=upload.job_id, run_id=upload.run_id)
         row = self._database.rows[upload.job_id, upload.run_id]
-        self._keep(row.to(state, **values))
+        self._keep(replace(row, state=upload.to(state).state, **values))
 
     def _keep(self, row: Upload) -> Upload:
         self._database.rows[row.job_id, row.run_id] = row

@@ -94,3 +94,34 @@ def test_a_worker_that_lacks_a_setting_says_so_in_one_line(
     assert len(lines) == 1, lines
     assert lines[0].startswith("oneprefix: ")
     assert says in lines[0]
+
+
+def test_a_profile_that_is_not_there_is_said_before_any_message_is_taken(tmp_path: Path) -> None:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("ONEPREFIX_")}
+    needed = {"ONEPREFIX_S3_BUCKET": "b", "ONEPREFIX_RESULTS_ROOTS": "/r", "AWS_PROFILE": "nope"}
+    done = subprocess.run(
+        [sys.executable, "-m", "celery", "-A", "tasks", "worker"],
+        cwd=tmp_path,
+        env=kept | BROKER | needed,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert done.stderr.strip().splitlines()[-1].startswith("oneprefix: making the S3 client: ")
+    assert "nope" in done.stderr
+
+
+def test_a_program_that_imports_us_keeps_its_own_celery(tmp_path: Path) -> None:
+    script = (
+        "from celery import Celery, current_app, shared_task\n"
+        "theirs = Celery('theirs', broker='redis://theirs:6379/0')\n"
+        "@shared_task\n"
+        "def job(): pass\n"
+        "import tasks\n"
+        "tasks.package_and_upload.name\n"
+        "print(current_app.main, job.app.main)\n"
+    )
+    done = run(script, tmp_path, **BROKER)
+    assert done.stdout == "theirs theirs\n", done.stderr

@@ -58,6 +58,10 @@ def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) ->
         ("RESULTS_ROOTS", "/results/../etc"),
         ("SERVER_SIDE_ENCRYPTION", "rot13"),
         ("RUN_DIRECTORY_PATTERN", "runs/RUN*"),
+        ("DATABASE_URL", "oneprefix.db"),
+        ("DATABASE_URL", "postgresql://u:pa/hunter2@host/db"),
+        ("BROKER_URL", "redis://:pa/hunter2@host:6379/0"),
+        ("BROKER_URL", "redis://:pa#hunter2@host:6379/0"),
     ],
 )
 def test_a_garbled_value_is_refused_in_one_line_that_names_its_variable(
@@ -67,11 +71,12 @@ def test_a_garbled_value_is_refused_in_one_line_that_names_its_variable(
     with pytest.raises(InvalidSettings, match="ONEPREFIX_" + name) as refusal:
         load_settings()
     assert "\n" not in str(refusal.value)
+    assert "hunter2" not in str(refusal.value)
 
 
 def test_secrets_are_masked_where_settings_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ONEPREFIX_DATABASE_URL", "postgresql://ada:hunter2@host/db")
-    monkeypatch.setenv("ONEPREFIX_BROKER_URL", "redis://:hunter@2@host:6379/0")
+    monkeypatch.setenv("ONEPREFIX_BROKER_URL", "redis://:hunter@2@host:6379/0?password=hunter2")
     settings = load_settings()
     shown = {row.name: row.value for row in described(settings)}
     assert shown["database_url"] == "postgresql://***@host/db"

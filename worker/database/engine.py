@@ -46,6 +46,8 @@ def _postgresql(url: URL) -> Engine:
             "keepalives_idle": 10,
             "keepalives_interval": 5,
             "keepalives_count": 3,
+            # a pooler may give each transaction another server, which knows no earlier statement
+            "prepare_threshold": None,
         },
     )
 
@@ -63,6 +65,8 @@ def _sqlite(url: URL) -> Engine:
 
     @event.listens_for(engine, "connect")
     def durable(connection: Any, _record: Any) -> None:
+        # A path in any bytes must be read before it can be refused
+        connection.text_factory = lambda text: text.decode(errors="surrogateescape")
         connection.isolation_level = None  # the driver's own BEGIN comes too late, see below
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")  # a committed row survives a power cut

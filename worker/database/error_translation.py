@@ -8,15 +8,17 @@ from sqlalchemy.exc import (
     InterfaceError,
     InternalError,
     OperationalError,
-    ProgrammingError,
     SQLAlchemyError,
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from worker.errors import DatabaseRefused, DatabaseUnavailable
 
-#: What SQLite calls operational, though waiting does not cure it.
-_SCHEMA_MESSAGES = ("no such table", "no such column")
+#: SQLite calls these operational, though waiting does not cure them.
+_SQLITE_SCHEMA = ("no such table", "no such column")
+#: PostgreSQL's for a missing table or column, and for a prepared statement lost in a pooler.
+#: https://www.postgresql.org/docs/current/errcodes-appendix.html
+_SCHEMA, _LOST_STATEMENT = ("42P01", "42703"), ("26000", "42P05")
 
 
 @contextmanager
@@ -29,9 +31,7 @@ def translated() -> Iterator[None]:
             raise DatabaseRefused(
                 f"the database lacks what we need, run `oneprefix db upgrade`: {_line(error)}"
             ) from error
-        if error.connection_invalidated or isinstance(
-            error, OperationalError | InterfaceError | InternalError
-        ):
+        if _is_passing(error):
             raise DatabaseUnavailable(f"the database is unavailable: {_line(error)}") from error
         raise DatabaseRefused(f"the database refused: {_line(error)}") from error
     except PoolTimeout as error:
@@ -41,9 +41,21 @@ def translated() -> Iterator[None]:
 
 
 def _is_schema(error: DBAPIError) -> bool:
-    return isinstance(error, ProgrammingError) or any(
-        message in str(error.orig) for message in _SCHEMA_MESSAGES
+    return _sqlstate(error) in _SCHEMA or any(
+        message in str(error.orig) for message in _SQLITE_SCHEMA
     )
+
+
+def _is_passing(error: DBAPIError) -> bool:
+    return (
+        error.connection_invalidated
+        or _sqlstate(error) in _LOST_STATEMENT
+        or isinstance(error, OperationalError | InterfaceError | InternalError)
+    )
+
+
+def _sqlstate(error: DBAPIError) -> str | None:
+    return getattr(error.orig, "sqlstate", None)
 
 
 def _line(error: DBAPIError) -> str:

@@ -1,6 +1,8 @@
 """What producers ask for, written to `uploads` before anybody works on it."""
 
-from sqlalchemy import ColumnElement, Engine, and_, or_, select, true, update
+from typing import Any
+
+from sqlalchemy import ColumnElement, Engine, and_, func, not_, or_, select, true, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
@@ -43,6 +45,7 @@ class SqlRequestRepository:
                 state=UploadState.REQUESTED,
                 path=request.path,
                 task_id=request.task_id,
+                superseded=_with_former_message(),
                 fence=uploads.c.fence + 1,
                 attempt=0,
                 next_attempt_at=None,
@@ -69,28 +72,34 @@ class SqlRequestRepository:
         return as_upload(row)
 
     def refuse(self, refusal: Refusal) -> None:
-        failed = {"state": UploadState.FAILED, "error": refusal.reason, "updated_at": now()}
-        made = self._insert(uploads).values(
-            job_id=refusal.job_id,
-            run_id=refusal.run_id,
-            path=refusal.path,
-            task_id=refusal.task_id,
-            **failed,
-        )
-        made = made.on_conflict_do_update(
-            index_elements=["job_id", "run_id"],
-            set_=failed,
-            where=and_(
-                uploads.c.path == refusal.path,
-                uploads.c.state.in_([*UploadState.FAILED.preceding, UploadState.FAILED]),
-            ),
+        failed: dict[str, Any] = {
+            "path": refusal.path,
+            "task_id": refusal.task_id,
+            "state": UploadState.FAILED,
+            "error": refusal.reason,
+        }
+        ids = {"job_id": refusal.job_id, "run_id": refusal.run_id}
+        known = (
+            self._insert(uploads)
+            .values(**ids, **failed)
+            .on_conflict_do_update(
+                index_elements=["job_id", "run_id"],
+                set_=failed | {"updated_at": now()} | NOBODY,
+                where=or_(
+                    uploads.c.task_id == refusal.task_id, uploads.c.state == UploadState.FAILED
+                ),
+            )
+            .returning(uploads.c.id)
         )
         delivered_again = and_(
             uploads.c.task_id == refusal.task_id, uploads.c.state == UploadState.FAILED
         )
         with translated(), self._engine.begin() as connection:
-            if not connection.execute(select(uploads.c.id).where(delivered_again)).first():
-                connection.execute(made)
+            if connection.execute(select(uploads.c.id).where(delivered_again)).first():
+                return
+            if connection.execute(known).first() is None:
+                # the run has an upload of its own, which must not suffer from this message
+                connection.execute(self._insert(uploads).values(**failed))
 
     def published(self, upload: Upload) -> None:
         statement = update(uploads).where(
@@ -106,11 +115,20 @@ class SqlRequestRepository:
 def _is_new_message(request: UploadRequest) -> ColumnElement[bool]:
     if request.task_id is None:
         return true()
-    return uploads.c.task_id.is_distinct_from(request.task_id)
+    return and_(
+        uploads.c.task_id.is_distinct_from(request.task_id),
+        not_(uploads.c.superseded.contains(f" {request.task_id} ", autoescape=True)),
+    )
+
+
+def _with_former_message() -> ColumnElement[str]:
+    return uploads.c.superseded + " " + func.coalesce(uploads.c.task_id, "") + " "
 
 
 def _asks_anew(request: UploadRequest) -> ColumnElement[bool]:
     if request.replace:
         return true()
     elsewhere = and_(uploads.c.state != UploadState.LANDED, uploads.c.path != request.path)
-    return or_(uploads.c.state == UploadState.FAILED, elsewhere)
+    # a replacement that failed is no reason for a plain request to replace what had landed
+    failed = and_(uploads.c.state == UploadState.FAILED, uploads.c.landed_at.is_(None))
+    return or_(failed, and_(elsewhere, uploads.c.state != UploadState.FAILED))

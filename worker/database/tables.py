@@ -23,7 +23,10 @@ class RunColumns(TypedColumns):
 
 
 class UploadColumns(TypedColumns):
-    """A refused request's row may lack its ids; it is FAILED from the start."""
+    """A refused request's row may lack its ids; it is FAILED from the start.
+
+    `superseded`: the ids of earlier messages, each between spaces, which ask for nothing any more.
+    """
 
     id = Column(BigInteger, primary_key=True)
     job_id: Named[int | None] = Column(BigInteger)
@@ -31,6 +34,7 @@ class UploadColumns(TypedColumns):
     path: Named[str] = Column(Text)
     state: Named[str] = Column(Text)
     task_id: Named[str | None] = Column(Text)
+    superseded: Named[str] = Column(Text)
     owner: Named[str | None] = Column(Text)
     fence: Named[int] = Column(BigInteger)
     lease_until: Named[datetime | None] = Column(Instant)

@@ -82,6 +82,7 @@ class SqlUploadRepository:
         )
 
     def land(self, upload: Upload, *, results_url: str) -> None:
+        upload.to(UploadState.LANDED)
         landed = _held(upload).values(
             state=UploadState.LANDED,
             results_url=results_url,
@@ -124,6 +125,7 @@ class SqlUploadRepository:
         self._write(upload, UploadState.FAILED, error=storable(error), **NOBODY)
 
     def _write(self, upload: Upload, state: UploadState, **values: Any) -> None:
+        upload.to(state)
         statement = _held(upload).values(state=state, updated_at=now(), **values)
         with translated(), self._engine.begin() as connection:
             if connection.execute(statement).rowcount == 0:

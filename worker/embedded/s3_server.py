@@ -1,18 +1,17 @@
 """An S3 server in memory, from moto, for the demo: no credentials, no data kept."""
 
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.error import URLError
-from urllib.request import urlopen
+from urllib.request import ProxyHandler, build_opener
 
 from worker.child_process import spawn
+from worker.embedded.ports import HOST, free_port
 from worker.errors import InvalidSettings
 
-HOST = "127.0.0.1"
 #: Seconds; moto imports much before it listens.
 START_TIMEOUT = 60
 
@@ -20,9 +19,7 @@ START_TIMEOUT = 60
 @contextmanager
 def s3_server() -> Iterator[str]:
     """The endpoint of a server that stops with the block. InvalidSettings if moto is missing."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     endpoint = f"http://{HOST}:{port}"
     process = spawn([sys.executable, "-m", "moto.server", "-H", HOST, "-p", str(port)], quiet=True)
     try:
@@ -35,9 +32,10 @@ def s3_server() -> Iterator[str]:
 
 def _wait_until_it_answers(process: subprocess.Popen[bytes], endpoint: str) -> None:
     deadline = time.monotonic() + START_TIMEOUT
+    direct = build_opener(ProxyHandler({}))  # whatever proxy the environment names
     while True:
         try:
-            urlopen(f"{endpoint}/moto-api/", timeout=1).close()  # noqa: S310  it is our own http
+            direct.open(f"{endpoint}/moto-api/", timeout=1).close()
         except (URLError, OSError):
             if process.poll() is not None or time.monotonic() > deadline:
                 raise InvalidSettings(

@@ -33,7 +33,7 @@ def make_client() -> "S3Client":
 
 
 def is_amazon(endpoint: str) -> bool:
-    return endpoint.rstrip("/").endswith((".amazonaws.com", ".amazonaws.com.cn"))
+    return endpoint.rstrip("/").endswith(".amazonaws.com")
 
 
 def _config(s3: "_S3Dict") -> Config:

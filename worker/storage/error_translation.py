@@ -68,7 +68,8 @@ def _answered(doing: str, error: ClientError) -> OneprefixError:
     code = answer.get("Code", "Unknown")
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     line = f"{doing}: S3 answered {status} {code}: {without_secrets(answer.get('Message', ''))}"
-    if code in _PASSING_CODES or status in (0, 429) or status >= 500:
+    # an answer to HEAD has no body, so that its code is the status: 400 for an expired token
+    if code in _PASSING_CODES or code == "400" or status in (0, 429) or status >= 500:
         return StorageUnavailable(line)
     return StorageRefused(line)
 

@@ -1,7 +1,6 @@
 """The archives of runs' results, each under its job's one prefix."""
 
 from collections.abc import Iterable, Iterator
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -16,7 +15,7 @@ from worker.storage.checksums import ALGORITHM, Checksums
 from worker.storage.client import is_amazon
 from worker.storage.error_translation import translated
 from worker.storage.multipart import multipart_upload
-from worker.storage.parts import in_parts, part_size
+from worker.storage.parts import Parts, part_size
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -45,12 +44,11 @@ class S3ResultsRepository:
             "run-id": str(run.id),
             "file-count": str(package.file_count),
         }
-        parts = in_parts(_checked(package, attempt), _part_size(package))
-        first, second = next(parts), next(parts, None)
+        parts = Parts(_checked(package, attempt), _part_size(package))
         with translated(f"storing {key}"):
-            if second is None:
-                return self._put(key, first, metadata, attempt)
-            return self._send(key, chain((first, second), parts), metadata, attempt)
+            if parts.is_one:
+                return self._put(key, next(parts), metadata, attempt)
+            return self._send(key, parts, metadata, attempt)
 
     def holds(self, key: str, *, size: int, checksum: str, sha256: str) -> bool:
         with translated(f"looking for {key}"):

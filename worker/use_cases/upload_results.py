@@ -3,6 +3,7 @@
 import logging
 from dataclasses import dataclass
 from random import Random
+from typing import Any, Self
 
 from worker.errors import (
     AttemptsExhausted,
@@ -27,7 +28,6 @@ from worker.interfaces import (
 from worker.models.artifact import Artifact
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.retry_policy import RetryPolicy
-from worker.models.run import Run
 from worker.models.upload import Upload, UploadState
 from worker.models.upload_request import UploadRequest
 from worker.use_cases.heartbeat import Heartbeat
@@ -56,8 +56,8 @@ class UploadResults:
     def __call__(self, request: UploadRequest) -> str | None:
         """The archive's location; None if another worker has the upload, or it is not yet due.
 
-        Raises PermanentError once the row is FAILED, and TransientError to be asked again: with
-        `retry_in` set the row is RETRYING and says when; without, the row could not be told.
+        Raises PermanentError once the row is FAILED, and TransientError to be asked again
+        `retry_in` seconds later; either with `recorded` false if the row could not be told.
         """
         upload = self.requests.request(request, published=True)
         if upload.state is UploadState.LANDED:
@@ -69,7 +69,8 @@ class UploadResults:
 
     def _attempt(self, upload: Upload) -> str:
         try:
-            return self._land(upload)
+            with _Attempt(self.uploads, upload, self.lease) as attempt:
+                return self._land(upload, attempt)
         except OneprefixError as error:
             recorded = self._recorded(
                 upload, error.concerning(job_id=upload.job_id, run_id=upload.run_id)
@@ -86,7 +87,7 @@ class UploadResults:
             )
             raise self._recorded(upload, unexpected) from error
 
-    def _land(self, upload: Upload) -> str:
+    def _land(self, upload: Upload, attempt: "_Attempt") -> str:
         if upload.attempt > self.retry_policy.max_attempts:
             raise AttemptsExhausted(
                 f"gave up after {upload.attempt - 1} attempts; the last one's worker died"
@@ -96,9 +97,12 @@ class UploadResults:
         if run.job_id != job.id:
             raise RunNotInJob(f"the run belongs to job {run.job_id}")
         prefix = JobS3Prefix.from_job(job)
-        if not self._stands(upload, prefix.run_results_key(run.id)):
-            self._package_and_upload(upload, prefix, run)
-        return self._record(upload, prefix.run_results_key(run.id))
+        key = prefix.run_results_key(run.id)
+        if not self._stands(upload, key):
+            with self.packager.open(upload.path) as package:
+                attempt.begin(package, key)
+                self.results.upload(prefix, run, package, attempt)
+        return self._record(upload, key)
 
     def _stands(self, upload: Upload, key: str) -> bool:
         """Whether an earlier attempt completed the object and only could not say so."""
@@ -107,22 +111,6 @@ class UploadResults:
         return upload.s3_key == key and self.results.holds(
             key, size=upload.archive_size, checksum=upload.checksum, sha256=upload.sha256
         )
-
-    def _package_and_upload(self, upload: Upload, prefix: JobS3Prefix, run: Run) -> None:
-        with self.packager.open(upload.path) as package:
-            self.uploads.plan(
-                upload,
-                file_count=package.file_count,
-                bytes_total=package.bytes_total,
-                s3_key=prefix.run_results_key(run.id),
-            )
-
-            def renew() -> None:
-                self.uploads.renew(upload, lease=self.lease, bytes_done=package.bytes_done)
-
-            with Heartbeat(renew, lease=self.lease) as heartbeat:
-                attempt = _Attempt(self.uploads, upload, package, heartbeat)
-                self.results.upload(prefix, run, package, attempt)
 
     def _record(self, upload: Upload, key: str) -> str:
         url = self.results.url(key)
@@ -153,6 +141,7 @@ class UploadResults:
             # The lease runs out by itself, and recovery takes the upload up again
             log.warning("%s; and it could not be recorded: %s", error, unwritten)
             return unwritten.concerning(job_id=upload.job_id, run_id=upload.run_id)
+        error.recorded = True
         return error
 
     def _write_down(self, upload: Upload, error: OneprefixError) -> None:
@@ -169,21 +158,44 @@ class UploadResults:
         return self.retry_policy.max_attempts
 
 
-@dataclass(frozen=True, slots=True)
 class _Attempt:
-    """Tells the row what storing the archive comes to, as long as the lease is held."""
+    """Keeps the lease while its block runs, and tells the row what storing the archive comes to."""
 
-    uploads: UploadRepository
-    upload: Upload
-    package: Package
-    heartbeat: Heartbeat
+    def __init__(self, uploads: UploadRepository, upload: Upload, lease: float) -> None:
+        self._uploads = uploads
+        self._upload = upload
+        self._lease = lease
+        self._package: Package | None = None
+        self._heartbeat = Heartbeat(self._renew, lease=lease)
+
+    def __enter__(self) -> Self:
+        self._heartbeat.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._heartbeat.__exit__(*error)
+
+    def begin(self, package: Package, key: str) -> None:
+        self._heartbeat.check()
+        self._package = package
+        self._uploads.plan(
+            self._upload,
+            file_count=package.file_count,
+            bytes_total=package.bytes_total,
+            s3_key=key,
+        )
 
     def check(self) -> None:
-        self.heartbeat.check()
+        self._heartbeat.check()
 
     def opened(self, multipart_id: str) -> None:
-        self.uploads.opened(self.upload, multipart_id=multipart_id)
+        self._uploads.opened(self._upload, multipart_id=multipart_id)
 
     def sealed(self, artifact: Artifact) -> None:
-        self.heartbeat.check()
-        self.uploads.seal(self.upload, archive=self.package.archive, artifact=artifact)
+        self._heartbeat.check()
+        if self._package:
+            self._uploads.seal(self._upload, archive=self._package.archive, artifact=artifact)
+
+    def _renew(self) -> None:
+        done = self._package.bytes_done if self._package else 0
+        self._uploads.renew(self._upload, lease=self._lease, bytes_done=done)

@@ -1,6 +1,7 @@
 import socket
 import traceback
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
@@ -8,6 +9,7 @@ from sqlalchemy import text
 from tests.servers.postgres import PostgresServer
 from worker.database.engine import make_engine
 from worker.database.error_translation import translated
+from worker.database.migrate import migrate
 from worker.database.request_repository import SqlRequestRepository
 from worker.errors import DatabaseRefused, DatabaseUnavailable, InvalidSettings
 from worker.models.upload_request import UploadRequest
@@ -83,8 +85,34 @@ def test_a_wrong_statement_is_refused_in_one_line(tmp_path: Path) -> None:
     engine.dispose()
 
 
-def test_a_locked_sqlite_file_is_unavailable(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'test.db'}?timeout=0.1"
+def test_a_missing_privilege_is_not_taken_for_a_missing_schema(postgres: PostgresServer) -> None:
+    engine = make_engine(postgres.new_database())
+    migrate(engine)
+    role = f"role_{uuid4().hex}"
+    with engine.begin() as connection:
+        connection.execute(text(f"CREATE ROLE {role}"))
+        connection.execute(text(f"SET SESSION ROLE {role}"))
+    with pytest.raises(DatabaseRefused, match="permission denied") as error:
+        SqlRequestRepository(engine).request(UploadRequest(12, 4, "/r"), published=True)
+    assert "db upgrade" not in str(error.value)
+    engine.dispose()
+
+
+def test_no_statement_is_kept_on_the_server(postgres: PostgresServer) -> None:
+    engine = make_engine(postgres.new_database())
+    for _ in range(10):
+        with engine.begin() as connection:
+            connection.execute(text("SELECT 1"))
+    with engine.begin() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM pg_prepared_statements")) == 0
+    engine.dispose()
+
+
+def test_a_locked_sqlite_file_is_unavailable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.database.engine.BUSY_TIMEOUT", 0.1)
+    url = f"sqlite:///{tmp_path / 'test.db'}"
     engine, other = make_engine(url), make_engine(url)
     with engine.begin(), pytest.raises(DatabaseUnavailable, match="locked"):  # noqa: SIM117
         with translated(), other.begin():

@@ -65,6 +65,18 @@ def test_the_orchestrators_own_tables_are_left_as_they_are(empty_engine: Engine)
         assert connection.scalar(text("SELECT version_num FROM alembic_version")) == "theirs"
 
 
+def test_tables_may_be_views(empty_engine: Engine) -> None:
+    execute(
+        empty_engine,
+        "CREATE TABLE their_jobs (id INTEGER PRIMARY KEY, created_at TIMESTAMP)",
+        "CREATE TABLE their_runs (id INTEGER PRIMARY KEY, job_id INTEGER, status TEXT)",
+        "CREATE VIEW jobs AS SELECT * FROM their_jobs",
+        "CREATE VIEW runs AS SELECT * FROM their_runs",
+    )
+    migrate(empty_engine)
+    assert set(inspect(empty_engine).get_view_names()) == {"jobs", "runs"}
+
+
 def test_going_back_drops_only_our_own_table(engine: Engine) -> None:
     config = Config()
     config.set_main_option("script_location", str(migrate_module._MIGRATIONS))

@@ -1,8 +1,12 @@
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
 
+from worker.database.doorbells import SqlDoorbells
+from worker.database.engine import make_engine
+from worker.database.migrate import migrate
 from worker.database.request_repository import SqlRequestRepository
 from worker.database.upload_list import SqlUploadList
 from worker.database.upload_repository import SqlUploadRepository
@@ -56,8 +60,57 @@ def test_a_row_that_asked_for_the_refused_fails(engine: Engine) -> None:
         connection.execute(
             text("INSERT INTO uploads (job_id, run_id, path) VALUES (-12, 4, 'RUN4')")
         )
-    refuse(engine, -12, 4, "RUN4")
+    ring_and_refuse(engine)
     assert [row[:4] for row in rows(engine)] == [(-12, 4, "RUN4", "FAILED")]
+
+
+def ring_and_refuse(engine: Engine) -> None:
+    """What recovery and the worker do with each row that nobody has published."""
+    doorbells = SqlDoorbells(engine, grace=-1, republish=300)
+    for row in doorbells.due():
+        request = doorbells.take(row, task_id=f"rung {row}")
+        assert request
+        refuse(engine, request.job_id, request.run_id, request.path, task_id=f"rung {row}")
+
+
+def test_a_row_whose_path_can_not_be_stored_again_as_it_was_fails_too(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(
+            text("INSERT INTO uploads (job_id, run_id, path) VALUES (12, 4, :path)"),
+            {"path": "/" + "x" * 6000},
+        )
+    ring_and_refuse(engine)
+    assert [(row[0], row[1], row[3]) for row in rows(engine)] == [(12, 4, "FAILED")]
+
+
+def test_bytes_that_are_no_text_in_sqlite_stop_nobody(tmp_path: Path) -> None:
+    engine = make_engine(f"sqlite:///{tmp_path / 'test.db'}")
+    migrate(engine)
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO uploads (job_id, run_id, path) VALUES"
+                " (12, 4, CAST(x'2f72ff' AS TEXT)), (12, 5, '/r/RUN5')"
+            )
+        )
+    ring_and_refuse(engine)
+    assert {upload.run_id: upload.state for upload in SqlUploadList(engine).uploads()} == {
+        4: UploadState.FAILED,
+        5: UploadState.FAILED,
+    }
+    engine.dispose()
+
+
+def test_a_wrong_message_does_not_fail_a_healthy_upload_under_way(engine: Engine) -> None:
+    request = UploadRequest(12, 4, "/r/RUN4", task_id="good")
+    SqlRequestRepository(engine).request(request, published=True)
+    uploads = SqlUploadRepository(engine)
+    claimed = uploads.claim(12, 4, owner="me", lease=60)
+    assert claimed
+    refuse(engine, 12, 4, "/r/RUN4", task_id="bad")
+    uploads.renew(claimed, lease=60, bytes_done=1)
+    assert [row[3] for row in rows(engine)] == ["UPLOADING", "FAILED"]
+    assert len(SqlUploadList(engine).refusals()) == 1
 
 
 def test_a_landed_upload_is_not_touched_by_a_refused_message(engine: Engine) -> None:

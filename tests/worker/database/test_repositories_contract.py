@@ -1,11 +1,12 @@
 """What every implementation of the repositories does, the fake like the real ones."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from tests.worker.database.conftest import Store
-from worker.errors import LeaseLost, RunNotFound
+from worker.errors import IllegalTransition, LeaseLost, RunNotFound
 from worker.models.archive import Archive
 from worker.models.artifact import Artifact
 from worker.models.upload import Upload, UploadState
@@ -210,3 +211,33 @@ def test_replace_or_another_path_takes_an_upload_from_its_holder(
 def test_a_request_without_a_message_of_its_own_counts_as_new(store: Store) -> None:
     landed(store)
     assert ask(store, replace=True, task_id=None).state is UploadState.REQUESTED
+
+
+def test_an_earlier_message_asks_for_nothing_any_more(store: Store) -> None:
+    ask(store, "/r/OLD")
+    newer = ask(store, "/r/NEW", replace=True, task_id="second")
+    assert ask(store, "/r/OLD") == newer
+    assert ask(store, "/r/OLD", replace=True) == newer
+    third = ask(store, "/r/NEW", replace=True, task_id="third%_")
+    assert ask(store, "/r/OLD", replace=True, task_id="second") == third
+    # wildcards of LIKE in an id mean themselves
+    assert ask(store, "/r/LAST", replace=True, task_id="%").path == "/r/LAST"
+
+
+def test_after_a_failed_replacement_only_replace_asks_anew(store: Store) -> None:
+    landed(store)
+    ask(store, replace=True, task_id="second")
+    store.uploads.fail(claim(store), error="no RUN*")
+    assert ask(store, task_id="third").state is UploadState.FAILED
+    renewed = ask(store, replace=True, task_id="fourth")
+    assert (renewed.state, renewed.results_url) == (UploadState.REQUESTED, URL)
+
+
+@pytest.mark.parametrize("over", [UploadState.LANDED, UploadState.FAILED])
+def test_what_is_over_can_not_be_written_any_more(store: Store, over: UploadState) -> None:
+    landed(store)
+    row = replace(store.row(), state=over)
+    with pytest.raises(IllegalTransition, match="job 12, run 4"):
+        store.uploads.retry(row, error="late", delay=0)
+    with pytest.raises(IllegalTransition):
+        store.uploads.land(row, results_url="late")

@@ -45,7 +45,7 @@ def test_elsewhere_the_bucket_is_in_the_path(aws: pytest.MonkeyPatch) -> None:
     ("endpoint", "amazon"),
     [
         ("https://s3.eu-central-1.amazonaws.com", True),
-        ("https://s3.cn-north-1.amazonaws.com.cn/", True),
+        ("https://s3.cn-north-1.amazonaws.com.cn/", False),
         ("http://127.0.0.1:9000", False),
         ("https://amazonaws.com.example.org", False),
     ],

@@ -1,4 +1,5 @@
 import hashlib
+import tracemalloc
 import zlib
 
 import pytest
@@ -6,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.storage.checksums import Checksums, encoded
-from worker.storage.parts import MAX_PART_SIZE, MAX_PARTS, MIB, PART_SIZE, in_parts, part_size
+from worker.storage.parts import (
+    MAX_PART_SIZE,
+    MAX_PARTS,
+    MIB,
+    PART_SIZE,
+    Parts,
+    in_parts,
+    part_size,
+)
 
 
 @given(st.integers(0, MAX_PARTS * MAX_PART_SIZE))
@@ -35,6 +44,23 @@ def test_the_parts_are_the_stream_in_equal_pieces(chunks: list[bytes], size: int
     assert all(len(part) == size for part in parts[:-1])
     assert len(parts[-1]) <= size
     assert parts[-1] or len(parts) == 1
+
+
+@given(chunks=st.lists(st.binary(max_size=20)), size=st.integers(1, 30))
+def test_it_is_known_at_once_whether_there_is_one_part(chunks: list[bytes], size: int) -> None:
+    parts = Parts(chunks, size)
+    assert parts.is_one is (sum(map(len, chunks)) <= size)
+    assert list(parts) == list(in_parts(chunks, size))
+
+
+def test_at_most_three_parts_are_held_in_memory() -> None:
+    size = 8 * MIB
+    tracemalloc.start()
+    for part in Parts((bytes(MIB) for _ in range(80)), size):
+        assert len(part) == size
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 3.2 * size
 
 
 @given(st.lists(st.binary(max_size=2000)))

@@ -232,6 +232,16 @@ def test_an_object_whose_answer_was_lost_is_found_again(
     assert results.holds(KEY, size=sealed.size, checksum=sealed.checksum, sha256=sealed.sha256)
 
 
+@pytest.mark.parametrize("content", [SMALL, LARGE], ids=["put", "multipart"])
+def test_credentials_that_expire_before_the_last_look_are_passing(
+    strict: Strict, results: S3ResultsRepository, attempt: RecordedAttempt, content: bytes
+) -> None:
+    # S3 answers HEAD without a body, and so without a code
+    strict.proxy.fault(lambda r: r.operation == "HeadObject", AnswerError(400, "ExpiredToken"))
+    with pytest.raises(StorageUnavailable):
+        upload(results, content, attempt)
+
+
 def test_only_the_very_object_counts_as_held(
     strict: Strict, results: S3ResultsRepository, attempt: RecordedAttempt
 ) -> None:

@@ -1,3 +1,6 @@
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from random import Random
@@ -5,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.results import FakePackager, FakeResults, artifact_of
+from tests.fakes.results import FakePackage, FakePackager, FakeResults, artifact_of
 from tests.fakes.uploads import FakeDatabase, FakeJobs, FakeRequests, FakeRuns, FakeUploads, later
 from worker.errors import (
     AttemptsExhausted,
@@ -165,6 +168,7 @@ def test_what_retrying_can_not_cure_fails_at_once_with_its_reason(
         world.use_case(REQUEST)
     assert str(error.value).startswith("job 12, run 4: ")
     assert reason in str(error.value)
+    assert error.value.recorded
     assert (world.row.state, world.row.error) == (UploadState.FAILED, str(error.value))
     assert world.row.owner is None
     assert world.results.objects == {}
@@ -177,7 +181,7 @@ def test_what_may_pass_is_retried_later(world: World, trouble: TransientError) -
     world.packager.directories["/r/RUN4"] = trouble
     with pytest.raises(type(trouble)) as error:
         world.use_case(REQUEST)
-    assert error.value.retry_in is not None
+    assert error.value.recorded
     assert 0 <= error.value.retry_in <= 1
     row = world.row
     assert (row.state, row.error) == (UploadState.RETRYING, str(error.value))
@@ -268,7 +272,7 @@ def test_an_object_whose_row_could_not_be_written_is_recorded_later_and_not_sent
         assert error.value.key == KEY
         assert KEY in str(error.value)
     else:
-        assert error.value.retry_in is None  # the message itself has to come back
+        assert not error.value.recorded  # the message itself has to come back
     assert world.results.objects == {KEY: b"results"}
     assert world.database.runs[4].results_url is None
 
@@ -355,4 +359,47 @@ def test_a_database_that_is_away_from_the_start_leaves_it_to_the_message(world: 
 
     with pytest.raises(DatabaseUnavailable) as error:
         replace(world.use_case, requests=Away(world.database))(REQUEST)
-    assert error.value.retry_in is None
+    assert not error.value.recorded
+
+
+def test_the_lease_is_kept_while_a_large_tree_is_measured(world: World) -> None:
+    class Slow(FakePackager):
+        @contextmanager
+        def open(self, path: str) -> Iterator[FakePackage]:
+            time.sleep(1.2)
+            with super().open(path) as package:
+                yield package
+
+    slow = replace(world.use_case, packager=Slow(world.packager.directories), lease=0.6)
+    assert slow(REQUEST) == URL
+    assert world.row.attempt == 1
+
+
+def test_an_older_message_does_not_undo_a_newer_request(world: World) -> None:
+    world.packager.directories["/r/OLD"] = b"old"
+    old = replace(REQUEST, path="/r/OLD")
+    world.use_case.requests.request(old, published=True)
+    world.use_case.requests.request(replace(AGAIN, replace=True), published=True)
+    assert world.use_case(old) == URL  # the old one's message comes first
+    assert world.use_case(AGAIN) == URL
+    assert world.results.objects[KEY] == b"results"
+
+
+def test_a_replacement_delivered_again_late_replaces_nothing(world: World) -> None:
+    first = replace(REQUEST, replace=True)
+    world.use_case(first)
+    world.use_case(replace(AGAIN, replace=True))
+    world.packager.directories["/r/RUN4"] = b"half cleaned up"
+    assert world.use_case(first) == URL
+    assert world.results.objects[KEY] == b"results"
+
+
+def test_after_a_failed_replacement_only_replace_may_replace(world: World) -> None:
+    world.use_case(REQUEST)
+    world.packager.directories["/r/RUN4"] = InvalidResultsDirectory("no RUN*")
+    with pytest.raises(InvalidResultsDirectory):
+        world.use_case(replace(AGAIN, replace=True))
+    world.packager.directories["/r/RUN4"] = b"half cleaned up"
+    assert world.use_case(replace(AGAIN, task_id="third")) is None
+    assert world.results.objects[KEY] == b"results"
+    assert world.use_case(replace(AGAIN, task_id="fourth", replace=True)) == URL

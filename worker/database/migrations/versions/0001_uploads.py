@@ -13,10 +13,10 @@ _time = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
-    existing = sa.inspect(op.get_bind()).get_table_names()
-    if "jobs" not in existing:
+    existing = sa.inspect(op.get_bind())
+    if not existing.has_table("jobs"):  # or a view
         _create_jobs()
-    if "runs" not in existing:
+    if not existing.has_table("runs"):
         _create_runs()
     _create_uploads()
 
@@ -61,6 +61,7 @@ def _create_uploads() -> None:
         sa.Column("path", sa.Text, nullable=False),
         sa.Column("state", sa.Text, nullable=False, server_default="REQUESTED"),
         sa.Column("task_id", sa.Text),
+        sa.Column("superseded", sa.Text, nullable=False, server_default=""),
         sa.Column("owner", sa.Text),
         sa.Column("fence", sa.BigInteger, nullable=False, server_default="0"),
         sa.Column("lease_until", _time),

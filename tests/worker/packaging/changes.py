@@ -1,0 +1,132 @@
+"""Trees that change while they are packed."""
+
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from tests.worker.packaging.faults import at_call, before_calls, calls_of, open_below
+from tests.worker.packaging.trees import (
+    MIB,
+    LinkTo,
+    Node,
+    content,
+    make,
+    packager,
+    packed,
+    set_time,
+)
+from worker.errors import TreeChanged
+from worker.packaging.package import TreePackage
+
+TREE: Mapping[str, Node] = {
+    "a": {"small": b"small", "inner": {"deep": b"deep"}},
+    "b": {"large": content("random", MIB + 5), "link": LinkTo("large")},
+    "empty": {},
+    "last": b"last",
+}
+SECRET = Random(7).randbytes(64)  # noise, so that an archive would hold it as it is
+
+
+def attempt(run: Path) -> tuple[bytes, TreeChanged | None]:
+    """What came of the archive, and the error that ended it."""
+    pieces: list[bytes] = []
+    try:
+        with packager(run).open(str(run)) as package:
+            pieces.extend(package.chunks())
+    except TreeChanged as error:
+        return b"".join(pieces), error.with_traceback(None)
+    return b"".join(pieces), None
+
+
+def require_honesty(
+    run: Path, tree: Mapping[str, Node], change: Callable[[Path], object]
+) -> list[str]:
+    """Packs the tree once for each call of the operating system, with the change before it.
+
+    What comes of it is the archive of the tree before the change, or after it, or an error; and
+    nothing of SECRET. Returns the errors' messages.
+    """
+    errors = []
+    remake(run, tree)
+    before = packed(run)
+    for function in ("open", "scandir", "stat", "fstat", "read"):
+        for number in range(1, calls_of(function, lambda: packed(run)) + 1):
+            with before_calls(function, at_call(number, lambda: change(run))):
+                archive, error = attempt(run)
+            assert SECRET not in archive
+            if error:
+                errors.append(one_line(error))
+            else:
+                assert archive in (before, packed(run)), f"{function} {number}"
+            assert open_below(run) == set()
+            remake(run, tree)
+    return errors
+
+
+def remake(run: Path, tree: Mapping[str, Node]) -> None:
+    """The same tree anew, with the same modes and times."""
+    if run.exists():
+        shutil.rmtree(run)
+    make(run, tree)
+    for path in (run, *run.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(0o755)
+        set_time(path, 1_700_000_000)
+    settle(run)
+
+
+def settle(directory: Path) -> None:
+    """Returns once the file system's clock tells what comes from what was."""
+    before = max(path.lstat().st_ctime_ns for path in (directory, *directory.rglob("*")))
+    probe = directory.with_name("probe")
+    while True:
+        probe.touch()
+        after = probe.stat().st_ctime_ns
+        probe.unlink()
+        if after > before:
+            return
+
+
+def one_line(error: Exception) -> str:
+    message = str(error)
+    assert message.splitlines() == [message]
+    return message
+
+
+def failure_of(package: TreePackage) -> str:
+    with pytest.raises(TreeChanged) as failure:
+        for _ in package.chunks():
+            pass
+    return one_line(failure.value)
+
+
+def failure_when(run: Path, function: str, act: Callable[..., object]) -> str:
+    """Of packing the measured tree, while `act` comes before each call of that function."""
+    with packager(run).open(str(run)) as package, before_calls(function, act):
+        return failure_of(package)
+
+
+def reading(path: Path, position: int, change: Callable[[], object]) -> Callable[..., None]:
+    """The change comes before the reading of the file from that position on."""
+    status = path.stat()
+
+    def act(number: int, descriptor: int, size: int) -> None:
+        is_it = os.path.samestat(os.fstat(descriptor), status)
+        if is_it and os.lseek(descriptor, 0, os.SEEK_CUR) == position:
+            change()
+
+    return act
+
+
+def opening(name: str, change: Callable[[], object]) -> Callable[..., None]:
+    """The change comes before the opening of what has that name."""
+
+    def act(number: int, opened: str, *flags: int) -> None:
+        if opened == name:
+            change()
+
+    return act

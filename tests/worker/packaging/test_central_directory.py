@@ -1,0 +1,54 @@
+import stat
+import tracemalloc
+from collections.abc import Iterator
+
+from worker.packaging.central_directory import BLOCK, CentralDirectory
+from worker.packaging.zip_format import MAX_16, Member, central_header, end_records
+
+COUNT = 70_000
+
+
+def members(count: int) -> Iterator[tuple[Member, int]]:
+    for number in range(count):
+        name = b"RUN4/series/step_%06d/pressure.csv" % number
+        yield (
+            Member(name=name, mode=stat.S_IFREG | 0o644, mtime=1_700_000_000, crc=number * 7919),
+            number * 1000,
+        )
+
+
+def test_it_closes_with_every_header_in_order_and_the_end_records() -> None:
+    directory = CentralDirectory()
+    headers = b"".join(central_header(*each) for each in members(COUNT))
+    for member, offset in members(COUNT):
+        directory.add(member, offset)
+    closing = b"".join(directory.closing(COUNT * 1000))
+    assert closing == headers + end_records(count=COUNT, size=len(headers), offset=COUNT * 1000)
+    assert COUNT > MAX_16
+    assert len(headers) > 10 * BLOCK
+
+
+def test_an_empty_one_closes_with_the_end_records_alone() -> None:
+    closing = b"".join(CentralDirectory().closing(123))
+    assert closing == end_records(count=0, size=0, offset=123)
+
+
+def test_its_headers_are_compressed_while_they_wait() -> None:
+    size = sum(len(central_header(*each)) for each in members(30_000))
+    tracemalloc.start()
+    try:
+        directory = CentralDirectory()
+        before, _ = tracemalloc.get_traced_memory()
+        for member, offset in members(30_000):
+            directory.add(member, offset)
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert after - before < size / 4
+
+
+def test_it_closes_in_pieces_of_bounded_size() -> None:
+    directory = CentralDirectory()
+    for member, offset in members(COUNT):
+        directory.add(member, offset)
+    assert max(map(len, directory.closing(0))) < 2 * BLOCK

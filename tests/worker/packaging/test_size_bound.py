@@ -1,0 +1,66 @@
+from contextlib import suppress
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.worker.packaging.trees import MIB, LinkTo, Node, content, make, packager
+from worker.errors import TreeChanged
+
+
+def test_the_bound_is_tight_for_large_files_that_do_not_compress(run: Path) -> None:
+    make(run, {"noise": content("random", 24 * MIB)})
+    with packager(run).open(str(run)) as package:
+        size = sum(map(len, package.chunks()))
+        assert size <= package.size_bound <= size * 1.02
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 2**32), alphabet=st.integers(200, 256), run_length=st.integers(1, 6))
+def test_the_bound_holds_for_bytes_that_deflate_badly(
+    seed: int, alphabet: int, run_length: int
+) -> None:
+    random = Random(seed)
+    noise = random.randbytes(MIB)
+    shuffled = bytearray()
+    while len(shuffled) <= MIB:  # every byte as often as every other: nothing to gain
+        shuffled += bytes(random.sample(range(alphabet), alphabet))
+        start = random.randrange(MIB)
+        shuffled += noise[start : start + run_length]
+    with TemporaryDirectory() as directory:
+        run = make(Path(directory).resolve() / "RUN4", {"out": bytes(shuffled)})
+        with packager(run).open(str(run)) as package:
+            assert sum(map(len, package.chunks())) <= package.size_bound
+
+
+def test_many_small_and_empty_entries_stay_below_the_bound(run: Path) -> None:
+    entries: dict[str, Node] = {f"{number:0255}": b"" for number in range(300)}
+    entries |= {f"directory-{number}": {} for number in range(300)}
+    entries |= {f"link-{number}": LinkTo("x" * number) for number in range(1, 300)}
+    make(run, entries)
+    with packager(run).open(str(run)) as package:
+        assert sum(map(len, package.chunks())) <= package.size_bound
+
+
+def test_a_file_that_has_grown_since_it_was_measured_does_not_exceed_the_bound(run: Path) -> None:
+    make(run, {"log": b"one line\n"})
+    with packager(run).open(str(run)) as package:
+        (run / "log").write_bytes(content("random", 4 * MIB))
+        pieces: list[bytes] = []
+        with pytest.raises(TreeChanged):
+            pieces.extend(package.chunks())
+        assert sum(map(len, pieces)) <= package.size_bound
+
+
+def test_directories_that_were_added_since_measuring_do_not_exceed_the_bound(run: Path) -> None:
+    make(run, {"out": b""})
+    with packager(run).open(str(run)) as package:
+        for number in range(100):
+            make(run / f"{number:0100}", {})
+        pieces: list[bytes] = []
+        with suppress(TreeChanged):
+            pieces.extend(package.chunks())
+        assert sum(map(len, pieces)) <= package.size_bound

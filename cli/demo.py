@@ -184,7 +184,7 @@ def _watch(show: Any, *, until: float, all_over: bool = False) -> list[Upload]:
     """Show the uploads until a time, or until all of them are over."""
     while True:
         uploads = services().upload_list.uploads(JOB_ID)
-        show(table_of(uploads))
+        show(table_of(uploads, remarks=False))
         over = all_over and all(upload.state.is_over for upload in uploads)
         if over or time.monotonic() > until:
             return uploads

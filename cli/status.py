@@ -95,20 +95,21 @@ def _watch(job: int | None, limit: int) -> None:
             time.sleep(LOOK_EVERY)
 
 
-def table_of(uploads: Sequence[Upload]) -> Table:
-    """The uploads as a table, one row each."""
+def table_of(uploads: Sequence[Upload], *, remarks: bool = True) -> Table:
+    """The uploads as a table, one row each; the remark is its location, holder or error."""
     table = Table("job", "run", "state", "done", "archive", "attempt", box=None)
-    table.add_column("", overflow="fold")
+    if remarks:
+        table.add_column("", overflow="fold")
     for upload in uploads:
-        table.add_row(
+        cells = [
             str(upload.job_id),
             str(upload.run_id),
             f"[{_COLOURS[upload.state]}]{upload.state}[/]",
             _progress(upload),
             human_size(upload.archive_size),
             str(upload.attempt),
-            escape(_remark(upload)),
-        )
+        ]
+        table.add_row(*cells, *([escape(_remark(upload))] if remarks else []))
     return table
 
 

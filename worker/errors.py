@@ -14,6 +14,7 @@ OneprefixError
 │   ├── DatabaseRefused            SQL will answer the same next time
 │   └── AttemptsExhausted          transient, too often
 └── TransientError
+    ├── ResultsRootMissing         this worker lacks a results root: a mount, mostly
     ├── ResultsDirectoryMissing    shared file systems lag; retried a few times only
     ├── TreeChanged                a file changed, vanished or could not be read
     ├── StorageUnavailable         S3, or the way to it

@@ -1,12 +1,7 @@
 """`oneprefix demo`: the main job, from three runs' directories to one prefix, on this machine."""
 
-import os
-import shutil
-import tempfile
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,15 +13,14 @@ from rich.live import Live
 from rich.tree import Tree
 
 from cli.demo_results import write_run
+from cli.demo_surroundings import configure, running_worker, workplace
 from cli.output import Json, console, human_size, print_json, reported
 from cli.status import table_of
-from cli.supervisor import Supervisor
-from tasks import enqueue
-from tasks.services import services
-from worker.bootstrap import artifact_store
+from worker.bootstrap import Services, artifact_store
 from worker.database.stand_in import add_job
+from worker.database.upload_list import SqlUploadList
 from worker.embedded.s3_server import s3_server
-from worker.errors import OneprefixError, PermanentError, TransientError
+from worker.errors import PermanentError, TransientError
 from worker.models.artifact import Artifact
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.upload import Upload, UploadState
@@ -52,11 +46,11 @@ def demo(
     """
     say = _silent if as_json else console.print
     with reported(as_json), ExitStack() as stack:
-        directory = stack.enter_context(_workplace(keep))
+        directory = stack.enter_context(workplace(keep))
         say("[bold]Starting[/] an S3 server, a broker and a worker, all on this machine …")
         endpoint = stack.enter_context(s3_server())
-        _configure(directory, endpoint)
-        stack.enter_context(_running_worker())
+        configure(directory, endpoint, BUCKET)
+        stack.enter_context(running_worker())
         shown = _run_job(directory / "results", quiet=as_json)
         if as_json:
             print_json(shown.as_dict())
@@ -91,77 +85,13 @@ def _silent(*_: object) -> None:
     pass
 
 
-@contextmanager
-def _workplace(keep: Path | None) -> Iterator[Path]:
-    """The demo's directory, and the current one too, so that no `.env` of the user's is read."""
-    before = Path.cwd()
-    if keep and keep.is_dir() and any(keep.iterdir()):
-        raise PermanentError(f"{keep} is not empty; name a new directory for --keep")
-    directory = keep.absolute() if keep else Path(tempfile.mkdtemp(prefix="oneprefix-demo-"))
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        os.chdir(directory)
-    except OSError as error:
-        raise PermanentError(f"{directory} can't be used: {error.strerror}") from error
-    try:
-        yield directory
-    finally:
-        os.chdir(before)
-        if not keep:
-            shutil.rmtree(directory)
-
-
-def _configure(directory: Path, endpoint: str) -> None:
-    """This process's environment, and so its children's, is the demo's alone."""
-    for name in list(os.environ):
-        if name.startswith(("ONEPREFIX_", "AWS_")) or name.lower().endswith("_proxy"):
-            del os.environ[name]
-    os.environ |= {
-        "ONEPREFIX_DATA_DIR": str(directory / "data"),
-        "ONEPREFIX_RESULTS_ROOTS": str(directory / "results"),
-        "ONEPREFIX_S3_BUCKET": BUCKET,
-        "ONEPREFIX_RECOVERY_SECONDS": "1",
-        "AWS_ENDPOINT_URL_S3": endpoint,
-        "AWS_ACCESS_KEY_ID": "demo",
-        "AWS_SECRET_ACCESS_KEY": "demo",
-        "AWS_REGION": "us-east-1",
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-    }
-
-
-@contextmanager
-def _running_worker() -> Iterator[None]:
-    """A supervised worker; the block begins once the schema stands."""
-    # The children's parent is the thread that starts them, so the supervisor keeps one of its own
-    stop, hurry, failed = threading.Event(), threading.Event(), list[OneprefixError]()
-    supervisor = Supervisor(
-        load_settings(), _silent, worker_options=["--concurrency=2"], quiet=True
-    )
-
-    def supervise() -> None:
-        try:
-            supervisor.run(stop, hurry)
-        except OneprefixError as error:
-            failed.append(error)
-
-    thread = threading.Thread(target=supervise)
-    thread.start()
-    try:
-        while not supervisor.is_up:
-            if not thread.is_alive():
-                raise failed[0]
-            time.sleep(0.05)
-        yield
-    finally:
-        stop.set()
-        thread.join()
-
-
 def _run_job(results: Path, *, quiet: bool) -> Shown:
-    store = artifact_store(services().settings)
+    from tasks import enqueue
+
+    services = Services(load_settings())
+    store = artifact_store(services.settings)
     store.make_bucket()
-    job = add_job(services().engine, JOB_ID, CREATED_AT, RUN_IDS)
+    job = add_job(services.engine, JOB_ID, CREATED_AT, RUN_IDS)
     prefix = JobS3Prefix.from_job(job)
     with Live(console=console, refresh_per_second=8, transient=quiet) as live:
         show = _silent if quiet else live.update
@@ -170,8 +100,10 @@ def _run_job(results: Path, *, quiet: bool) -> Shown:
             write_run(directory, seed=run_id)
             enqueue(JOB_ID, run_id, str(directory))
             if number + 1 < len(RUN_IDS):
-                _watch(show, until=time.monotonic() + BETWEEN_RUNS)
-        uploads = _watch(show, until=time.monotonic() + TIMEOUT, all_over=True)
+                _watch(services.upload_list, show, until=time.monotonic() + BETWEEN_RUNS)
+        uploads = _watch(
+            services.upload_list, show, until=time.monotonic() + TIMEOUT, all_over=True
+        )
     if any(upload.state is not UploadState.LANDED for upload in uploads):
         raise TransientError("not every run has landed, see the table above")
     archive = results.parent / "run_4_results.zip"
@@ -180,10 +112,12 @@ def _run_job(results: Path, *, quiet: bool) -> Shown:
     return Shown(prefix.base_prefix, uploads, store.list(prefix), archive.name, files)
 
 
-def _watch(show: Any, *, until: float, all_over: bool = False) -> list[Upload]:
+def _watch(
+    listed: SqlUploadList, show: Any, *, until: float, all_over: bool = False
+) -> list[Upload]:
     """Show the uploads until a time, or until all of them are over."""
     while True:
-        uploads = services().upload_list.uploads(JOB_ID)
+        uploads = listed.uploads(JOB_ID)
         show(table_of(uploads, remarks=False))
         over = all_over and all(upload.state.is_over for upload in uploads)
         if over or time.monotonic() > until:

@@ -9,9 +9,10 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
 from cli.arguments import JobId, RunId
 from cli.output import Json, as_row, console, errors, print_error, print_json, reported
-from tasks import enqueue as request_upload
-from tasks.services import services
+from worker.bootstrap import Services
+from worker.database.upload_list import SqlUploadList
 from worker.models.upload import Upload, UploadState
+from worker.settings import load_settings
 
 #: Seconds between two looks at the row.
 LOOK_EVERY = 0.3
@@ -28,10 +29,12 @@ def enqueue(
     as_json: Json = False,
 ) -> None:
     """Ask for the upload of a run's results: the row first, then the message."""
+    from tasks import enqueue as request_upload  # Celery, which the other commands don't wait for
+
     with reported(as_json):
         upload = request_upload(job, run, path, replace=replace)
         if wait:
-            upload = _wait(upload)
+            upload = _wait(upload, Services(load_settings()).upload_list)
     if as_json:
         print_json(as_row(upload))
     else:
@@ -40,7 +43,7 @@ def enqueue(
         raise typer.Exit(1)
 
 
-def _wait(upload: Upload) -> Upload:
+def _wait(upload: Upload, listed: SqlUploadList) -> Upload:
     progress = Progress(
         TextColumn("run {task.fields[run]} {task.fields[state]}"),
         BarColumn(),
@@ -53,7 +56,7 @@ def _wait(upload: Upload) -> Upload:
         bar = progress.add_task("", total=None, run=upload.run_id, state=upload.state)
         while not upload.state.is_over:
             time.sleep(LOOK_EVERY)
-            upload = services().upload_list.find(upload.job_id, upload.run_id) or upload
+            upload = listed.find(upload.job_id, upload.run_id) or upload
             progress.update(
                 bar, total=upload.bytes_total, completed=upload.bytes_done, state=upload.state
             )

@@ -14,9 +14,11 @@ from rich.table import Table
 
 from cli.arguments import OptionalJobId
 from cli.output import Json, as_row, console, human_size, print_json, reported
-from tasks.services import services
+from worker.bootstrap import Services
+from worker.database.upload_list import SqlUploadList
 from worker.models.refusal import Refusal
 from worker.models.upload import Upload, UploadState
+from worker.settings import load_settings
 
 #: Seconds between two looks with --watch.
 LOOK_EVERY = 1.0
@@ -40,12 +42,13 @@ def status(
 ) -> None:
     """Show where each upload stands, and the messages that were refused."""
     with reported(as_json), suppress(KeyboardInterrupt):
+        listed = Services(load_settings()).upload_list
         if watch and console.is_terminal and not as_json:
-            _watch(job, limit)
-        _show(job, limit, as_json)
+            _watch(listed, job, limit)
+        _show(_Look.at(listed, job, limit), as_json)
         while watch:
             time.sleep(LOOK_EVERY)
-            _show(job, limit, as_json)
+            _show(_Look.at(listed, job, limit), as_json)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +58,7 @@ class _Look:
     refusals: list[Refusal]
 
     @classmethod
-    def at(cls, job: int | None, limit: int) -> Self:
-        listed = services().upload_list
+    def at(cls, listed: SqlUploadList, job: int | None, limit: int) -> Self:
         return cls(
             listed.uploads(job, limit=limit),
             listed.counts(job),
@@ -80,18 +82,17 @@ class _Look:
         return Group(table_of(self.uploads), *([counted + more] if counted else []), *refused)
 
 
-def _show(job: int | None, limit: int, as_json: bool) -> None:
-    look = _Look.at(job, limit)
+def _show(look: _Look, as_json: bool) -> None:
     if as_json:
         print_json(look.as_dict())
     else:
         console.print(look)
 
 
-def _watch(job: int | None, limit: int) -> None:
+def _watch(listed: SqlUploadList, job: int | None, limit: int) -> None:
     with Live(console=console, auto_refresh=False) as live:
         while True:
-            live.update(_Look.at(job, limit), refresh=True)
+            live.update(_Look.at(listed, job, limit), refresh=True)
             time.sleep(LOOK_EVERY)
 
 

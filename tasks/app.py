@@ -5,9 +5,9 @@ from typing import Any
 
 from celery import Celery
 from celery.signals import after_setup_logger, celeryd_init
+from kombu.transport import TRANSPORT_ALIASES
 
 from tasks.recovery_step import RecoveryStep
-from tasks.transport import install
 from worker.bootstrap import require_worker_settings
 from worker.errors import OneprefixError
 from worker.settings import load_settings
@@ -25,7 +25,8 @@ def prepare_worker(**_: Any) -> None:
         require_worker_settings(load_settings())
     except OneprefixError as error:
         raise SystemExit(f"oneprefix: {error}") from None
-    install()
+    for scheme in ("redis", "rediss"):
+        TRANSPORT_ALIASES[scheme] = "tasks.transport:Transport"
 
 
 @after_setup_logger.connect

@@ -7,7 +7,7 @@ worker, and returns some such entries to the queue, where they would end the nex
 import logging
 from typing import Any
 
-from kombu.transport import TRANSPORT_ALIASES, redis
+from kombu.transport import redis
 
 from tasks.queue_entry import problem_with
 
@@ -41,9 +41,3 @@ class Channel(redis.Channel):
 
 class Transport(redis.Transport):
     Channel = Channel
-
-
-def install() -> None:
-    """Serve redis:// and rediss:// with this transport, in this process."""
-    for scheme in ("redis", "rediss"):
-        TRANSPORT_ALIASES[scheme] = f"{__name__}:Transport"

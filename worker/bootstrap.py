@@ -1,4 +1,8 @@
-"""Makes the adapters and wires them to the use cases; nothing else constructs them."""
+"""Makes the adapters and wires them to the use cases; nothing else constructs them.
+
+What is slow to import (boto3, Alembic, redis-py) is imported when it is made: a command that shows
+the status does not wait for S3's client.
+"""
 
 import os
 import socket
@@ -6,27 +10,26 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from random import SystemRandom
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine
 
 from worker.database.doorbells import SqlDoorbells
 from worker.database.engine import make_engine
 from worker.database.job_repository import SqlJobRepository
-from worker.database.migrate import migrate
 from worker.database.request_repository import SqlRequestRepository
 from worker.database.run_repository import SqlRunRepository
 from worker.database.upload_list import SqlUploadList
 from worker.database.upload_repository import SqlUploadRepository
-from worker.embedded.broker import EmbeddedBroker, known_url
 from worker.errors import InvalidSettings
 from worker.models.retry_policy import RetryPolicy
 from worker.packaging.package import TreePackager
 from worker.settings import Settings
-from worker.storage.artifact_store import S3ArtifactStore
-from worker.storage.client import make_client
-from worker.storage.results_repository import S3ResultsRepository
 from worker.use_cases.upload_results import UploadResults
+
+if TYPE_CHECKING:
+    from worker.embedded.broker import EmbeddedBroker
+    from worker.storage.artifact_store import S3ArtifactStore
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,9 @@ class Services:
 
     @cached_property
     def upload_results(self) -> UploadResults:
+        from worker.storage.client import make_client
+        from worker.storage.results_repository import S3ResultsRepository
+
         require_worker_settings(self.settings)
         return UploadResults(
             requests=self.requests,
@@ -83,10 +89,15 @@ class Services:
 
     def migrate(self) -> None:
         """Bring the schema up to date."""
+        from worker.database.migrate import migrate
+
         migrate(self.engine)
 
 
-def artifact_store(settings: Settings) -> S3ArtifactStore:
+def artifact_store(settings: Settings) -> "S3ArtifactStore":
+    from worker.storage.artifact_store import S3ArtifactStore
+    from worker.storage.client import make_client
+
     return S3ArtifactStore(make_client(), _bucket(settings))
 
 
@@ -102,13 +113,17 @@ def broker_url(settings: Settings) -> str:
     """The configured broker's URL, or the embedded one's once that has been started."""
     if settings.broker_url:
         return settings.broker_url.get_secret_value()
+    from worker.embedded.broker import known_url
+
     url = known_url(broker_directory(settings))
     if url is None:
         raise InvalidSettings("there is no broker: set ONEPREFIX_BROKER_URL, or run `oneprefix up`")
     return url
 
 
-def embedded_broker(settings: Settings) -> EmbeddedBroker:
+def embedded_broker(settings: Settings) -> "EmbeddedBroker":
+    from worker.embedded.broker import EmbeddedBroker
+
     return EmbeddedBroker(broker_directory(settings))
 
 
@@ -118,6 +133,8 @@ def broker_directory(settings: Settings) -> Path:
 
 def require_worker_settings(settings: Settings) -> None:
     """InvalidSettings or StorageRefused unless a worker can work with them; connects to nothing."""
+    from worker.storage.client import make_client
+
     _bucket(settings)
     if not settings.results_roots:
         raise InvalidSettings(

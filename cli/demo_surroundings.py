@@ -1,0 +1,81 @@
+"""What the demo runs in: a directory, an environment and a worker of its own."""
+
+import os
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cli.supervisor import Supervisor
+from worker.errors import OneprefixError, PermanentError
+from worker.settings import load_settings
+
+
+@contextmanager
+def workplace(keep: Path | None) -> Iterator[Path]:
+    """The demo's directory, and the current one too, so that no `.env` of the user's is read."""
+    before = Path.cwd()
+    if keep and keep.is_dir() and any(keep.iterdir()):
+        raise PermanentError(f"{keep} is not empty; name a new directory for --keep")
+    directory = keep.absolute() if keep else Path(tempfile.mkdtemp(prefix="oneprefix-demo-"))
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        os.chdir(directory)
+    except OSError as error:
+        raise PermanentError(f"{directory} can't be used: {error.strerror}") from error
+    try:
+        yield directory
+    finally:
+        os.chdir(before)
+        if not keep:
+            shutil.rmtree(directory)
+
+
+def configure(directory: Path, endpoint: str, bucket: str) -> None:
+    """This process's environment, and so its children's, is the demo's alone."""
+    for name in list(os.environ):
+        if name.startswith(("ONEPREFIX_", "AWS_")) or name.lower().endswith("_proxy"):
+            del os.environ[name]
+    os.environ |= {
+        "ONEPREFIX_DATA_DIR": str(directory / "data"),
+        "ONEPREFIX_RESULTS_ROOTS": str(directory / "results"),
+        "ONEPREFIX_S3_BUCKET": bucket,
+        "ONEPREFIX_RECOVERY_SECONDS": "1",
+        "AWS_ENDPOINT_URL_S3": endpoint,
+        "AWS_ACCESS_KEY_ID": "demo",
+        "AWS_SECRET_ACCESS_KEY": "demo",
+        "AWS_REGION": "us-east-1",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    }
+
+
+@contextmanager
+def running_worker() -> Iterator[None]:
+    """A supervised worker; the block begins once the schema stands."""
+    # The children's parent is the thread that starts them, so the supervisor keeps one of its own
+    stop, hurry, failed = threading.Event(), threading.Event(), list[OneprefixError]()
+    supervisor = Supervisor(
+        load_settings(), lambda _: None, worker_options=["--concurrency=2"], quiet=True
+    )
+
+    def supervise() -> None:
+        try:
+            supervisor.run(stop, hurry)
+        except OneprefixError as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=supervise)
+    thread.start()
+    try:
+        while not supervisor.is_up:
+            if not thread.is_alive():
+                raise failed[0]
+            time.sleep(0.05)
+        yield
+    finally:
+        stop.set()
+        thread.join()

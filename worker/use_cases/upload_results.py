@@ -3,7 +3,6 @@
 import logging
 from dataclasses import dataclass
 from random import Random
-from typing import Any, Self
 
 from worker.errors import (
     AttemptsExhausted,
@@ -18,19 +17,17 @@ from worker.errors import (
 )
 from worker.interfaces import (
     JobRepository,
-    Package,
     Packager,
     RequestRepository,
     ResultsRepository,
     RunRepository,
     UploadRepository,
 )
-from worker.models.artifact import Artifact
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.retry_policy import RetryPolicy
 from worker.models.upload import Upload, UploadState
 from worker.models.upload_request import UploadRequest
-from worker.use_cases.heartbeat import Heartbeat
+from worker.use_cases.leased_attempt import LeasedAttempt
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +66,7 @@ class UploadResults:
 
     def _attempt(self, upload: Upload) -> str:
         try:
-            with _Attempt(self.uploads, upload, self.lease) as attempt:
+            with LeasedAttempt(self.uploads, upload, self.lease) as attempt:
                 return self._land(upload, attempt)
         except OneprefixError as error:
             recorded = self._recorded(
@@ -87,7 +84,7 @@ class UploadResults:
             )
             raise self._recorded(upload, unexpected) from error
 
-    def _land(self, upload: Upload, attempt: "_Attempt") -> str:
+    def _land(self, upload: Upload, attempt: LeasedAttempt) -> str:
         if upload.attempt > self.retry_policy.max_attempts:
             raise AttemptsExhausted(
                 f"gave up after {upload.attempt - 1} attempts; the last one's worker died"
@@ -156,46 +153,3 @@ class UploadResults:
         if isinstance(error, ResultsDirectoryMissing):
             return self.retry_policy.missing_path_attempts
         return self.retry_policy.max_attempts
-
-
-class _Attempt:
-    """Keeps the lease while its block runs, and tells the row what storing the archive comes to."""
-
-    def __init__(self, uploads: UploadRepository, upload: Upload, lease: float) -> None:
-        self._uploads = uploads
-        self._upload = upload
-        self._lease = lease
-        self._package: Package | None = None
-        self._heartbeat = Heartbeat(self._renew, lease=lease)
-
-    def __enter__(self) -> Self:
-        self._heartbeat.__enter__()
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        self._heartbeat.__exit__(*error)
-
-    def begin(self, package: Package, key: str) -> None:
-        self._heartbeat.check()
-        self._package = package
-        self._uploads.plan(
-            self._upload,
-            file_count=package.file_count,
-            bytes_total=package.bytes_total,
-            s3_key=key,
-        )
-
-    def check(self) -> None:
-        self._heartbeat.check()
-
-    def opened(self, multipart_id: str) -> None:
-        self._uploads.opened(self._upload, multipart_id=multipart_id)
-
-    def sealed(self, artifact: Artifact) -> None:
-        self._heartbeat.check()
-        if self._package:
-            self._uploads.seal(self._upload, archive=self._package.archive, artifact=artifact)
-
-    def _renew(self) -> None:
-        done = self._package.bytes_done if self._package else 0
-        self._uploads.renew(self._upload, lease=self._lease, bytes_done=done)

@@ -1,5 +1,6 @@
 """Servers and databases that all tests share: one of each for a test process."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -14,6 +15,9 @@ from tests.servers.strict_bucket import Strict
 from tests.servers.strict_s3 import strict_s3
 from worker.database.engine import make_engine
 from worker.database.migrate import migrate
+
+# A shell's background jobs ignore SIGINT, and so would the commands that the tests stop with it
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

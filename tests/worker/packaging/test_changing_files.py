@@ -107,6 +107,16 @@ def test_a_file_that_is_gone_when_it_is_opened_is_named(
     assert failure == f"RUN4/a/small {message}"
 
 
+@pytest.mark.parametrize("change", [grow, shrink, delete])
+def test_a_file_that_changed_since_it_was_measured_is_noticed(
+    run: Path, change: Callable[[Path], None]
+) -> None:
+    remake(run, TREE)
+    with packager(run).open(str(run)) as package:
+        change(run / "a" / "small")
+        assert "between measuring and packing" in failure_of(package)
+
+
 @pytest.mark.parametrize("size", [0, 100, 2 * MIB])
 def test_a_file_that_does_not_stop_growing_is_given_up_at_its_first_byte_too_many(
     run: Path, size: int

@@ -1,3 +1,4 @@
+import os
 from contextlib import suppress
 from pathlib import Path
 from random import Random
@@ -43,6 +44,14 @@ def test_many_small_and_empty_entries_stay_below_the_bound(run: Path) -> None:
     make(run, entries)
     with packager(run).open(str(run)) as package:
         assert sum(map(len, package.chunks())) <= package.size_bound
+
+
+def test_links_to_long_names_stay_below_the_bound(run: Path) -> None:
+    noise = [Random(number).randbytes(3000).translate(None, b"\0/") for number in range(100)]
+    make(run, {str(number): LinkTo(os.fsdecode(target)) for number, target in enumerate(noise)})
+    with packager(run).open(str(run)) as package:
+        size = sum(map(len, package.chunks()))
+        assert sum(map(len, noise)) < size <= package.size_bound
 
 
 def test_a_file_that_has_grown_since_it_was_measured_does_not_exceed_the_bound(run: Path) -> None:

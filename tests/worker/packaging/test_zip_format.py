@@ -3,13 +3,14 @@ import struct
 from dataclasses import replace
 from datetime import UTC, datetime
 from io import BytesIO
-from zipfile import ZipFile, ZipInfo
+from zipfile import BadZipFile, ZipFile, ZipInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.worker.packaging.archives import TIMESTAMP, UTF_8, extra_fields, mtime, raw_name
+from worker.packaging.central_directory import CentralDirectory
 from worker.packaging.deflate import crc32
 from worker.packaging.zip_format import (
     DEFLATED,
@@ -275,6 +276,18 @@ def test_a_large_archive_ends_with_zip64_records(count: int, size: int, offset: 
         min(offset, MAX_32),
         0,
     )
+
+
+@pytest.mark.xfail(strict=True, raises=BadZipFile, reason="Python takes the name for a record")
+@pytest.mark.parametrize(
+    ("name", "seconds"),
+    [(b"RUN4/PK\x06\x07/.....", 1_700_000_000), (b"RUN4/PK\x06\x07" + b"." * 15, -1)],
+)
+def test_a_name_like_a_zip64_record_is_read_back(name: bytes, seconds: int) -> None:
+    directory = CentralDirectory()
+    directory.add(replace(MEMBER, name=name + b"/", mtime=seconds), 0)
+    with ZipFile(BytesIO(b"".join(directory.closing(0)))) as opened:
+        assert raw_name(opened.infolist()[0]) == name + b"/"
 
 
 def test_a_whole_archive_of_these_records_is_read_back() -> None:

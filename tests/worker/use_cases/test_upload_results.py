@@ -366,11 +366,11 @@ def test_the_lease_is_kept_while_a_large_tree_is_measured(world: World) -> None:
     class Slow(FakePackager):
         @contextmanager
         def open(self, path: str) -> Iterator[FakePackage]:
-            time.sleep(1.2)
+            time.sleep(3)
             with super().open(path) as package:
                 yield package
 
-    slow = replace(world.use_case, packager=Slow(world.packager.directories), lease=0.6)
+    slow = replace(world.use_case, packager=Slow(world.packager.directories), lease=2)
     assert slow(REQUEST) == URL
     assert world.row.attempt == 1
 

@@ -17,6 +17,7 @@ _VERSION_MADE_BY = 3 << 8 | 63  # Unix, so that readers restore the modes
 _VERSION_NEEDED, _VERSION_NEEDED_ZIP64 = 20, 45
 _SIZES_FOLLOW, _UTF_8 = 1 << 3, 1 << 11
 _ZIP64, _TIMESTAMP = 0x0001, 0x5455
+_LOCATOR, _LOCATOR_SIZE = b"PK\x06\x07", 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,10 +105,14 @@ def central_header(member: Member, offset: int) -> bytes:
     )
 
 
-def end_records(*, count: int, size: int, offset: int) -> bytes:
-    """What closes the archive: `count` central headers of `size` bytes begin at `offset`."""
+def end_records(*, count: int, size: int, offset: int, tail: bytes = b"") -> bytes:
+    """What closes the archive: `count` central headers of `size` bytes begin at `offset`.
+
+    `tail` is how they end. Where that reads like Zip64's locator, which some readers look for at a
+    fixed distance, the real one keeps them from taking a file's name for it.
+    """
     zip64 = b""
-    if count >= MAX_16 or size >= MAX_32 or offset >= MAX_32:
+    if max(size, offset) >= MAX_32 or count >= MAX_16 or tail[-_LOCATOR_SIZE:].startswith(_LOCATOR):
         zip64 = pack(
             "<4sQ2H2L4Q",
             b"PK\x06\x06",
@@ -120,7 +125,7 @@ def end_records(*, count: int, size: int, offset: int) -> bytes:
             count,
             size,
             offset,
-        ) + pack("<4sLQL", b"PK\x06\x07", 0, offset + size, 1)
+        ) + pack("<4sLQL", _LOCATOR, 0, offset + size, 1)
     count_16 = min(count, MAX_16)
     return zip64 + pack(
         "<4s4H2LH",

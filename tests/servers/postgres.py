@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import LiteralString
 from unittest.mock import patch
 from uuid import uuid4
 
@@ -43,6 +44,11 @@ class PostgresServer:
     def new_database(self) -> str:
         """The URL of a fresh, empty database."""
         name = f"test_{uuid4().hex}"
+        self.execute(f'CREATE DATABASE "{name}"')
+        return self.url(name)
+
+    def execute(self, *statements: LiteralString) -> None:
+        """Run statements of the administrator's, each by itself."""
         with psycopg.connect(
             host=str(self.socket_directory),
             port=self.port,
@@ -50,8 +56,8 @@ class PostgresServer:
             dbname="postgres",
             autocommit=True,
         ) as connection:
-            connection.execute(f'CREATE DATABASE "{name}"')
-        return self.url(name)
+            for statement in statements:
+                connection.execute(statement)
 
 
 @contextmanager
@@ -65,7 +71,10 @@ def postgres_server(directory: Path | None = None) -> Iterator[PostgresServer]:
         if info.socket_dir is None or info.port is None:
             raise RuntimeError(f"PostgreSQL has no Unix socket here: {info}")
         with _ended_with_this_process(info.pid, data):
-            yield PostgresServer(info.socket_dir, info.port)
+            running = PostgresServer(info.socket_dir, info.port)
+            # It need not outlive a crash of this machine, only of its own processes
+            running.execute("ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
+            yield running
     finally:
         server.cleanup()
 

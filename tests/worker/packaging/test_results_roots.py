@@ -56,7 +56,19 @@ def test_a_doubled_leading_slash_does_not_matter(root: Path) -> None:
 
 @pytest.mark.parametrize(
     "form",
-    ["/etc", "/", "{0}-2/RUN4", "{0}2", "RUN4", "./RUN4", "", ".", "{0.parent}", "{0.name}/RUN4"],
+    [
+        "/etc",
+        "/",
+        "{0}-2/RUN4",
+        "{0}2",
+        "RUN4",
+        "./RUN4",
+        "",
+        ".",
+        "{0.parent}",
+        "{0.name}/RUN4",
+        "{1}/RUN4",
+    ],
 )
 def test_a_path_outside_the_roots_is_refused_with_the_setting_that_allows_it(
     root: Path, form: str, monkeypatch: pytest.MonkeyPatch
@@ -65,7 +77,7 @@ def test_a_path_outside_the_roots_is_refused_with_the_setting_that_allows_it(
     make(root.with_name("results-2"), {"RUN4": {}})
     make(root.with_name("results2"), {})
     monkeypatch.chdir(root)
-    message = refused([root], form.format(root), PathRefused)
+    message = refused([root], form.format(root, str(root).lstrip("/")), PathRefused)
     assert "ONEPREFIX_RESULTS_ROOTS" in message
     assert str(root) in message
 

@@ -6,7 +6,7 @@ from random import Random
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.worker.packaging.archives import held
@@ -28,7 +28,7 @@ from tests.worker.packaging.trees import (
 from worker.models.archive import Archive
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(tree=trees, seed=st.integers(0, 2**32))
 def test_an_archive_holds_exactly_the_tree_and_stays_below_its_bound(
     tree: Mapping[str, Node], seed: int

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.worker.packaging.archives import held, names_in
@@ -96,7 +96,7 @@ def test_a_tree_packed_twice_gives_the_same_bytes(dressed: Path) -> None:
     assert packed(dressed) == packed(dressed)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(tree=trees, seed=st.integers(0, 2**32))
 def test_a_copy_made_in_another_order_gives_the_same_bytes(
     tree: Mapping[str, Node], seed: int

@@ -5,7 +5,7 @@ import pytest
 
 from tests.worker.packaging.archives import names_in
 from tests.worker.packaging.trees import LinkTo, make, packager, packed
-from worker.errors import InvalidResultsDirectory
+from worker.errors import InvalidResultsDirectory, TreeChanged
 from worker.models.archive import Archive
 from worker.packaging.package import TreePackager
 
@@ -150,3 +150,19 @@ def test_a_link_to_a_run_beside_it_stays_out_since_each_run_is_a_tree(root: Path
     with packager(root / "job").open(str(root / "job")) as package:
         assert names_in(b"".join(package.chunks())) == [b"RUN1/", b"RUN1/out", b"RUN2/"]
         assert package.archive.left_out == ("RUN2/before (link out of the tree)",)
+
+
+@pytest.mark.parametrize("change", ["comes", "goes"])
+def test_a_run_that_comes_or_goes_while_its_siblings_are_packed_is_noticed(
+    root: Path, change: str
+) -> None:
+    make(root / "job", {"RUN1": {"out": b"1"}, "RUN2": {"out": b"2"}, "RUN3": {}})
+    with packager(root / "job").open(str(root / "job")) as package:
+        chunks = package.chunks()
+        next(chunks)
+        if change == "comes":
+            make(root / "job" / "RUN0", {"out": b"0"})
+        else:
+            (root / "job" / "RUN3").rmdir()
+        with pytest.raises(TreeChanged):
+            list(chunks)

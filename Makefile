@@ -5,8 +5,9 @@ PYTHON ?= python3.11
 #   make demo INSTALL=.venv/bin/pip\ install
 INSTALL ?= .venv/bin/uv pip install --quiet --python .venv/bin/python
 INSTALLED := .venv/installed
+BENCH_INSTALLED := .venv/installed-bench
 
-.PHONY: help demo test check format requirements clean
+.PHONY: help demo test check bench bench-full format requirements clean
 
 help: ## list what a person can do here
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -23,6 +24,15 @@ check: $(INSTALLED) ## format, lint, types, and who may import whom
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 
+bench: $(BENCH_INSTALLED) ## measure against peers and floors, in about three minutes
+	@.venv/bin/python -m benchmarks quick --throughput $(REPORTS)/quick-throughput.svg \
+		--memory $(REPORTS)/quick-memory.svg $(ARGS)
+
+bench-full: $(BENCH_INSTALLED) ## the same with the full data sets, in about forty minutes
+	@.venv/bin/python -m benchmarks full $(ARGS)
+
+REPORTS := benchmarks/reports
+
 format: $(INSTALLED) ## format, and mend what the linter can
 	.venv/bin/ruff format .
 	.venv/bin/ruff check --fix .
@@ -30,6 +40,7 @@ format: $(INSTALLED) ## format, and mend what the linter can
 requirements: $(INSTALLED) ## pin anew what pyproject.toml asks for
 	.venv/bin/uv pip compile $(COMPILE) pyproject.toml -o requirements.txt
 	.venv/bin/uv pip compile $(COMPILE) pyproject.toml --extra demo --group dev -c requirements.txt -o requirements-dev.txt
+	.venv/bin/uv pip compile $(COMPILE) pyproject.toml --extra demo --group bench -c requirements-dev.txt -o requirements-bench.txt
 
 COMPILE := --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header --quiet
@@ -43,4 +54,8 @@ $(INSTALLED): requirements-dev.txt requirements-uv.txt pyproject.toml
 	@.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt
 	@$(INSTALL) --require-hashes -r requirements-dev.txt
 	@$(INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(BENCH_INSTALLED): $(INSTALLED) requirements-bench.txt
+	@$(INSTALL) --require-hashes -r requirements-bench.txt
 	@touch $@

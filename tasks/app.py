@@ -1,6 +1,7 @@
 """The Celery app. Importing it reads no setting and connects to nothing."""
 
 import logging
+import os
 from typing import Any
 
 from celery import Celery
@@ -8,6 +9,7 @@ from celery.signals import after_setup_logger, celeryd_init
 from kombu.transport import TRANSPORT_ALIASES
 
 from tasks.recovery_step import RecoveryStep
+from tasks.services import expect_processes
 from worker.bootstrap import require_worker_settings
 from worker.errors import OneprefixError
 from worker.settings import load_settings
@@ -19,8 +21,9 @@ app.steps["worker"].add(RecoveryStep)
 
 
 @celeryd_init.connect
-def prepare_worker(**_: Any) -> None:
+def prepare_worker(conf: Any, options: dict[str, Any], **_: Any) -> None:
     """Before a worker starts: its settings suffice, and its broker's entries get checked."""
+    expect_processes(options.get("concurrency") or conf.worker_concurrency or os.cpu_count() or 1)
     try:
         require_worker_settings(load_settings())
     except OneprefixError as error:

@@ -1,10 +1,12 @@
 """This process's adapters, made after the fork and on first use."""
 
 import os
+from dataclasses import dataclass, field
 from functools import cache
 
 from worker.bootstrap import Services
 from worker.settings import load_settings
+from worker.slots import Slots
 
 
 def services() -> Services:
@@ -14,4 +16,22 @@ def services() -> Services:
 
 @cache
 def _services_of(_pid: int) -> Services:
-    return Services(load_settings())
+    return Services(load_settings(), _pool.processes, _pool.places_for_large)
+
+
+@dataclass(slots=True)
+class _Pool:
+    processes: int = 1
+    places_for_large: Slots = field(default_factory=lambda: Slots(1))
+
+
+_pool = _Pool()
+
+
+def expect_processes(count: int) -> None:
+    """A worker is about to fork so many processes, which share this machine between them.
+
+    All but one of them may be busy with large runs, so that a small one never waits long.
+    """
+    _pool.processes = count
+    _pool.places_for_large = Slots(max(1, count - 1))

@@ -6,8 +6,10 @@ the status does not wait for S3's client.
 
 import os
 import socket
-from dataclasses import dataclass
+import sys
+from dataclasses import dataclass, field
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 from random import SystemRandom
 from typing import TYPE_CHECKING, Any
@@ -22,24 +24,36 @@ from worker.database.run_repository import SqlRunRepository
 from worker.database.upload_list import SqlUploadList
 from worker.database.upload_repository import SqlUploadRepository
 from worker.errors import InvalidSettings
+from worker.machine import processors
 from worker.models.retry_policy import RetryPolicy
-from worker.packaging.package import TreePackager
+from worker.packaging.deflate import LEVELS
+from worker.packaging.package import Packing, TreePackager
 from worker.settings import Settings
+from worker.slots import Slots
 from worker.use_cases.upload_results import UploadResults
 
 if TYPE_CHECKING:
     from worker.embedded.broker import EmbeddedBroker
     from worker.storage.artifact_store import S3ArtifactStore
+    from worker.storage.results_repository import S3ResultsRepository
+
+MIB = 1 << 20
+#: Of Zstandard, by the settings' names.
+ZSTANDARD_LEVELS = {"fast": 1, "small": 6}
 
 
 @dataclass(frozen=True)
 class Services:
     """Everything that these settings describe, each made when first asked for.
 
-    Engines and clients must not cross a fork: a process makes its own `Services`.
+    Engines and clients must not cross a fork: a process makes its own `Services`. It shares
+    processors and bandwidth with `processes` like it.
     """
 
     settings: Settings
+    processes: int = 1
+    places_for_large: Slots = field(default_factory=lambda: Slots(1))
+    """Shared with them too."""
 
     @cached_property
     def engine(self) -> Engine:
@@ -63,19 +77,14 @@ class Services:
 
     @cached_property
     def upload_results(self) -> UploadResults:
-        from worker.storage.client import make_client
-        from worker.storage.results_repository import S3ResultsRepository
-
         require_worker_settings(self.settings)
         return UploadResults(
             requests=self.requests,
             uploads=SqlUploadRepository(self.engine),
             jobs=SqlJobRepository(self.engine),
             runs=SqlRunRepository(self.engine),
-            packager=TreePackager(self.settings.results_roots, self.settings.run_directory_pattern),
-            results=S3ResultsRepository(
-                make_client(), _bucket(self.settings), _encryption(self.settings)
-            ),
+            packager=self.packager,
+            results=self.results,
             retry_policy=RetryPolicy(
                 max_attempts=self.settings.max_attempts,
                 missing_path_attempts=self.settings.missing_path_attempts,
@@ -83,8 +92,44 @@ class Services:
                 cap=self.settings.backoff_cap_seconds,
             ),
             random=SystemRandom(),
+            places_for_large=self.places_for_large,
+            large=self.settings.large_run_mib * MIB,
             owner=f"{socket.gethostname()}:{os.getpid()}",
             lease=self.settings.lease_seconds,
+        )
+
+    @cached_property
+    def packager(self) -> TreePackager:
+        share = max(2, -(-processors() // self.processes))
+        zstandard = self.settings.compression == "zstd" and self.settings.level != "store"
+        packing = Packing(
+            threads=self.settings.threads or min(share, processors()),
+            level=(ZSTANDARD_LEVELS if zstandard else LEVELS)[self.settings.level],
+            zstandard=zstandard,
+        )
+        return TreePackager(
+            self.settings.results_roots, self.settings.run_directory_pattern, packing
+        )
+
+    @cached_property
+    def results(self) -> "S3ResultsRepository":
+        from worker.storage.bandwidth import BandwidthLimit
+        from worker.storage.client import make_client
+        from worker.storage.results_repository import S3ResultsRepository
+        from worker.storage.sending import Sending
+
+        limit = self.settings.bandwidth_mib
+        sending = Sending(
+            connections=self.settings.connections,
+            part_size=self.settings.part_size_mib * MIB,
+            memory=self.settings.memory_mib * MIB,
+            bandwidth=BandwidthLimit(limit * MIB / self.processes) if limit else None,
+        )
+        return S3ResultsRepository(
+            make_client(sending.connections),
+            _bucket(self.settings),
+            _encryption(self.settings),
+            sending,
         )
 
     def migrate(self) -> None:
@@ -136,11 +181,17 @@ def require_worker_settings(settings: Settings) -> None:
     from worker.storage.client import make_client
 
     _bucket(settings)
+    if settings.compression == "zstd" and not _has_zstandard():
+        raise InvalidSettings("ONEPREFIX_COMPRESSION=zstd needs `pip install 'oneprefix[zstd]'`")
     if not settings.results_roots:
         raise InvalidSettings(
             "ONEPREFIX_RESULTS_ROOTS is not set: no directory that results may be read from"
         )
     make_client().close()
+
+
+def _has_zstandard() -> bool:
+    return sys.version_info >= (3, 14) or find_spec("backports.zstd") is not None
 
 
 def _bucket(settings: Settings) -> str:

@@ -17,6 +17,8 @@ OneprefixError
     ├── ResultsRootMissing         this worker lacks a results root: a mount, mostly
     ├── ResultsDirectoryMissing    shared file systems lag; retried a few times only
     ├── TreeChanged                a file changed, vanished or could not be read
+    ├── HelperLost                 a process that packs small files died
+    ├── MustWait                   large runs take all the places that they may
     ├── StorageUnavailable         S3, or the way to it
     ├── DatabaseUnavailable        SQL, or the way to it
     ├── RecordNotWritten           the object is complete, its row is not; carries the key
@@ -128,6 +130,23 @@ class ResultsDirectoryMissing(TransientError):
 
 class TreeChanged(TransientError):
     """A file or directory changed, vanished or could not be read while it was being packed."""
+
+
+class HelperLost(TransientError):
+    """A process that packs small files died."""
+
+
+class MustWait(TransientError):
+    """This worker packs as many large runs as it may at once. No failure, nor counted as one.
+
+    `size` is how many bytes the waiting run has.
+    """
+
+    def __init__(
+        self, message: str, *, size: int = 0, job_id: int | None = None, run_id: int | None = None
+    ) -> None:
+        super().__init__(message, job_id=job_id, run_id=run_id)
+        self.size = size
 
 
 class StorageUnavailable(TransientError):

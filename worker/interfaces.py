@@ -61,12 +61,10 @@ class UploadRepository(Protocol):
         """Extend the lease and write the progress."""
         ...
 
-    def plan(self, upload: Upload, *, file_count: int, bytes_total: int, s3_key: str) -> None:
-        """Record what this attempt is about to pack, and where to."""
-        ...
-
-    def opened(self, upload: Upload, *, multipart_id: str) -> None:
-        """Record the multipart upload, so that it can be found and aborted."""
+    def opened(
+        self, upload: Upload, *, multipart_id: str, file_count: int, bytes_total: int, s3_key: str
+    ) -> None:
+        """Record the multipart upload, so that it can be found and aborted, and what it is for."""
         ...
 
     def seal(self, upload: Upload, *, archive: Archive, artifact: Artifact) -> None:
@@ -79,6 +77,10 @@ class UploadRepository(Protocol):
 
     def retry(self, upload: Upload, *, error: str, delay: float) -> None:
         """RETRYING, due after `delay` seconds."""
+        ...
+
+    def postpone(self, upload: Upload, *, reason: str, delay: float, bytes_total: int) -> None:
+        """RETRYING, due after `delay` seconds, as if it had not been claimed but for its size."""
         ...
 
     def fail(self, upload: Upload, *, error: str) -> None: ...
@@ -101,7 +103,7 @@ class Package(Protocol):
         """Bytes of the tree's files packed so far."""
         ...
 
-    def chunks(self) -> Iterator[bytes]:
+    def chunks(self) -> Iterator[bytes | bytearray]:
         """The archive, piece by piece; TreeChanged if the tree does not hold still."""
         ...
 
@@ -116,6 +118,16 @@ class Packager(Protocol):
         """The results directory at `path`, or PathRefused, ResultsDirectoryMissing,
         InvalidResultsDirectory."""
         ...
+
+
+class Places(Protocol):
+    """What only so many processes of a worker may hold at once."""
+
+    def take(self) -> bool:
+        """Whether this process holds one now."""
+        ...
+
+    def release(self) -> None: ...
 
 
 class Attempt(Protocol):
@@ -139,7 +151,7 @@ class ResultsRepository(Protocol):
         """The whole archive under the run's key, verified, or nothing."""
         ...
 
-    def holds(self, key: str, *, size: int, checksum: str, sha256: str) -> bool:
+    def holds(self, key: str, *, size: int, checksum: str, sha256: str | None) -> bool:
         """Whether that very object stands under `key`."""
         ...
 

@@ -43,6 +43,28 @@ class Settings(BaseSettings):
         None, description="asked of S3 for every object; the bucket's default if not set"
     )
     kms_key_id: str | None = Field(None, description="key for aws:kms")
+    threads: int | None = Field(
+        None, ge=1, le=64, description="threads that pack; the worker's share of the processors"
+    )
+    level: Literal["store", "fast", "small"] = Field(
+        "fast", description="how hard to compress; small is half as fast and saves 4 %"
+    )
+    compression: Literal["deflate", "zstd"] = Field(
+        "deflate", description="of the archives; few readers know zstd, and it needs an extra"
+    )
+    connections: int = Field(8, ge=1, le=64, description="parts of an archive sent at once")
+    part_size_mib: int = Field(
+        8, ge=5, le=5120, description="size of a part; more where 10,000 would not hold the archive"
+    )
+    memory_mib: int = Field(
+        96, ge=32, description="memory for one upload; fewer parts are sent at once to keep to it"
+    )
+    bandwidth_mib: float | None = Field(
+        None, gt=0, description="MiB a second that a worker sends at most"
+    )
+    large_run_mib: int = Field(
+        1024, ge=1, description="from here on a run is large: one process is kept for smaller ones"
+    )
     lease_seconds: float = Field(
         15, ge=1, description="how long a silent worker keeps an upload; renewed every quarter"
     )

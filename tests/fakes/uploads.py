@@ -113,12 +113,11 @@ class FakeUploads:
     def renew(self, upload: Upload, *, lease: float, bytes_done: int) -> None:
         self._write(upload, UploadState.UPLOADING, lease_until=later(lease), bytes_done=bytes_done)
 
-    def plan(self, upload: Upload, *, file_count: int, bytes_total: int, s3_key: str) -> None:
+    def opened(
+        self, upload: Upload, *, multipart_id: str, file_count: int, bytes_total: int, s3_key: str
+    ) -> None:
         values = {"file_count": file_count, "bytes_total": bytes_total, "s3_key": s3_key}
         self._write(upload, UploadState.UPLOADING, **values)
-
-    def opened(self, upload: Upload, *, multipart_id: str) -> None:
-        self._write(upload, UploadState.UPLOADING)
 
     def seal(self, upload: Upload, *, archive: Archive, artifact: Artifact) -> None:
         self._write(
@@ -153,6 +152,17 @@ class FakeUploads:
     def retry(self, upload: Upload, *, error: str, delay: float) -> None:
         due = later(delay)
         self._write(upload, UploadState.RETRYING, error=error, next_attempt_at=due, **_NOBODY)
+
+    def postpone(self, upload: Upload, *, reason: str, delay: float, bytes_total: int) -> None:
+        self._write(
+            upload,
+            UploadState.RETRYING,
+            error=reason,
+            next_attempt_at=later(delay),
+            attempt=upload.attempt - 1,
+            bytes_total=bytes_total,
+            **_NOBODY,
+        )
 
     def fail(self, upload: Upload, *, error: str) -> None:
         self._write(upload, UploadState.FAILED, error=error, **_NOBODY)

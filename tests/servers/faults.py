@@ -14,6 +14,7 @@ class S3Request:
     part_number: int | None
     upload_id: str | None
     count: int  # 1 for the first request of this operation, key and part, 2 for the next
+    has_checksum: bool  # names a checksum of S3's, or an algorithm of one, in its headers
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class AnswerError:
 
     status: int
     code: str
+    message: str = "A test said so."
 
 
 @dataclass(frozen=True, slots=True)

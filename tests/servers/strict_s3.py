@@ -120,7 +120,10 @@ class StrictS3:
             self._counts[operation, bucket, key, number] += 1
             count = self._counts[operation, bucket, key, number]
         upload_id = query.get("uploadId")
-        return S3Request(incoming.method, operation, bucket, key, number, upload_id, count)
+        has_checksum = any(name.lower().startswith("x-amz-checksum-") for name in incoming.headers)
+        return S3Request(
+            incoming.method, operation, bucket, key, number, upload_id, count, has_checksum
+        )
 
     def _outcome(
         self, request: S3Request, incoming: Incoming, fault: Action | None
@@ -135,8 +138,8 @@ class StrictS3:
 
     def _disturbed(self, incoming: Incoming, fault: Action | None) -> Incoming:
         match fault:
-            case AnswerError(status, code):
-                raise S3Error(code, "A test said so.", status)
+            case AnswerError(status, code, message):
+                raise S3Error(code, message, status)
             case ResetConnection():
                 raise ConnectionResetError
             case Hang(seconds):

@@ -55,17 +55,17 @@ class SqlUploadRepository:
     def renew(self, upload: Upload, *, lease: float, bytes_done: int) -> None:
         self._write(upload, UploadState.UPLOADING, lease_until=now(lease), bytes_done=bytes_done)
 
-    def plan(self, upload: Upload, *, file_count: int, bytes_total: int, s3_key: str) -> None:
+    def opened(
+        self, upload: Upload, *, multipart_id: str, file_count: int, bytes_total: int, s3_key: str
+    ) -> None:
         self._write(
             upload,
             UploadState.UPLOADING,
+            multipart_upload_id=multipart_id,
             file_count=file_count,
             bytes_total=bytes_total,
             s3_key=s3_key,
         )
-
-    def opened(self, upload: Upload, *, multipart_id: str) -> None:
-        self._write(upload, UploadState.UPLOADING, multipart_upload_id=multipart_id)
 
     def seal(self, upload: Upload, *, archive: Archive, artifact: Artifact) -> None:
         self._write(
@@ -118,6 +118,17 @@ class SqlUploadRepository:
             UploadState.RETRYING,
             next_attempt_at=now(delay),
             error=storable(error),
+            **NOBODY,
+        )
+
+    def postpone(self, upload: Upload, *, reason: str, delay: float, bytes_total: int) -> None:
+        self._write(
+            upload,
+            UploadState.RETRYING,
+            next_attempt_at=now(delay),
+            attempt=upload.attempt - 1,
+            bytes_total=bytes_total,
+            error=reason,
             **NOBODY,
         )
 

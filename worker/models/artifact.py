@@ -9,5 +9,5 @@ class Artifact:
     size: int
     checksum: str
     """S3's checksum of the whole object, as `ALGORITHM:base64`."""
-    sha256: str
-    """Of the whole object, in hexadecimal."""
+    sha256: str | None
+    """Of the whole object, in hexadecimal; known of what was stored in one piece."""

@@ -1,35 +1,32 @@
-"""Collects the archive's closing index, compressed while it waits: names repeat, so it shrinks."""
+"""Collects the archive's closing index: names repeat, so it shrinks while it waits."""
 
 from collections.abc import Iterator
 
-from worker.packaging.deflate import deflated, inflated
-from worker.packaging.zip_format import Member, central_header, end_records
-
-#: Bytes of headers that are compressed together.
-BLOCK = 256 * 1024
+from worker.packaging.spool import Spool
+from worker.packaging.zip_format import LOCATOR_SIZE, Member, central_header, end_records, relocated
 
 
 class CentralDirectory:
     def __init__(self) -> None:
-        self._blocks: list[bytes] = []
-        self._open = bytearray()
+        self._headers = Spool()
         self._count = 0
-        self._size = 0
         self._tail = b""
 
     def add(self, member: Member, offset: int) -> None:
-        header = central_header(member, offset)
-        self._open += header
-        self._count += 1
-        self._size += len(header)
-        self._tail = header
-        if len(self._open) >= BLOCK:
-            self._blocks.append(deflated(bytes(self._open)))
-            self._open.clear()
+        self._append(central_header(member, offset), 1)
+
+    def extend(self, headers: bytes, count: int, offset: int) -> None:
+        """More headers, whose offsets count from `offset`."""
+        self._append(relocated(headers, offset), count)
+
+    def _append(self, headers: bytes, count: int) -> None:
+        self._headers.append(headers)
+        self._count += count
+        self._tail = headers[-LOCATOR_SIZE:]
 
     def closing(self, offset: int) -> Iterator[bytes]:
         """The index and the end records, for an archive whose members end at `offset`."""
-        yield from map(inflated, self._blocks)
-        yield bytes(self._open) + end_records(
-            count=self._count, size=self._size, offset=offset, tail=self._tail
+        yield from self._headers
+        yield end_records(
+            count=self._count, size=self._headers.size, offset=offset, tail=self._tail
         )

@@ -1,56 +1,66 @@
 """An opened results directory: measured first, then packed once."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from worker.errors import TreeChanged
 from worker.models.archive import Archive
-from worker.packaging.deflate import deflated_bound
+from worker.packaging.deflate import FAST, DeflateStream
+from worker.packaging.measure import Measure
+from worker.packaging.plan import Plan
+from worker.packaging.pool import PackingPool
 from worker.packaging.results_roots import opened_beneath
 from worker.packaging.selection import selected
-from worker.packaging.tree import Entry, File, LeftOut, Link
-from worker.packaging.zip_format import END_OVERHEAD, MEMBER_OVERHEAD
-from worker.packaging.zip_stream import ZipStream
+from worker.packaging.zip_format import DEFLATED, ZSTANDARD
+from worker.packaging.zip_stream import Chunk, Stream, ZipStream
+
+#: Files from which helper processes are worth their start, if they are small in the mean.
+MANY, SMALL = 2000, 64 * 1024
 
 
-@dataclass(slots=True)
-class Measure:
-    """What a tree holds, and the most that its archive may come to, in bytes."""
+@dataclass(frozen=True, slots=True)
+class Packing:
+    """How to pack. Threads and helpers don't show in the archive."""
 
-    file_count: int = 0
-    bytes_total: int = 0
-    size_bound: int = END_OVERHEAD
-
-    def add(self, entry: Entry) -> None:
-        size = 0
-        if isinstance(entry, LeftOut):
-            return
-        if isinstance(entry, File):
-            size = entry.size()
-            self.file_count += 1
-            self.bytes_total += size
-        elif isinstance(entry, Link):
-            size = len(entry.target)
-        self.size_bound += deflated_bound(size) + 2 * len(entry.name) + MEMBER_OVERHEAD
+    threads: int = 2
+    level: int = FAST
+    zstandard: bool = False
+    """Method 93 instead of deflate: smaller, but few readers know it."""
+    helpers: bool | None = None
+    """Whether processes pack the small files; None: if they are many."""
 
 
 class TreePackage:
     """The `Package` of the directory that `descriptor` holds open, until it is closed."""
 
-    def __init__(self, descriptor: int, name: str, pattern: str) -> None:
-        self._measure = Measure()
-        for entry in selected(descriptor, name, pattern):
-            self._measure.add(entry)
+    def __init__(self, descriptor: int, name: str, pattern: str, packing: Packing) -> None:
+        with closing(selected(descriptor, name, pattern)) as entries:
+            self._measure = Measure(entries)
         self._entries = selected(descriptor, name, pattern)
-        self._stream = ZipStream(self._entries)
-        self._chunks = self._packed()
+        self._pool = PackingPool(
+            threads=packing.threads,
+            level=packing.level,
+            helpers=self._wants_helpers(packing),
+            method=ZSTANDARD if packing.zstandard else DEFLATED,
+        )
+        self._plan = Plan(self._entries, self._measure.sizes(), in_flight=self._pool.in_flight)
+        self._units = iter(self._plan)
+        self._packed = self._pool.in_order(self._units)
+        self._stream = ZipStream(self._packed, _stream(packing))
+        self._chunks = self._checked()
+
+    def _wants_helpers(self, packing: Packing) -> bool:
+        if packing.helpers is not None:
+            return packing.helpers
+        return self.file_count >= MANY and self.bytes_total <= self.file_count * SMALL
 
     def close(self) -> None:
-        """Close what is open of the tree, wherever the packing stands."""
-        self._chunks.close()
-        self._entries.close()
+        """Stop and close all, wherever the packing stands."""
+        with closing(self._entries), closing(self._units), self._pool, closing(self._packed):
+            self._chunks.close()
 
     @property
     def file_count(self) -> int:
@@ -70,12 +80,17 @@ class TreePackage:
 
     @property
     def archive(self) -> Archive:
-        return self._stream.archive
+        return Archive(
+            file_count=self._stream.file_count,
+            bytes_total=self.bytes_done,
+            size=self._stream.size,
+            left_out=tuple(self._plan.left_out),
+        )
 
-    def chunks(self) -> Iterator[bytes]:
+    def chunks(self) -> Iterator[Chunk]:
         return self._chunks
 
-    def _packed(self) -> Generator[bytes]:
+    def _checked(self) -> Generator[Chunk]:
         for chunk in self._stream:
             self._require(self._stream.size <= self.size_bound)
             yield chunk
@@ -88,15 +103,24 @@ class TreePackage:
             raise TreeChanged("entries came, went or grew between measuring and packing")
 
 
+def _stream(packing: Packing) -> Callable[[], Stream]:
+    if not packing.zstandard:
+        return DeflateStream
+    from worker.packaging.zstandard import ZstandardStream  # noqa: PLC0415  an extra, seldom there
+
+    return partial(ZstandardStream, packing.level, packing.threads)
+
+
 @dataclass(frozen=True, slots=True)
 class TreePackager:
     roots: tuple[Path, ...]
     pattern: str = "RUN*"
     """Which directory names are runs', as in the shell."""
+    packing: Packing = field(default_factory=Packing)
 
     @contextmanager
     def open(self, path: str) -> Iterator[TreePackage]:
         with opened_beneath(self.roots, path) as descriptor:
-            package = TreePackage(descriptor, PurePosixPath(path).name, self.pattern)
+            package = TreePackage(descriptor, PurePosixPath(path).name, self.pattern, self.packing)
             with closing(package):
                 yield package

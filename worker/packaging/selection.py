@@ -5,7 +5,7 @@ from collections.abc import Generator
 from fnmatch import fnmatchcase
 
 from worker.errors import InvalidResultsDirectory, TreeChanged
-from worker.packaging.tree import Entry, LeftOut, listed, opened_directory, reading, walk
+from worker.packaging.tree import Entry, Kind, listed, opened_directory, special, walk
 
 
 def selected(directory: int, name: str, pattern: str) -> Generator[Entry]:
@@ -14,25 +14,24 @@ def selected(directory: int, name: str, pattern: str) -> Generator[Entry]:
     if fnmatchcase(name, pattern):
         yield from walk(directory, top)
         return
-    held = _held(directory, top, pattern)
-    with reading(top):
-        runs = {entry.name for entry in held if entry.is_dir(follow_symlinks=False)}
-        links = {entry.name for entry in held if entry.is_symlink()}
+    runs, others = _held(directory, top, pattern)
     if not runs:
         raise InvalidResultsDirectory(
             f"{name!r:.200} does not match {pattern!r} and holds no directory that does"
         )
-    for entry in held:
-        inner = os.fsencode(entry.name)
-        if entry.name in links:
-            yield LeftOut(inner, "link out of the tree")
-        elif entry.name in runs:
-            with opened_directory(inner, entry.name, directory) as descriptor:
-                yield from walk(descriptor, inner)
-    names = [entry.name for entry in held]
-    if names != [entry.name for entry in _held(directory, top, pattern)]:
+    for base in sorted(runs + others):
+        if base in runs:
+            with opened_directory(base, base, directory) as descriptor:
+                yield from walk(descriptor, base)
+        else:
+            yield special(base, base, directory)
+    if (runs, others) != _held(directory, top, pattern):
         raise TreeChanged(f"run directories came or went in {name!r:.200} while packing")
 
 
-def _held(directory: int, top: bytes, pattern: str) -> list[os.DirEntry[str]]:
-    return [entry for entry in listed(directory, top) if fnmatchcase(entry.name, pattern)]
+def _held(directory: int, top: bytes, pattern: str) -> tuple[list[bytes], list[bytes]]:
+    """The names of the run directories, and of links and the like that are called as if."""
+    _, kinds = listed(directory, top)
+    matching = sorted(base for base in kinds if fnmatchcase(os.fsdecode(base), pattern))
+    runs = [base for base in matching if kinds[base] is Kind.DIRECTORY]
+    return runs, [base for base in matching if kinds[base] is not Kind.DIRECTORY]

@@ -5,8 +5,11 @@ import stat
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import Enum, auto
+from itertools import groupby
 
-from worker.errors import InvalidResultsDirectory, TreeChanged
+from worker.errors import InvalidResultsDirectory
+from worker.packaging.reading import Identity, identity, require_unchanged, shown, unreadable
 from worker.packaging.results_roots import OPEN_DIRECTORY
 
 #: Each level holds one descriptor, of the 1,024 that a process may have, and two Python frames.
@@ -18,35 +21,18 @@ class Directory:
     name: bytes
     """With its closing slash, as in a ZIP."""
     status: os.stat_result
+    content = b""
 
 
 @dataclass(frozen=True, slots=True)
-class File:
-    """A regular file, to be opened while the walk stands at it."""
+class Files:
+    """Regular files that follow each other in a directory, open while the walk stands here."""
 
-    name: bytes
-    parent: int
-    base: str
-
-    def size(self) -> int:
-        with reading(self.name):
-            return os.stat(self.base, dir_fd=self.parent, follow_symlinks=False).st_size
-
-    @contextmanager
-    def opened(self) -> Iterator[tuple[int, os.stat_result]]:
-        """Its descriptor and status; TreeChanged if it is not the same when the block ends."""
-        # O_NONBLOCK: a FIFO swapped in for the file must not hang the worker
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        with reading(self.name):
-            descriptor = os.open(self.base, flags, dir_fd=self.parent)
-            try:
-                before = os.fstat(descriptor)
-                if not stat.S_ISREG(before.st_mode):
-                    raise TreeChanged(f"{shown(self.name)} is no regular file any more")
-                yield descriptor, before
-                _require_unchanged(self.name, before, os.fstat(descriptor))
-            finally:
-                os.close(descriptor)
+    directory: bytes
+    """Its name, with its closing slash."""
+    descriptor: int
+    identity: Identity
+    names: list[bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +40,9 @@ class Link:
     """A symbolic link that stays within the tree, kept as a link."""
 
     name: bytes
-    target: bytes
     status: os.stat_result
+    content: bytes
+    """Its target."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +51,7 @@ class LeftOut:
     reason: str
 
 
-Entry = Directory | File | Link | LeftOut
-
-
-def shown(name: bytes) -> str:
-    """The name for a person: valid Unicode on one line."""
-    return repr(name.decode(errors="backslashreplace"))[1:-1]
+Entry = Directory | Files | Link | LeftOut
 
 
 @contextmanager
@@ -78,7 +60,7 @@ def reading(name: bytes) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise TreeChanged(f"{shown(name)} can't be read: {error.strerror}") from error
+        raise unreadable(name, error) from error
 
 
 def walk(directory: int, name: bytes, depth: int = 0) -> Generator[Entry]:
@@ -88,33 +70,57 @@ def walk(directory: int, name: bytes, depth: int = 0) -> Generator[Entry]:
     """
     if depth > MAX_DEPTH:
         raise InvalidResultsDirectory(f"{shown(name)} lies more than {MAX_DEPTH} levels deep")
+    beneath = name + b"/"
     with reading(name):
         before = os.fstat(directory)
-    yield Directory(name + b"/", before)
-    for entry in listed(directory, name):
-        inner = name + b"/" + os.fsencode(entry.name)
-        with reading(inner):  # where a listing names no types, asking for one asks the file system
-            is_directory = entry.is_dir(follow_symlinks=False)
-            is_file = entry.is_file(follow_symlinks=False)
-        if is_directory:
-            with opened_directory(inner, entry.name, directory) as descriptor:
-                yield from walk(descriptor, inner, depth + 1)
-        elif is_file:
-            yield File(inner, directory, entry.name)
-        else:
-            yield _special(inner, entry.name, directory)
-    with reading(name):
-        _require_unchanged(name, before, os.fstat(directory))
+    yield Directory(beneath, before)
+    names, kinds = listed(directory, name)
+    for kind, same in groupby(names, key=lambda base: kinds.get(base, Kind.FILE)):
+        if kind is Kind.FILE:
+            yield Files(beneath, directory, identity(before), list(same))
+            continue
+        for base in same:
+            inner = beneath + base
+            if kind is Kind.DIRECTORY:
+                with opened_directory(inner, base, directory) as descriptor:
+                    yield from walk(descriptor, inner, depth + 1)
+            else:
+                yield special(inner, base, directory)
+    require_unchanged(name, identity(before), directory)
 
 
-def listed(directory: int, name: bytes) -> list[os.DirEntry[str]]:
-    """The directory's entries by the bytes of their names, whatever order it keeps them in."""
+class Kind(Enum):
+    FILE = auto()
+    DIRECTORY = auto()
+    SPECIAL = auto()
+
+
+def listed(directory: int, name: bytes) -> tuple[list[bytes], dict[bytes, Kind]]:
+    """The directory's names in order, whatever order it keeps them in, and what is not a file.
+
+    Names alone, since a directory may hold a million.
+    """
+    names: list[str] = []
+    kinds: dict[bytes, Kind] = {}
     with reading(name), os.scandir(directory) as listing:
-        return sorted(listing, key=lambda entry: os.fsencode(entry.name))
+        for entry in listing:
+            names.append(entry.name)
+            if (kind := _kind(entry, name)) is not Kind.FILE:
+                kinds[os.fsencode(entry.name)] = kind
+    return sorted(os.fsencode("\0".join(names)).split(b"\0")) if names else [], kinds
+
+
+def _kind(entry: os.DirEntry[str], directory: bytes) -> Kind:
+    try:  # where a listing names no types, asking for one asks the file system
+        if entry.is_file(follow_symlinks=False):
+            return Kind.FILE
+        return Kind.DIRECTORY if entry.is_dir(follow_symlinks=False) else Kind.SPECIAL
+    except OSError as error:
+        raise unreadable(directory + b"/" + os.fsencode(entry.name), error) from error
 
 
 @contextmanager
-def opened_directory(name: bytes, base: str, parent: int) -> Iterator[int]:
+def opened_directory(name: bytes, base: bytes, parent: int) -> Iterator[int]:
     """A descriptor of the directory `base` of `parent`, which no link may have replaced."""
     with reading(name):
         descriptor = os.open(base, OPEN_DIRECTORY, dir_fd=parent)
@@ -124,14 +130,14 @@ def opened_directory(name: bytes, base: str, parent: int) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _special(name: bytes, base: str, parent: int) -> Link | LeftOut:
+def special(name: bytes, base: bytes, parent: int) -> Link | LeftOut:
     with reading(name):
         status = os.stat(base, dir_fd=parent, follow_symlinks=False)
         if not stat.S_ISLNK(status.st_mode):
             return LeftOut(name, _KINDS.get(stat.S_IFMT(status.st_mode), "no regular file"))
-        target = os.fsencode(os.readlink(base, dir_fd=parent))
+        target = os.readlink(base, dir_fd=parent)
     if _stays_within(name, target):
-        return Link(name, target, status)
+        return Link(name, status, target)
     return LeftOut(name, "link out of the tree")
 
 
@@ -152,11 +158,3 @@ def _stays_within(name: bytes, target: bytes) -> bool:
     climbs = next((at for at, step in enumerate(steps) if step != b".."), len(steps))
     levels_to_climb = name.count(b"/") - 1
     return not target.startswith(b"/") and climbs <= levels_to_climb and b".." not in steps[climbs:]
-
-
-def _require_unchanged(name: bytes, before: os.stat_result, after: os.stat_result) -> None:
-    def identity(status: os.stat_result) -> tuple[int, ...]:
-        return status.st_size, status.st_mtime_ns, status.st_ctime_ns
-
-    if identity(before) != identity(after):
-        raise TreeChanged(f"{shown(name)} changed while it was being packed")

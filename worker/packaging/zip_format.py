@@ -4,24 +4,29 @@ https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT
 """
 
 import time
-from dataclasses import dataclass
-from struct import pack
+from functools import lru_cache
+from struct import Struct, pack, unpack_from
+from typing import NamedTuple
 
 STORED = 0
 DEFLATED = 8
+ZSTANDARD = 93
 #: The largest value of a 32-bit and of a 16-bit field; in the record it says "see Zip64".
 MAX_32 = 0xFFFF_FFFF
 MAX_16 = 0xFFFF
 
 _VERSION_MADE_BY = 3 << 8 | 63  # Unix, so that readers restore the modes
-_VERSION_NEEDED, _VERSION_NEEDED_ZIP64 = 20, 45
+_VERSION_NEEDED, _VERSION_NEEDED_ZIP64, _VERSION_NEEDED_ZSTANDARD = 20, 45, 63
 _SIZES_FOLLOW, _UTF_8 = 1 << 3, 1 << 11
 _ZIP64, _TIMESTAMP = 0x0001, 0x5455
-_LOCATOR, _LOCATOR_SIZE = b"PK\x06\x07", 20
+_LOCATOR, LOCATOR_SIZE = b"PK\x06\x07", 20
+_LOCAL, _CENTRAL = Struct("<4s5H3L2H"), Struct("<4s6H3L5H2L")
+#: Of a central header: lengths of the name and of the extra fields, and the offset.
+_LENGTHS_AT, _LENGTHS_AND_OFFSET = 28, Struct("<2H10xL")
+_OFFSET_AT, _OFFSET = 42, Struct("<L")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
+class Member(NamedTuple):
     """One entry. `streamed`: its CRC and sizes follow its data, since they were not known before.
     `zip64`: that descriptor has 64-bit sizes.
     """
@@ -40,7 +45,7 @@ class Member:
 
 
 def local_header(member: Member) -> bytes:
-    extra = _timestamp(member.mtime)
+    dos_time, dos_date, extra = _times(member.mtime)
     crc, compressed_size, size = member.crc, member.compressed_size, member.size
     if member.streamed:
         crc = compressed_size = size = 0
@@ -48,13 +53,13 @@ def local_header(member: Member) -> bytes:
         extra = pack("<HHQQ", _ZIP64, 16, size, compressed_size) + extra
         compressed_size = size = MAX_32
     return (
-        pack(
-            "<4s5H3L2H",
+        _LOCAL.pack(
             b"PK\x03\x04",
-            _VERSION_NEEDED_ZIP64 if member.zip64 else _VERSION_NEEDED,
+            _version_needed(member.method, zip64=member.zip64),
             _flags(member),
             member.method,
-            *_dos_time(member.mtime),
+            dos_time,
+            dos_date,
             crc,
             compressed_size,
             size,
@@ -73,22 +78,23 @@ def data_descriptor(member: Member) -> bytes:
 
 def central_header(member: Member, offset: int) -> bytes:
     """The entry in the central directory; `offset` is where its local header begins."""
-    fields = (member.size, member.compressed_size, offset)
-    large = [value for value in fields if value >= MAX_32]
-    size, compressed_size, offset = (min(value, MAX_32) for value in fields)
-    extra = _timestamp(member.mtime)
-    if large:
-        extra = pack(f"<HH{len(large)}Q", _ZIP64, 8 * len(large), *large) + extra
+    dos_time, dos_date, extra = _times(member.mtime)
+    size, compressed_size, large = member.size, member.compressed_size, False
+    if max(size, compressed_size, offset) >= MAX_32:
+        fields = [value for value in (size, compressed_size, offset) if value >= MAX_32]
+        extra = pack(f"<HH{len(fields)}Q", _ZIP64, 8 * len(fields), *fields) + extra
+        size, compressed_size = min(size, MAX_32), min(compressed_size, MAX_32)
+        offset, large = min(offset, MAX_32), True
     is_directory = member.name.endswith(b"/")
     return (
-        pack(
-            "<4s6H3L5H2L",
+        _CENTRAL.pack(
             b"PK\x01\x02",
             _VERSION_MADE_BY,
-            _VERSION_NEEDED_ZIP64 if large or member.zip64 else _VERSION_NEEDED,
+            _version_needed(member.method, zip64=large or member.zip64),
             _flags(member),
             member.method,
-            *_dos_time(member.mtime),
+            dos_time,
+            dos_date,
             member.crc,
             compressed_size,
             size,
@@ -105,6 +111,43 @@ def central_header(member: Member, offset: int) -> bytes:
     )
 
 
+def relocated(headers: bytes, base: int) -> bytes:
+    """Central headers with offsets that count from `base`, made to count from the archive's start.
+
+    Their offsets and sizes must not need Zip64 yet.
+    """
+    moved = bytearray()
+    end = 0
+    while end < len(headers):
+        start = end
+        at = start + _LENGTHS_AT
+        name_size, extra_size, offset = _LENGTHS_AND_OFFSET.unpack_from(headers, at)
+        end = start + _CENTRAL.size + name_size + extra_size
+        moved += headers[start:end]
+        if base + offset < MAX_32:
+            _OFFSET.pack_into(moved, len(moved) - end + start + _OFFSET_AT, base + offset)
+        else:
+            moved[start - end :] = _with_zip64(headers[start:end], extra_size, base + offset)
+    return bytes(moved)
+
+
+def _with_zip64(header: bytes, extra_size: int, offset: int) -> bytes:
+    """The central header with an offset that needs 64 bits."""
+    extra = pack("<HHQ", _ZIP64, 8, offset)
+    name_end = len(header) - extra_size
+    return (
+        header[:6]
+        + pack("<H", max(_VERSION_NEEDED_ZIP64, *unpack_from("<H", header, 6)))
+        + header[8:30]
+        + pack("<H", extra_size + len(extra))
+        + header[32:_OFFSET_AT]
+        + _OFFSET.pack(MAX_32)
+        + header[_CENTRAL.size : name_end]
+        + extra
+        + header[name_end:]
+    )
+
+
 def end_records(*, count: int, size: int, offset: int, tail: bytes = b"") -> bytes:
     """What closes the archive: `count` central headers of `size` bytes begin at `offset`.
 
@@ -112,7 +155,7 @@ def end_records(*, count: int, size: int, offset: int, tail: bytes = b"") -> byt
     fixed distance, the real one keeps them from taking a file's name for it.
     """
     zip64 = b""
-    if max(size, offset) >= MAX_32 or count >= MAX_16 or tail[-_LOCATOR_SIZE:].startswith(_LOCATOR):
+    if max(size, offset) >= MAX_32 or count >= MAX_16 or tail[-LOCATOR_SIZE:].startswith(_LOCATOR):
         zip64 = pack(
             "<4sQ2H2L4Q",
             b"PK\x06\x06",
@@ -146,6 +189,12 @@ MEMBER_OVERHEAD = 30 + 20 + 9 + 24 + 46 + 28 + 9
 END_OVERHEAD = 56 + 20 + 22
 
 
+def _version_needed(method: int, *, zip64: bool) -> int:
+    if method == ZSTANDARD:
+        return _VERSION_NEEDED_ZSTANDARD
+    return _VERSION_NEEDED_ZIP64 if zip64 else _VERSION_NEEDED
+
+
 def _flags(member: Member) -> int:
     return (_SIZES_FOLLOW if member.streamed else 0) | (_UTF_8 if _needs_utf_8(member.name) else 0)
 
@@ -161,21 +210,18 @@ def _needs_utf_8(name: bytes) -> bool:
     return True
 
 
-def _timestamp(mtime: int) -> bytes:
-    """Info-ZIP's extended timestamp: the exact second in UTC, where 32 bits hold it."""
-    if not 0 <= mtime < 2**31:  # readers disagree on whether it is signed
-        return b""
-    return pack("<HHBl", _TIMESTAMP, 5, 1, mtime)
-
-
 #: 1980-01-01 and 2107-12-31 23:59:58, the ends of MS-DOS's calendar.
 _DOS_FIRST, _DOS_LAST = 315_532_800, 4_354_819_198
 
 
-def _dos_time(mtime: int) -> tuple[int, int]:
-    """Time and date as MS-DOS has them, in UTC so that no worker's zone changes the bytes."""
+@lru_cache
+def _times(mtime: int) -> tuple[int, int, bytes]:
+    """MS-DOS's time and date, in UTC so that no worker's zone changes the bytes, and Info-ZIP's
+    extended timestamp: the exact second in UTC, where 32 bits hold it."""
     at = time.gmtime(min(max(mtime, _DOS_FIRST), _DOS_LAST))
+    held = 0 <= mtime < 2**31  # readers disagree on whether it is signed
     return (
         at.tm_hour << 11 | at.tm_min << 5 | at.tm_sec // 2,
         at.tm_year - 1980 << 9 | at.tm_mon << 5 | at.tm_mday,
+        pack("<HHBl", _TIMESTAMP, 5, 1, mtime) if held else b"",
     )

@@ -1,144 +1,106 @@
-"""A tree's entries become the bytes of a ZIP, in one pass."""
+"""Packed units become the bytes of a ZIP, in one pass."""
 
-import os
-import stat
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Generator, Iterable, Iterator
+from typing import Protocol
 
-from worker.errors import InvalidResultsDirectory, TreeChanged
-from worker.models.archive import Archive
+from worker.packaging.batch import PackedBatch
 from worker.packaging.central_directory import CentralDirectory
-from worker.packaging.deflate import Deflater, crc32, deflated
-from worker.packaging.tree import Directory, Entry, File, LeftOut, Link, shown
-from worker.packaging.zip_format import (
-    DEFLATED,
-    MAX_16,
-    MAX_32,
-    STORED,
-    Member,
-    data_descriptor,
-    local_header,
-)
+from worker.packaging.deflate import DeflateStream, crc32_combined
+from worker.packaging.plan import OpenFile, Segment
+from worker.packaging.pool import Packed
+from worker.packaging.segment import PackedSegment
+from worker.packaging.zip_format import MAX_32, Member, data_descriptor, local_header
 
-#: Bytes read at a time, and up to which a file is compressed whole, its sizes in its header.
-PIECE = 1 << 20
 #: From this size on the deflated data may need a 64-bit descriptor.
 ZIP64_FROM = MAX_32 - MAX_32 // 128
 
+Chunk = bytes | bytearray
+
+
+class Stream(Protocol):
+    """What a large file's segments go through, one after another, to become one member's data."""
+
+    method: int
+
+    def add(self, data: Chunk) -> Chunk: ...
+    def end(self) -> bytes: ...
+
 
 class ZipStream:
-    """Iterating it packs the entries; the counts below follow along."""
+    """Iterating it gives the archive; the counts below follow along."""
 
-    def __init__(self, entries: Iterable[Entry]) -> None:
-        self._entries = entries
+    def __init__(
+        self, packed: Iterable[Packed], stream: Callable[[], Stream] = DeflateStream
+    ) -> None:
+        """`stream` makes what joins the segments of a large file."""
+        self._packed = packed
+        self._stream = stream
         self._directory = CentralDirectory()
-        self._left_out: list[str] = []
-        self._size = 0
+        self._streamed: StreamedMember | None = None
+        self.size = 0
+        """Bytes of the archive so far."""
         self.file_count = 0
         self.bytes_done = 0
 
-    @property
-    def size(self) -> int:
-        """Bytes of the archive so far."""
-        return self._size
+    def __iter__(self) -> Generator[Chunk]:
+        for chunk in self._chunks():
+            self.size += len(chunk)
+            yield chunk
 
-    def __iter__(self) -> Iterator[bytes]:
-        for entry in self._entries:
-            yield from self._counted(self._packed(entry))
-        yield from self._counted(self._directory.closing(self._size))
-
-    @property
-    def archive(self) -> Archive:
-        return Archive(
-            file_count=self.file_count,
-            bytes_total=self.bytes_done,
-            size=self._size,
-            left_out=tuple(self._left_out),
-        )
-
-    def _counted(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
-        for piece in pieces:
-            self._size += len(piece)
-            yield piece
-
-    def _packed(self, entry: Entry) -> Iterator[bytes]:
-        match entry:
-            case Directory(name, status):
-                yield self._whole(_member(name, status), b"")
-            case Link(name, target, status):
-                yield self._whole(_member(name, status), target)
-            case LeftOut(name, reason):
-                self._left_out.append(f"{shown(name)} ({reason})")
-            case File():
-                yield from self._file(entry)
-
-    def _file(self, file: File) -> Iterator[bytes]:
-        with file.opened() as (descriptor, status):
-            member = _member(file.name, status)
-            pieces = self._read(file.name, descriptor, status.st_size)
-            if status.st_size <= PIECE:
-                yield self._whole(member, b"".join(pieces))
+    def _chunks(self) -> Iterator[Chunk]:
+        for packed in self._packed:
+            if isinstance(packed, PackedBatch):
+                yield self._batch(packed)
             else:
-                yield from self._streamed(member, pieces, status.st_size)
-        self.file_count += 1
+                yield from self._segment(*packed)
+        yield from self._directory.closing(self.size)
 
-    def _read(self, name: bytes, descriptor: int, size: int) -> Iterator[bytes]:
-        """All bytes of the file, which must be as many as its status said."""
-        remaining = size
-        while piece := _read(descriptor):
-            remaining -= len(piece)
-            if remaining < 0:
-                break
-            self.bytes_done += len(piece)
-            yield piece
-        if remaining:
-            raise TreeChanged(f"{shown(name)} changed its size while it was being packed")
+    def _batch(self, packed: PackedBatch) -> Chunk:
+        self._directory.extend(packed.headers, packed.member_count, self.size)
+        self.file_count += packed.file_count
+        self.bytes_done += packed.bytes_total
+        return packed.data
 
-    def _whole(self, member: Member, data: bytes) -> bytes:
-        compressed = deflated(data)
-        stored = len(compressed) >= len(data)
-        body = data if stored else compressed
-        member = replace(
-            member,
-            method=STORED if stored else DEFLATED,
-            crc=crc32(data),
-            compressed_size=len(body),
-            size=len(data),
+    def _segment(self, segment: Segment, packed: PackedSegment) -> Iterator[Chunk]:
+        streamed = self._streamed
+        if streamed is None:
+            streamed = self._streamed = StreamedMember(segment.file, self.size, self._stream())
+            yield streamed.header()
+        self.bytes_done += packed.size
+        yield streamed.add(packed)
+        if segment.is_last:
+            segment.file.require_unchanged()
+            yield streamed.closing()
+            self._directory.add(streamed.member, streamed.offset)
+            self.file_count += 1
+            self._streamed = None
+
+
+class StreamedMember:
+    """A large file's member, whose CRC and sizes follow its data."""
+
+    def __init__(self, file: OpenFile, offset: int, stream: Stream) -> None:
+        self.offset = offset
+        self._stream = stream
+        zip64 = file.size >= ZIP64_FROM
+        self.member = Member(file.name, *file.stamp, stream.method, streamed=True, zip64=zip64)
+
+    def header(self) -> bytes:
+        return local_header(self.member)
+
+    def add(self, packed: PackedSegment) -> Chunk:
+        data = self._stream.add(packed.data)
+        so_far = self.member
+        self.member = so_far._replace(
+            crc=crc32_combined(so_far.crc, packed.crc, packed.size),
+            compressed_size=so_far.compressed_size + len(data),
+            size=so_far.size + packed.size,
         )
-        self._directory.add(member, self._size)
-        return local_header(member) + body
+        return data
 
-    def _streamed(self, member: Member, pieces: Iterator[bytes], size: int) -> Iterator[bytes]:
-        offset = self._size
-        member = replace(member, method=DEFLATED, streamed=True, zip64=size >= ZIP64_FROM)
-        deflater = Deflater()
-        yield local_header(member)
-        yield from deflater.deflate(pieces)
-        member = replace(
-            member,
-            crc=deflater.crc,
-            compressed_size=deflater.compressed_size,
-            size=deflater.size,
-        )
-        yield data_descriptor(member)
-        self._directory.add(member, offset)
-
-
-def _read(descriptor: int) -> bytes:
-    """The next PIECE bytes; fewer only at the file's end, for deflate goes by where pieces end."""
-    pieces = []
-    room = PIECE
-    while room and (piece := os.read(descriptor, room)):
-        pieces.append(piece)
-        room -= len(piece)
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-
-
-def _member(name: bytes, status: os.stat_result) -> Member:
-    if len(name) > MAX_16:
-        raise InvalidResultsDirectory(f"a name of {len(name)} bytes is too long for a ZIP")
-    return Member(
-        name=name,
-        mode=stat.S_IMODE(status.st_mode) | stat.S_IFMT(status.st_mode),
-        mtime=status.st_mtime_ns // 1_000_000_000,
-    )
+    def closing(self) -> bytes:
+        """The stream's end, and what was not known before."""
+        end = self._stream.end()
+        size = self.member.compressed_size + len(end)
+        self.member = self.member._replace(compressed_size=size)
+        return end + data_descriptor(self.member)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from worker.models.artifact import Artifact
 from worker.models.job_s3_prefix import JobS3Prefix
-from worker.storage.checksums import ALGORITHM
+from worker.storage.checks import CRC32
 from worker.storage.error_translation import translated
 
 if TYPE_CHECKING:
@@ -41,6 +41,6 @@ class S3ArtifactStore:
         return Artifact(
             key=key,
             size=head["ContentLength"],
-            checksum=f"{ALGORITHM}:{head.get('ChecksumCRC32', '?')}",
-            sha256=head["Metadata"].get("sha256", ""),
+            checksum=f"{CRC32}:{head.get('ChecksumCRC32', '?')}",
+            sha256=head["Metadata"].get("sha256"),
         )

@@ -9,7 +9,6 @@ from botocore.config import Config
 from worker.storage.error_translation import translated
 
 if TYPE_CHECKING:
-    from botocore.config import _S3Dict
     from types_boto3_s3 import S3Client
 
 #: Seconds. A part of 8 MiB that makes no progress for a minute is better sent again.
@@ -22,24 +21,25 @@ REQUEST_ATTEMPTS = 4
 _VARIABLES: Any = {"region": ("region", ["AWS_REGION", "AWS_DEFAULT_REGION"], None, None)}
 
 
-def make_client() -> "S3Client":
+def make_client(connections: int = 10) -> "S3Client":
+    """A client that keeps so many connections to its endpoint.
+
+    The bucket is in the host at Amazon, and in the path where another endpoint is named, since
+    bucket.host mostly does not resolve there: botocore's own choice.
+    """
     with translated("making the S3 client"):
         session = boto3.Session(botocore_session=botocore.session.Session(_VARIABLES))
-        client = session.client("s3", config=_config({"addressing_style": "virtual"}))
-        if not is_amazon(client.meta.endpoint_url):
-            # bucket.host resolves at Amazon; elsewhere it mostly does not
-            client = session.client("s3", config=_config({"addressing_style": "path"}))
-    return client
+        return session.client("s3", config=_config(connections))
 
 
 def is_amazon(endpoint: str) -> bool:
     return endpoint.rstrip("/").endswith(".amazonaws.com")
 
 
-def _config(s3: "_S3Dict") -> Config:
+def _config(connections: int) -> Config:
     return Config(
         signature_version="s3v4",
-        s3=s3,
+        max_pool_connections=connections,
         connect_timeout=CONNECT_TIMEOUT,
         read_timeout=READ_TIMEOUT,
         tcp_keepalive=True,

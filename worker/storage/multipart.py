@@ -1,14 +1,19 @@
-"""One multipart upload: completed with a checksum that S3 verifies, or aborted."""
+"""One multipart upload: its parts sent side by side, then completed as verified, or aborted."""
 
 import logging
 from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from threading import Event
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from worker.storage.checksums import ALGORITHM, Checksums
+from worker.storage.checks import Checks, Whole
 from worker.storage.error_translation import without_secrets
+from worker.storage.part_body import GivenUp, PartBody
+from worker.storage.parts import Part
+from worker.storage.sending import Sending
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -25,36 +30,49 @@ log = logging.getLogger(__name__)
 
 
 class MultipartUpload:
-    def __init__(self, client: "S3Client", bucket: str, key: str, upload_id: str) -> None:
+    def __init__(
+        self, client: "S3Client", target: _Target, checks: Checks, sending: Sending
+    ) -> None:
         self._client = client
-        self._target: _Target = {"Bucket": bucket, "Key": key, "UploadId": upload_id}
-        self._parts: list[CompletedPartTypeDef] = []
-        self.id = upload_id
+        self._target = target
+        self._checks = checks
+        self._connections = sending.connections
+        self._before_piece = sending.before_piece
+        self._executor = ThreadPoolExecutor(self._connections, thread_name_prefix="sending")
+        self._sending: set[Future[None]] = set()
+        self._given_up = Event()
+        self._sent: list[CompletedPartTypeDef] = []
+        self.id = target["UploadId"]
 
-    def send(self, part: bytes, crc32: str) -> None:
-        """The next part; S3 refuses it if the bytes that arrive have another CRC-32."""
-        number = len(self._parts) + 1
-        sent = self._client.upload_part(
-            **self._target,
-            PartNumber=number,
-            Body=part,
-            ChecksumAlgorithm=ALGORITHM,
-            ChecksumCRC32=crc32,
-        )
-        self._parts.append({"PartNumber": number, "ETag": sent["ETag"], "ChecksumCRC32": crc32})
+    def send(self, part: Part) -> None:
+        """Send the next part, once a connection is free; raises what befell an earlier one."""
+        number = len(self._sent) + 1
+        self._sent.append(self._checks.listed(number, part))
+        if len(self._sending) == self._connections:
+            self._settle(wait(self._sending, return_when=FIRST_COMPLETED).done)
+        self._sending.add(self._executor.submit(self._send, number, part))
 
-    def complete(self, checksums: Checksums) -> None:
-        """The parts become the object; S3 refuses if it has another CRC-32 or size."""
-        self._client.complete_multipart_upload(
+    def finish(self) -> None:
+        """Wait for the parts on their way."""
+        while self._sending:
+            self._settle(wait(self._sending, return_when=FIRST_COMPLETED).done)
+
+    def complete(self, whole: Whole) -> str | None:
+        """The parts become the object; S3 refuses if it has another CRC-32 or size.
+
+        The CRC-32 that it says the object has, as its headers have it; None if it says nothing.
+        """
+        completed = self._client.complete_multipart_upload(
             **self._target,
-            MultipartUpload={"Parts": self._parts},
-            ChecksumCRC32=checksums.crc32,
-            ChecksumType="FULL_OBJECT",
-            MpuObjectSize=checksums.size,
+            MultipartUpload={"Parts": self._sent},
+            **self._checks.for_completion(whole),
         )
+        return completed.get("ChecksumCRC32")
 
     def abort(self) -> None:
         """S3 forgets the parts. What it can't say now is left to the bucket's abort rule."""
+        self._given_up.set()
+        self._executor.shutdown(cancel_futures=True)
         try:
             self._client.abort_multipart_upload(**self._target)
         except (ClientError, BotoCoreError) as error:
@@ -65,22 +83,49 @@ class MultipartUpload:
                 without_secrets(error),
             )
 
+    def close(self) -> None:
+        self._executor.shutdown()
+
+    def _settle(self, done: set[Future[None]]) -> None:
+        self._sending -= done
+        for future in done:
+            future.result()
+
+    def _send(self, number: int, part: Part) -> None:
+        """S3 refuses the part if the bytes that arrive have another checksum."""
+        answer = self._client.upload_part(
+            **self._target,
+            PartNumber=number,
+            Body=PartBody(part, self._on_the_way),  # type: ignore[arg-type]  # as much as is read
+            **self._checks.for_part(part),
+        )
+        self._sent[number - 1]["ETag"] = answer["ETag"]
+
+    def _on_the_way(self, size: int) -> None:
+        if self._given_up.is_set():
+            raise GivenUp
+        self._before_piece(size)
+
 
 @contextmanager
 def multipart_upload(
-    client: "S3Client", bucket: str, key: str, **properties: Any
+    client: "S3Client",
+    checks: Checks,
+    sending: Sending,
+    *,
+    bucket: str,
+    key: str,
+    **properties: Any,
 ) -> Iterator[MultipartUpload]:
     """A new multipart upload of an object with these properties, aborted if the block raises."""
     created = client.create_multipart_upload(
-        Bucket=bucket,
-        Key=key,
-        ChecksumAlgorithm=ALGORITHM,
-        ChecksumType="FULL_OBJECT",
-        **properties,
+        Bucket=bucket, Key=key, **checks.for_upload(), **properties
     )
-    upload = MultipartUpload(client, bucket, key, created["UploadId"])
+    target: _Target = {"Bucket": bucket, "Key": key, "UploadId": created["UploadId"]}
+    upload = MultipartUpload(client, target, checks, sending)
     try:
         yield upload
     except BaseException:
         upload.abort()
         raise
+    upload.close()

@@ -1,6 +1,8 @@
 """The archives of runs' results, each under its job's one prefix."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -11,11 +13,13 @@ from worker.interfaces import Attempt, Package
 from worker.models.artifact import Artifact
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.run import Run
-from worker.storage.checksums import ALGORITHM, Checksums
+from worker.storage.checks import CRC32, Checks, Crc32Checks, Md5Checks, Whole, knows_no_checksums
 from worker.storage.client import is_amazon
 from worker.storage.error_translation import translated
 from worker.storage.multipart import multipart_upload
-from worker.storage.parts import Parts, part_size
+from worker.storage.part_body import PartBody
+from worker.storage.parts import Part, Parts
+from worker.storage.sending import Sending
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -26,10 +30,19 @@ CONTENT_TYPE = "application/zip"
 class S3ResultsRepository:
     """`encryption`: arguments of server-side encryption for every object, as boto3 names them."""
 
-    def __init__(self, client: "S3Client", bucket: str, encryption: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        client: "S3Client",
+        bucket: str,
+        encryption: dict[str, Any],
+        sending: Sending | None = None,
+    ) -> None:
         self._client = client
         self._bucket = bucket
         self._encryption = encryption
+        self._sending = sending or Sending()
+        self._checks: Checks = Crc32Checks()
+        client.meta.events.register("before-send.s3.UploadPart", PartBody.travel)
 
     def upload(self, prefix: JobS3Prefix, run: Run, package: Package, attempt: Attempt) -> Artifact:
         if prefix.job_id != run.job_id:
@@ -44,13 +57,14 @@ class S3ResultsRepository:
             "run-id": str(run.id),
             "file-count": str(package.file_count),
         }
-        parts = Parts(_checked(package, attempt), _part_size(package))
-        with translated(f"storing {key}"):
+        sending = self._planned(package)
+        parts = Parts(_checked(package, attempt), sending.part_size)
+        with translated(f"storing {key}"), self._falling_back():
             if parts.is_one:
                 return self._put(key, next(parts), metadata, attempt)
-            return self._send(key, parts, metadata, attempt)
+            return self._send(key, parts, sending, metadata, attempt)
 
-    def holds(self, key: str, *, size: int, checksum: str, sha256: str) -> bool:
+    def holds(self, key: str, *, size: int, checksum: str, sha256: str | None) -> bool:
         with translated(f"looking for {key}"):
             return self._verdict(Artifact(key, size, checksum, sha256)) is True
 
@@ -60,49 +74,77 @@ class S3ResultsRepository:
             return f"https://{self._bucket}.s3.amazonaws.com/{quote(key)}"
         return f"{endpoint}/{self._bucket}/{quote(key)}"
 
-    def _put(self, key: str, body: bytes, metadata: dict[str, str], attempt: Attempt) -> Artifact:
-        checksums = Checksums()
-        checksums.add(body)
-        artifact = _artifact(key, checksums)
+    def _put(self, key: str, part: Part, metadata: dict[str, str], attempt: Attempt) -> Artifact:
+        whole = Whole()
+        whole.add(part)
+        body = b"".join(part.pieces)
+        digest = sha256(body).hexdigest()
+        artifact = _artifact(key, whole, digest)
         attempt.sealed(artifact)
-        self._client.put_object(
+        answer = self._client.put_object(
             Bucket=self._bucket,
             Key=key,
             Body=body,
             ContentType=CONTENT_TYPE,
             # only here: a multipart upload takes its metadata before its bytes are known
-            Metadata=metadata | {"sha256": checksums.sha256},
-            ChecksumAlgorithm=ALGORITHM,
-            ChecksumCRC32=checksums.crc32,
+            Metadata=metadata | {"sha256": digest},
+            **self._checks.for_part(part),
             **self._encryption,
         )
-        self._require_verified(artifact)
+        self._require_verified(artifact, answer.get("ChecksumCRC32"))
         return artifact
 
     def _send(
-        self, key: str, parts: Iterable[bytes], metadata: dict[str, str], attempt: Attempt
+        self,
+        key: str,
+        parts: Iterable[Part],
+        sending: Sending,
+        metadata: dict[str, str],
+        attempt: Attempt,
     ) -> Artifact:
-        checksums = Checksums()
+        whole = Whole()
         with multipart_upload(
             self._client,
-            self._bucket,
-            key,
+            self._checks,
+            sending,
+            bucket=self._bucket,
+            key=key,
             ContentType=CONTENT_TYPE,
             Metadata=metadata,
             **self._encryption,
         ) as upload:
             attempt.opened(upload.id)
             for part in parts:
-                upload.send(part, checksums.add(part))
-            artifact = _artifact(key, checksums)
+                whole.add(part)
+                upload.send(part)
+            upload.finish()
+            artifact = _artifact(key, whole, None)
             attempt.sealed(artifact)
-            upload.complete(checksums)
-            self._require_verified(artifact)
+            self._require_verified(artifact, upload.complete(whole))
         return artifact
 
-    def _require_verified(self, artifact: Artifact) -> None:
-        """S3 has refused wrong bytes already; a store that believes anything has not."""
-        if self._verdict(artifact) is False:
+    @contextmanager
+    def _falling_back(self) -> Iterator[None]:
+        """A store that refuses CRC-32 is asked for MD5 from the next attempt on."""
+        try:
+            yield
+        except ClientError as error:
+            if not knows_no_checksums(error) or isinstance(self._checks, Md5Checks):
+                raise
+            self._checks = Md5Checks()
+            raise StorageUnavailable(
+                "the store knows no CRC-32 checksums; the next attempt sends MD5 instead"
+            ) from error
+
+    def _planned(self, package: Package) -> Sending:
+        try:
+            return self._sending.planned(package.size_bound)
+        except ValueError as error:
+            raise StorageRefused(str(error)) from error
+
+    def _require_verified(self, artifact: Artifact, confirmed: str | None) -> None:
+        """S3 has refused wrong bytes, and says so; a store that says nothing is asked."""
+        if f"{CRC32}:{confirmed}" != artifact.checksum and self._verdict(artifact) is False:
             raise StorageUnavailable(f"{artifact.key} did not arrive as it was sent")
 
     def _verdict(self, artifact: Artifact) -> bool | None:
@@ -121,29 +163,18 @@ class S3ResultsRepository:
         if head["ContentLength"] != artifact.size:
             return False
         if "ChecksumCRC32" in head:
-            return f"{ALGORITHM}:{head['ChecksumCRC32']}" == artifact.checksum
+            return f"{CRC32}:{head['ChecksumCRC32']}" == artifact.checksum
         # some stores give the names of metadata back in capitals
         metadata = {name.lower(): value for name, value in head["Metadata"].items()}
-        return metadata["sha256"] == artifact.sha256 if "sha256" in metadata else None
+        known = metadata.get("sha256"), artifact.sha256
+        return None if None in known else known[0] == known[1]
 
 
-def _checked(package: Package, attempt: Attempt) -> Iterator[bytes]:
+def _checked(package: Package, attempt: Attempt) -> Iterator[bytes | bytearray]:
     for chunk in package.chunks():
         attempt.check()
         yield chunk
 
 
-def _part_size(package: Package) -> int:
-    try:
-        return part_size(package.size_bound)
-    except ValueError as error:
-        raise StorageRefused(str(error)) from error
-
-
-def _artifact(key: str, checksums: Checksums) -> Artifact:
-    return Artifact(
-        key=key,
-        size=checksums.size,
-        checksum=f"{ALGORITHM}:{checksums.crc32}",
-        sha256=checksums.sha256,
-    )
+def _artifact(key: str, whole: Whole, digest: str | None) -> Artifact:
+    return Artifact(key=key, size=whole.size, checksum=f"{CRC32}:{whole.crc32}", sha256=digest)

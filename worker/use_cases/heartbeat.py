@@ -10,15 +10,17 @@ from worker.errors import LeaseLost, TransientError
 
 
 class Heartbeat:
-    """Calls `renew` every quarter of `lease` seconds while its block runs.
+    """Calls `renew` every quarter of `lease` seconds while its block runs, with the progress.
 
     `check` raises LeaseLost once the lease was refused, or has not been renewed for its whole
     length: a worker cut off from SQL must stop before another may start.
     """
 
-    def __init__(self, renew: Callable[[], None], *, lease: float) -> None:
+    def __init__(self, renew: Callable[[int], None], *, lease: float) -> None:
         self._renew = renew
         self._lease = lease
+        self.progress: Callable[[], int] = lambda: 0
+        """Bytes of the tree that are packed."""
         self._held_until = monotonic() + lease
         self._refused: LeaseLost | None = None
         self._stop = Event()
@@ -48,7 +50,7 @@ class Heartbeat:
         while not self._stop.wait(self._lease / 4):
             asked = monotonic()
             try:
-                self._renew()
+                self._renew(self.progress())
             except LeaseLost as lost:
                 self._refused = lost
                 return

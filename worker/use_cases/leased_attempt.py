@@ -1,7 +1,6 @@
-"""One attempt at an upload, from its claim to its end."""
+"""What storing an archive comes to, told to the row of its upload while the lease is held."""
 
-from types import TracebackType
-from typing import Self
+from dataclasses import dataclass
 
 from worker.interfaces import Package, UploadRepository
 from worker.models.artifact import Artifact
@@ -9,49 +8,26 @@ from worker.models.upload import Upload
 from worker.use_cases.heartbeat import Heartbeat
 
 
+@dataclass(frozen=True, slots=True)
 class LeasedAttempt:
-    """Keeps the lease while its block runs, and tells the row what storing the archive comes to."""
-
-    def __init__(self, uploads: UploadRepository, upload: Upload, lease: float) -> None:
-        self._uploads = uploads
-        self._upload = upload
-        self._lease = lease
-        self._package: Package | None = None
-        self._heartbeat = Heartbeat(self._renew, lease=lease)
-
-    def __enter__(self) -> Self:
-        self._heartbeat.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._heartbeat.__exit__(kind, error, traceback)
-
-    def begin(self, package: Package, key: str) -> None:
-        self._heartbeat.check()
-        self._package = package
-        self._uploads.plan(
-            self._upload,
-            file_count=package.file_count,
-            bytes_total=package.bytes_total,
-            s3_key=key,
-        )
+    uploads: UploadRepository
+    upload: Upload
+    heartbeat: Heartbeat
+    package: Package
+    key: str
 
     def check(self) -> None:
-        self._heartbeat.check()
+        self.heartbeat.check()
 
     def opened(self, multipart_id: str) -> None:
-        self._uploads.opened(self._upload, multipart_id=multipart_id)
+        self.uploads.opened(
+            self.upload,
+            multipart_id=multipart_id,
+            file_count=self.package.file_count,
+            bytes_total=self.package.bytes_total,
+            s3_key=self.key,
+        )
 
     def sealed(self, artifact: Artifact) -> None:
-        self._heartbeat.check()
-        if self._package:
-            self._uploads.seal(self._upload, archive=self._package.archive, artifact=artifact)
-
-    def _renew(self) -> None:
-        done = self._package.bytes_done if self._package else 0
-        self._uploads.renew(self._upload, lease=self._lease, bytes_done=done)
+        self.heartbeat.check()
+        self.uploads.seal(self.upload, archive=self.package.archive, artifact=artifact)

@@ -8,6 +8,7 @@ from worker.errors import (
     AttemptsExhausted,
     DatabaseUnavailable,
     LeaseLost,
+    MustWait,
     OneprefixError,
     PermanentError,
     RecordNotWritten,
@@ -18,6 +19,7 @@ from worker.errors import (
 from worker.interfaces import (
     JobRepository,
     Packager,
+    Places,
     RequestRepository,
     ResultsRepository,
     RunRepository,
@@ -27,16 +29,21 @@ from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.retry_policy import RetryPolicy
 from worker.models.upload import Upload, UploadState
 from worker.models.upload_request import UploadRequest
+from worker.use_cases.heartbeat import Heartbeat
 from worker.use_cases.leased_attempt import LeasedAttempt
 
 log = logging.getLogger(__name__)
+
+#: Seconds after which a large run that had to wait asks again.
+TURN = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class UploadResults:
     """The use case with its collaborators.
 
-    `owner` names this process on the leases it takes; `lease` is in seconds.
+    `owner` names this process on the leases it takes; `lease` is in seconds. A run of `large`
+    bytes or more needs one of the `places_for_large`, so that small runs always find a process.
     """
 
     requests: RequestRepository
@@ -47,6 +54,8 @@ class UploadResults:
     results: ResultsRepository
     retry_policy: RetryPolicy
     random: Random
+    places_for_large: Places
+    large: int
     owner: str
     lease: float
 
@@ -65,9 +74,12 @@ class UploadResults:
         return self._attempt(claimed) if claimed else None
 
     def _attempt(self, upload: Upload) -> str:
+        def renew(bytes_done: int) -> None:
+            self.uploads.renew(upload, lease=self.lease, bytes_done=bytes_done)
+
         try:
-            with LeasedAttempt(self.uploads, upload, self.lease) as attempt:
-                return self._land(upload, attempt)
+            with Heartbeat(renew, lease=self.lease) as heartbeat:
+                return self._land(upload, heartbeat)
         except OneprefixError as error:
             recorded = self._recorded(
                 upload, error.concerning(job_id=upload.job_id, run_id=upload.run_id)
@@ -83,8 +95,10 @@ class UploadResults:
                 run_id=upload.run_id,
             )
             raise self._recorded(upload, unexpected) from error
+        finally:
+            self.places_for_large.release()
 
-    def _land(self, upload: Upload, attempt: LeasedAttempt) -> str:
+    def _land(self, upload: Upload, heartbeat: Heartbeat) -> str:
         if upload.attempt > self.retry_policy.max_attempts:
             raise AttemptsExhausted(
                 f"gave up after {upload.attempt - 1} attempts; the last one's worker died"
@@ -96,14 +110,23 @@ class UploadResults:
         prefix = JobS3Prefix.from_job(job)
         key = prefix.run_results_key(run.id)
         if not self._stands(upload, key):
+            self._require_place(upload.bytes_total or 0)  # as an earlier attempt measured it
             with self.packager.open(upload.path) as package:
-                attempt.begin(package, key)
+                self._require_place(package.bytes_total)
+                heartbeat.progress = lambda: package.bytes_done
+                attempt = LeasedAttempt(self.uploads, upload, heartbeat, package, key)
                 self.results.upload(prefix, run, package, attempt)
         return self._record(upload, key)
 
+    def _require_place(self, size: int) -> None:
+        if size >= self.large and not self.places_for_large.take():
+            raise MustWait(
+                "waits for its turn: as many large runs as may be at once are packed", size=size
+            )
+
     def _stands(self, upload: Upload, key: str) -> bool:
         """Whether an earlier attempt completed the object and only could not say so."""
-        if upload.checksum is None or upload.archive_size is None or upload.sha256 is None:
+        if upload.checksum is None or upload.archive_size is None:
             return False
         return upload.s3_key == key and self.results.holds(
             key, size=upload.archive_size, checksum=upload.checksum, sha256=upload.sha256
@@ -126,7 +149,7 @@ class UploadResults:
         """The error to raise, once the row says what became of the attempt."""
         if isinstance(error, LeaseLost):
             return error
-        if isinstance(error, TransientError) and upload.attempt >= self._attempts_for(error):
+        if self._is_last_attempt(upload, error):
             error = AttemptsExhausted(
                 f"gave up after {upload.attempt} attempts: {error.message}",
                 job_id=error.job_id,
@@ -144,12 +167,17 @@ class UploadResults:
     def _write_down(self, upload: Upload, error: OneprefixError) -> None:
         if isinstance(error, PermanentError):
             self.uploads.fail(upload, error=str(error))
+        elif isinstance(error, MustWait):
+            self.uploads.postpone(upload, reason=str(error), delay=TURN, bytes_total=error.size)
+            error.retry_in = TURN
         elif isinstance(error, TransientError):
             delay = self.retry_policy.delay(upload.attempt, self.random)
             self.uploads.retry(upload, error=str(error), delay=delay)
             error.retry_in = delay
 
-    def _attempts_for(self, error: TransientError) -> int:
+    def _is_last_attempt(self, upload: Upload, error: OneprefixError) -> bool:
+        if isinstance(error, MustWait) or not isinstance(error, TransientError):
+            return False
         if isinstance(error, ResultsDirectoryMissing):
-            return self.retry_policy.missing_path_attempts
-        return self.retry_policy.max_attempts
+            return upload.attempt >= self.retry_policy.missing_path_attempts
+        return upload.attempt >= self.retry_policy.max_attempts

@@ -75,11 +75,11 @@ def test_an_upload_whose_lease_ran_out_can_be_claimed_and_its_holder_finds_out(
     uploads = store.uploads
     late_writes: list[Callable[[], None]] = [
         lambda: uploads.renew(first, lease=60, bytes_done=1),
-        lambda: uploads.plan(first, file_count=1, bytes_total=1, s3_key="k"),
-        lambda: uploads.opened(first, multipart_id="m"),
+        lambda: uploads.opened(first, multipart_id="m", file_count=1, bytes_total=1, s3_key="k"),
         lambda: uploads.seal(first, archive=ARCHIVE, artifact=ARTIFACT),
         lambda: uploads.land(first, results_url="late"),
         lambda: uploads.retry(first, error="late", delay=0),
+        lambda: uploads.postpone(first, reason="late", delay=0, bytes_total=1),
         lambda: uploads.fail(first, error="late"),
     ]
     for write in late_writes:
@@ -104,13 +104,14 @@ def test_renewing_extends_the_lease_and_tells_the_progress(store: Store) -> None
     assert (row.lease_until - claimed.lease_until).total_seconds() > 500
 
 
-def test_what_is_planned_and_sealed_is_on_the_row(store: Store) -> None:
+def test_what_is_opened_and_sealed_is_on_the_row(store: Store) -> None:
     ask(store)
     claimed = claim(store)
-    store.uploads.plan(claimed, file_count=2, bytes_total=200, s3_key="jobs/12/k.zip")
+    store.uploads.opened(
+        claimed, multipart_id="m", file_count=2, bytes_total=200, s3_key="jobs/12/k.zip"
+    )
     row = store.row()
     assert (row.file_count, row.bytes_total, row.s3_key) == (2, 200, "jobs/12/k.zip")
-    store.uploads.opened(claimed, multipart_id="m")
     store.uploads.seal(claimed, archive=ARCHIVE, artifact=ARTIFACT)
     row = store.row()
     assert (row.file_count, row.bytes_total, row.bytes_done) == (3, 300, 300)
@@ -164,6 +165,15 @@ def test_a_due_retry_can_be_claimed(store: Store) -> None:
     ask(store)
     store.uploads.retry(claim(store), error="S3 is away", delay=0)
     assert claim(store).attempt == 2
+
+
+def test_an_upload_that_must_wait_is_due_later_and_has_used_no_attempt(store: Store) -> None:
+    ask(store)
+    store.uploads.postpone(claim(store), reason="waits", delay=60, bytes_total=7)
+    row = store.row()
+    assert (row.state, row.error, row.owner) == (UploadState.RETRYING, "waits", None)
+    assert (row.attempt, row.fence, row.bytes_total) == (0, 1, 7)
+    assert store.uploads.claim(12, 4, owner="me", lease=60) is None
 
 
 def test_a_failed_upload_is_over_until_it_is_asked_for_by_a_new_message(store: Store) -> None:

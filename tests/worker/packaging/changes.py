@@ -8,7 +8,8 @@ from random import Random
 
 import pytest
 
-from tests.worker.packaging.faults import at_call, before_calls, calls_of, open_below
+from tests.worker.packaging.faults import at_call, before_calls, calls_of
+from tests.worker.packaging.left_behind import open_below
 from tests.worker.packaging.trees import (
     MIB,
     LinkTo,
@@ -21,6 +22,7 @@ from tests.worker.packaging.trees import (
 )
 from worker.errors import TreeChanged
 from worker.packaging.package import TreePackage
+from worker.packaging.zip_stream import Chunk
 
 TREE: Mapping[str, Node] = {
     "a": {"small": b"small", "inner": {"deep": b"deep"}},
@@ -28,12 +30,14 @@ TREE: Mapping[str, Node] = {
     "empty": {},
     "last": b"last",
 }
+#: Each function of the operating system through which packing looks at a tree.
+READING = ("open", "scandir", "stat", "readlink", "fstat", "dup", "read", "pread", "preadv")
 SECRET = Random(7).randbytes(64)  # noise, so that an archive would hold it as it is
 
 
 def attempt(run: Path) -> tuple[bytes, TreeChanged | None]:
     """What came of the archive, and the error that ended it."""
-    pieces: list[bytes] = []
+    pieces: list[Chunk] = []
     try:
         with packager(run).open(str(run)) as package:
             pieces.extend(package.chunks())
@@ -53,7 +57,7 @@ def require_honesty(
     errors = []
     remake(run, tree)
     before = packed(run)
-    for function in ("open", "scandir", "stat", "fstat", "read"):
+    for function in READING:
         for number in range(1, calls_of(function, lambda: packed(run)) + 1):
             with before_calls(function, at_call(number, lambda: change(run))):
                 archive, error = attempt(run)
@@ -111,13 +115,15 @@ def failure_when(run: Path, function: str, act: Callable[..., object]) -> str:
 
 
 def reading(path: Path, position: int, change: Callable[[], object]) -> Callable[..., None]:
-    """The change comes before the reading of the file from that position on."""
+    """The change comes before the first reading of the file from that position on."""
     status = path.stat()
+    pending = [change]
 
-    def act(number: int, descriptor: int, size: int) -> None:
-        is_it = os.path.samestat(os.fstat(descriptor), status)
-        if is_it and os.lseek(descriptor, 0, os.SEEK_CUR) == position:
-            change()
+    def act(number: int, descriptor: int, room: object, offset: int | None = None) -> None:
+        if os.path.samestat(os.fstat(descriptor), status):
+            at = os.lseek(descriptor, 0, os.SEEK_CUR) if offset is None else offset
+            if at == position and pending:
+                pending.pop()()
 
     return act
 
@@ -125,8 +131,8 @@ def reading(path: Path, position: int, change: Callable[[], object]) -> Callable
 def opening(name: str, change: Callable[[], object]) -> Callable[..., None]:
     """The change comes before the opening of what has that name."""
 
-    def act(number: int, opened: str, *flags: int) -> None:
-        if opened == name:
+    def act(number: int, opened: str | bytes, *flags: int) -> None:
+        if os.fsdecode(opened) == name:
             change()
 
     return act

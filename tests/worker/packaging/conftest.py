@@ -1,23 +1,18 @@
-import gc
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 
-from tests.worker.packaging.faults import open_below
-
-EVERYWHERE = Path("/")
+from tests.worker.packaging.left_behind import nothing_left_behind
 
 
 @pytest.fixture(autouse=True)
-def _every_descriptor_is_closed() -> Iterator[None]:
-    before = open_below(EVERYWHERE)
-    yield
-    if not open_below(EVERYWHERE) <= before:
-        gc.collect()  # errors that refer to themselves, and what their frames hold
-    assert open_below(EVERYWHERE) <= before
+def _nothing_is_left_behind() -> Iterator[None]:
+    with nothing_left_behind():
+        yield
 
 
 @pytest.fixture
@@ -44,6 +39,7 @@ def memory() -> Iterator[Path]:
 
 
 @pytest.fixture
-def run_in_memory(memory: Path) -> Path:
+def run_in_memory(memory: Path) -> Iterator[Path]:
     """Where a run's directory may be made, again and again."""
-    return memory / "RUN4"
+    yield memory / "RUN4"
+    shutil.rmtree(memory / "RUN4")

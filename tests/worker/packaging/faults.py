@@ -2,10 +2,10 @@
 
 import errno
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,20 +20,25 @@ class Calls:
 
 @contextmanager
 def before_calls(function: str, act: Callable[..., object]) -> Iterator[Calls]:
-    """Within the block `act(n, *arguments)` comes before the n-th call of `os.<function>`."""
+    """Within the block `act(n, *arguments)` comes before the n-th call of `os.<function>`.
+
+    Whichever thread calls: the others' calls of that function wait until the act is done.
+    """
     original = getattr(os, function)
     calls = Calls()
+    turn = threading.RLock()
     acting = False
 
     def stand_in(*args: Any, **kwargs: Any) -> Any:
         nonlocal acting
-        if not acting:
-            calls.count += 1
-            acting = True
-            try:
-                act(calls.count, *args)
-            finally:
-                acting = False
+        with turn:
+            if not acting:  # or it is the act that calls
+                calls.count += 1
+                acting = True
+                try:
+                    act(calls.count, *args)
+                finally:
+                    acting = False
         return original(*args, **kwargs)
 
     with pytest.MonkeyPatch.context() as patch:
@@ -62,6 +67,33 @@ def fail() -> None:
 
 
 @contextmanager
+def short_reads(most: int | Callable[[], int]) -> Iterator[None]:
+    """A file system that answers with so many bytes at most."""
+    read, pread, preadv = os.read, os.pread, os.preadv
+
+    def limit() -> int:
+        return most if isinstance(most, int) else most()
+
+    def short_preadv(file: int, rooms: Sequence[memoryview], offset: int) -> int:
+        return preadv(file, _clipped(rooms, limit()), offset)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "read", lambda file, asked: read(file, min(asked, limit())))
+        patch.setattr(os, "pread", lambda file, asked, at: pread(file, min(asked, limit()), at))
+        patch.setattr(os, "preadv", short_preadv)
+        yield
+
+
+def _clipped(rooms: Sequence[memoryview], most: int) -> list[memoryview]:
+    """The first `most` bytes of the rooms."""
+    first = []
+    for room in rooms:
+        first.append(room[:most])
+        most -= len(first[-1])
+    return first
+
+
+@contextmanager
 def without_privileges() -> Iterator[None]:
     """As a user whom modes bind, which root is not."""
     if os.geteuid() != 0:
@@ -72,12 +104,3 @@ def without_privileges() -> Iterator[None]:
         yield
     finally:
         os.seteuid(0)
-
-
-def open_below(directory: Path) -> set[str]:
-    """What this process holds open of the directory."""
-    targets = set()
-    for descriptor in Path("/proc/self/fd").iterdir():
-        with suppress(FileNotFoundError):  # the listing's own descriptor is closed by now
-            targets.add(str(descriptor.readlink()))
-    return {target for target in targets if Path(target).is_relative_to(directory)}

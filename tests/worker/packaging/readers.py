@@ -39,7 +39,7 @@ def read_with(
 
 
 def unzip(archive: Path, into: Path) -> None:
-    read_with("unzip", "-q", "-^", archive, "-d", into)  # -^: control characters in names
+    read_with("unzip", "-q", "-V", "-^", archive, "-d", into)  # -^: control characters in names
 
 
 def seven_zip(archive: Path, into: Path) -> None:

@@ -2,8 +2,9 @@ import stat
 import tracemalloc
 from collections.abc import Iterator
 
-from worker.packaging.central_directory import BLOCK, CentralDirectory
-from worker.packaging.zip_format import MAX_16, Member, central_header, end_records
+from worker.packaging.central_directory import CentralDirectory
+from worker.packaging.spool import BLOCK
+from worker.packaging.zip_format import MAX_16, MAX_32, Member, central_header, end_records
 
 COUNT = 70_000
 
@@ -52,3 +53,22 @@ def test_it_closes_in_pieces_of_bounded_size() -> None:
     for member, offset in members(COUNT):
         directory.add(member, offset)
     assert max(map(len, directory.closing(0))) < 2 * BLOCK
+
+
+def test_headers_of_a_batch_count_from_where_it_begins() -> None:
+    each, together = CentralDirectory(), CentralDirectory()
+    for member, offset in members(100):
+        each.add(member, 5 * MAX_32 + offset)
+    batch = b"".join(central_header(*each) for each in members(100))
+    together.extend(batch, 100, 5 * MAX_32)
+    assert list(together.closing(6 * MAX_32)) == list(each.closing(6 * MAX_32))
+
+
+def test_it_minds_how_a_batch_ends_when_that_reads_like_a_record() -> None:
+    member = Member(b"RUN4/PK\x06\x07/...../", stat.S_IFDIR | 0o755, 1_700_000_000)
+    each, together = CentralDirectory(), CentralDirectory()
+    each.add(member, 10)
+    together.extend(central_header(member, 0), 1, 10)
+    closing = b"".join(together.closing(100))
+    assert closing == b"".join(each.closing(100))
+    assert b"PK\x06\x06" in closing

@@ -8,11 +8,12 @@ from tests.worker.packaging.changes import (
     TREE,
     failure_of,
     failure_when,
+    opening,
     reading,
     remake,
     require_honesty,
 )
-from tests.worker.packaging.faults import at_call, before_calls
+from tests.worker.packaging.faults import before_calls
 from tests.worker.packaging.trees import make, packager
 
 
@@ -75,12 +76,22 @@ def test_whenever_a_directory_changes_its_archive_is_from_before_or_after_or_the
     assert require_honesty(run_in_memory, TREE, change)
 
 
-@pytest.mark.parametrize("where", ["", "a", "a/inner"])
+@pytest.mark.parametrize("where", ["a", "a/inner"])
 def test_a_directory_that_changes_around_its_reader_is_named(run: Path, where: str) -> None:
     remake(run, TREE)
     add_it = reading(run / "a/inner/deep", 0, lambda: add_a_file(run / where, "new"))
     failure = failure_when(run, "read", add_it)
-    assert failure == f"{Path('RUN4') / where} changed while it was being packed"
+    assert failure == f"RUN4/{where}/ changed while it was being packed"
+
+
+@pytest.mark.parametrize("opened", ["a", "b", "empty"])
+def test_a_directory_that_changes_while_the_walk_is_beneath_it_is_named(
+    run: Path, opened: str
+) -> None:
+    remake(run, TREE)
+    add_it = opening(opened, lambda: add_a_file(run, "new"))
+    failure = failure_when(run, "open", add_it)
+    assert failure == "RUN4 changed while it was being packed"
 
 
 def test_a_run_that_appears_between_measuring_and_packing_is_noticed(root: Path) -> None:
@@ -95,6 +106,6 @@ def test_a_run_that_vanishes_before_its_turn_is_named(root: Path) -> None:
     remake(root / "RUN4", TREE)
     with (
         packager(root).open(str(root)) as package,
-        before_calls("read", at_call(1, lambda: shutil.rmtree(root / "RUN4"))),
+        before_calls("open", opening("RUN4", lambda: shutil.rmtree(root / "RUN4"))),
     ):
         assert failure_of(package) == "RUN4 can't be read: No such file or directory"

@@ -1,12 +1,18 @@
 import gc
+import resource
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 
 import pytest
 
 from tests.worker.packaging.changes import TREE, remake
-from tests.worker.packaging.faults import at_call, before_calls, fail, open_below
-from tests.worker.packaging.trees import make, packager, packed
+from tests.worker.packaging.faults import at_call, before_calls, fail
+from tests.worker.packaging.left_behind import nothing_left_behind, open_below, resources
+from tests.worker.packaging.trees import MIB, Node, content, every_way, make, packager, packed
 from worker.errors import InvalidResultsDirectory, TreeChanged
+from worker.packaging import plan
+from worker.packaging.package import Packing
 
 
 def test_a_package_holds_open_only_the_directory_itself(run: Path) -> None:
@@ -46,3 +52,63 @@ def test_nothing_stays_open_behind_a_reader_that_stops_half_way(run: Path) -> No
     left_open = open_below(run)
     del package, pieces
     assert left_open == set()
+
+
+#: Many units, if their batches are of ten members.
+LONG: Mapping[str, Node] = {
+    **{f"{number:02}": {f"{file:02}": b"0.1\n" for file in range(12)} for number in range(12)},
+    "large": content("table", 3 * MIB + 1),
+    "spread": {f"{number:03}": {} for number in range(50)},
+}
+
+
+@every_way
+def test_nothing_is_left_behind_whichever_chunk_is_the_readers_last(
+    run: Path, packing: Packing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan, "BATCH_MEMBERS", 10)
+    remake(run, LONG)
+    with packager(run, packing).open(str(run)) as package:
+        count = len(list(package.chunks()))
+    assert count > 20
+    for stop in range(0, count + 1, 8 if packing.helpers else 1):
+        with nothing_left_behind(), packager(run, packing).open(str(run)) as package:
+            assert len(list(islice(package.chunks(), stop))) == stop
+
+
+@every_way
+def test_an_error_of_the_reader_leaves_nothing_behind(run: Path, packing: Packing) -> None:
+    remake(run, LONG)
+    with (
+        pytest.raises(ZeroDivisionError),
+        nothing_left_behind(),
+        packager(run, packing).open(str(run)) as package,
+    ):
+        raise ZeroDivisionError(next(package.chunks()))
+
+
+@every_way
+def test_a_package_that_is_only_measured_starts_nothing(run: Path, packing: Packing) -> None:
+    remake(run, TREE)
+    before = resources()
+    with packager(run, packing).open(str(run)) as package:
+        assert package.file_count == 4
+        assert len(resources() - before) == 1
+    assert resources() == before
+
+
+@pytest.fixture
+def few_descriptors() -> Iterator[None]:
+    """As many as a process has where nobody asked for more."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, limits[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+@pytest.mark.parametrize("helpers", [False, True])
+def test_many_threads_and_directories_get_along_with_few_descriptors(
+    run_in_memory: Path, few_descriptors: None, helpers: bool
+) -> None:
+    make(run_in_memory, {f"{number:04}": {"out": b"0.1\n"} for number in range(2500)})
+    packed(run_in_memory, Packing(threads=64, helpers=helpers))

@@ -1,4 +1,5 @@
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -6,32 +7,38 @@ from typing import Any, Self
 
 import pytest
 
-from tests.worker.packaging.changes import TREE, failure_of, one_line, remake
+from tests.worker.packaging.changes import READING, TREE, failure_of, one_line, remake
 from tests.worker.packaging.faults import (
     at_call,
     before_calls,
     calls_of,
     fail,
-    open_below,
     without_privileges,
 )
+from tests.worker.packaging.helpers import failing_read, helpers_with
+from tests.worker.packaging.left_behind import children, nothing_left_behind
 from tests.worker.packaging.trees import make, packager, packed
-from worker.errors import ResultsRootMissing, TransientError, TreeChanged
+from worker.errors import HelperLost, ResultsRootMissing, TransientError, TreeChanged
+from worker.packaging import plan
+from worker.packaging.package import Packing
 
 
-@pytest.mark.parametrize("function", ["open", "scandir", "stat", "readlink", "read"])
-def test_whichever_call_fails_the_error_names_the_member_and_nothing_stays_open(
-    run: Path, function: str
+@pytest.mark.parametrize("threads", [1, 2, 8])
+@pytest.mark.parametrize("function", READING)
+def test_whichever_call_fails_the_error_names_the_member_and_nothing_is_left_behind(
+    run: Path, function: str, threads: int
 ) -> None:
     remake(run, TREE)
-    count = calls_of(function, lambda: packed(run))
-    assert count
+    packing = Packing(threads=threads, helpers=False)
+    count = calls_of(function, lambda: packed(run, packing))
+    assert count or function == "pread"  # samples may be read by preadv too
     for number in range(1, count + 1):
         with (
+            nothing_left_behind(),
             pytest.raises(TransientError) as failure,
             before_calls(function, at_call(number, fail)),
         ):
-            packed(run)
+            packed(run, packing)
         message = one_line(failure.value)
         assert "Input/output error" in message
         if (function, number) == ("open", 1):
@@ -40,7 +47,37 @@ def test_whichever_call_fails_the_error_names_the_member_and_nothing_stays_open(
             assert isinstance(failure.value, TreeChanged)
             assert "RUN4" in message
         del failure
-        assert open_below(run) == set()
+
+
+@pytest.mark.parametrize("number", [1, 2, 30, 90])
+def test_a_read_that_fails_in_a_helper_is_named_and_nothing_is_left_behind(
+    run: Path, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan, "BATCH_MEMBERS", 20)
+    make(run, {f"{each:03}": b"0.1\n" for each in range(200)})
+    with (
+        nothing_left_behind(),
+        helpers_with(failing_read(number)),
+        pytest.raises(TreeChanged, match=r"^RUN4/\d+ can't be read: Input/output error$"),
+    ):
+        packed(run, Packing(helpers=True))
+
+
+def test_a_helper_that_is_killed_is_said_to_be_lost_and_nothing_is_left_behind(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan, "BATCH_MEMBERS", 20)
+    make(run, {f"{each:03}": b"0.1\n" for each in range(2000)})
+    with (
+        nothing_left_behind(),
+        packager(run, Packing(helpers=True)).open(str(run)) as package,
+    ):
+        chunks = package.chunks()
+        next(chunks)
+        for pid in children():
+            os.kill(pid, signal.SIGKILL)
+        with pytest.raises(HelperLost, match="ended with -9"):
+            list(chunks)
 
 
 @pytest.mark.parametrize("victim", ["a/small", "b/large", "a/inner"])
@@ -92,13 +129,6 @@ def test_a_listing_that_fails_half_way_is_no_shorter_listing(
         packed(root / path)
 
 
-def test_a_file_system_that_loses_an_open_directory_is_named(run: Path) -> None:
-    remake(run, TREE)
-    for number in range(1, calls_of("fstat", lambda: packed(run)) + 1):
-        with pytest.raises(TreeChanged, match="RUN4"), before_calls("fstat", at_call(number, fail)):
-            packed(run)
-
-
 class Untyped:
     """An entry of a file system whose listings do not tell types, and that fails to tell them."""
 
@@ -112,7 +142,9 @@ class Untyped:
     is_file = is_dir
 
 
-@pytest.mark.parametrize(("path", "named"), [("", "results"), ("RUN4", "RUN4/a")])
+@pytest.mark.parametrize(
+    ("path", "named"), [("", "results/RUN4"), ("RUN4", "RUN4/(a|b|empty|last)")]
+)
 def test_a_file_system_that_fails_to_tell_types_is_named(
     root: Path, path: str, named: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,7 @@ from tests.worker.packaging.faults import at_call, before_calls, calls_of
 from tests.worker.packaging.trees import Node, make, packed
 from worker.errors import OneprefixError
 from worker.packaging.package import TreePackager
+from worker.packaging.zip_stream import Chunk
 
 TREE: Mapping[str, Node] = {
     "RUN1": {"file": b"first"},
@@ -94,7 +95,7 @@ def test_a_step_of_the_path_swapped_for_a_link_at_any_moment_never_leads_to_the_
 
     for number in range(1, 1 + calls_of_packing(root, function)):
         before = packed(remade(root) / "RUN4")
-        pieces: list[bytes] = []
+        pieces: list[Chunk] = []
         with before_calls(function, at_call(number, swap_the_step)):
             try:
                 with packager.open(str(root / "job" / "RUN4")) as package:

@@ -3,8 +3,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.worker.packaging import readers
 from tests.worker.packaging.readers import Extract, read_with
@@ -21,8 +24,11 @@ from tests.worker.packaging.trees import (
     make,
     packed,
     set_time,
+    trees,
 )
 from worker.packaging import zip_stream
+from worker.packaging.deflate import FAST, SMALL, STORE
+from worker.packaging.package import Packing
 
 TREE: Mapping[str, Node] = {
     **{
@@ -100,6 +106,28 @@ def test_a_reader_of_a_pipe_restores_the_times(source: Path, archive: Path, tmp_
 
 def times(directory: Path) -> dict[bytes, int | None]:
     return {name: kept.mtime for name, kept in described(directory).items()}
+
+
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    tree=trees,
+    level=st.sampled_from([STORE, FAST, SMALL]),
+    threads=st.integers(1, 8),
+    helpers=st.booleans(),
+)
+def test_every_reader_extracts_every_byte_of_any_tree(
+    memory: Path, tree: Mapping[str, Node], level: int, threads: int, helpers: bool
+) -> None:
+    with TemporaryDirectory(dir=memory) as directory:
+        run = make(Path(directory) / "RUN4", tree)
+        archive = Path(directory) / "archive.zip"
+        packing = Packing(threads=threads, helpers=helpers, level=level)
+        archive.write_bytes(packed(run, packing))
+        for program in readers.ALL.keys() - {"jar"}:  # Java refuses names that are not UTF-8
+            copy = extracted(readers.ALL[program], archive, Path(directory) / program)
+            assert data_alone(described(copy)) == data_alone(described(run)), program
 
 
 @pytest.mark.parametrize("program", ["unzip", "bsdtar"])

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.worker.packaging.faults import at_call, before_calls, open_below, without_privileges
+from tests.worker.packaging.faults import at_call, before_calls, without_privileges
+from tests.worker.packaging.left_behind import open_below
 from tests.worker.packaging.trees import LinkTo, Node, make
 from worker.errors import (
     InvalidResultsDirectory,

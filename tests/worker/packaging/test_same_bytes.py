@@ -1,9 +1,9 @@
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from hashlib import sha256
+from itertools import product
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -15,6 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.worker.packaging.archives import held, names_in
+from tests.worker.packaging.changes import remake
+from tests.worker.packaging.faults import short_reads
+from tests.worker.packaging.helpers import SHORT_READS, helpers_for_everything, helpers_with
+from tests.worker.packaging.processes import printed_by
 from tests.worker.packaging.trees import (
     MIB,
     LinkTo,
@@ -23,10 +27,17 @@ from tests.worker.packaging.trees import (
     described,
     dress,
     make,
+    mixed,
     packed,
     trees,
 )
+from worker.packaging import plan
+from worker.packaging.deflate import FAST, SMALL, STORE
+from worker.packaging.package import Packing
 
+few_examples = settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 TREE: Mapping[str, Node] = {
     "b": {"inner": {}, "ü": b"ten", "Z": b"", "\udcff": b"raw"},
     "a.csv": content("table", 2 * MIB + 1),
@@ -34,14 +45,19 @@ TREE: Mapping[str, Node] = {
     "a": {"link": LinkTo("../b"), "file": b"x" * 100},
 }
 
-PRINT_THE_DIGEST = """
+PRINT_THE_DIGESTS = """
 import sys, time
 from hashlib import sha256
 from pathlib import Path
-from worker.packaging.package import TreePackager
+from worker.packaging import pool
+from worker.packaging.package import Packing, TreePackager
 time.tzset()
-with TreePackager((Path(sys.argv[1]).parent,)).open(sys.argv[1]) as package:
-    print(sha256(b"".join(package.chunks())).hexdigest())
+pool.WORTH_A_HELPER = 1
+run = Path(sys.argv[1])
+for helpers in (False, True):
+    packing = Packing(threads=2, helpers=helpers)
+    with TreePackager((run.parent,), "RUN*", packing).open(str(run)) as package:
+        print(sha256(b"".join(package.chunks())).hexdigest())
 """
 
 
@@ -96,6 +112,48 @@ def test_a_tree_packed_twice_gives_the_same_bytes(dressed: Path) -> None:
     assert packed(dressed) == packed(dressed)
 
 
+@pytest.mark.parametrize("level", [STORE, FAST, SMALL])
+def test_whoever_packs_gives_the_same_bytes(run_in_memory: Path, level: int) -> None:
+    remake(run_in_memory, mixed())
+    expected = packed(run_in_memory, Packing(threads=1, helpers=False, level=level))
+    assert held(expected) == described(run_in_memory)
+    for threads, helpers in product([1, 2, 8], [False, True]):
+        packing = Packing(threads=threads, helpers=helpers, level=level)
+        assert packed(run_in_memory, packing) == expected, packing
+
+
+@few_examples
+@given(
+    tree=trees,
+    seed=st.integers(0, 2**32),
+    level=st.sampled_from([STORE, FAST, SMALL]),
+    threads=st.integers(1, 8),
+    batch_bytes=st.integers(1, 5000),
+    batch_members=st.integers(1, 5),
+    batch_directories=st.integers(1, 3),
+)
+def test_where_units_of_work_are_cut_shows_nowhere(
+    run_in_memory: Path,
+    tree: Mapping[str, Node],
+    seed: int,
+    level: int,
+    threads: int,
+    batch_bytes: int,
+    batch_members: int,
+    batch_directories: int,
+) -> None:
+    remake(run_in_memory, tree)
+    dress(run_in_memory, Random(seed))
+    expected = packed(run_in_memory, Packing(threads=1, helpers=False, level=level))
+    with pytest.MonkeyPatch.context() as patch, helpers_for_everything():
+        patch.setattr(plan, "BATCH_BYTES", batch_bytes)
+        patch.setattr(plan, "BATCH_MEMBERS", batch_members)
+        patch.setattr(plan, "BATCH_DIRECTORIES", batch_directories)
+        for helpers in (False, True):
+            packing = Packing(threads=threads, helpers=helpers, level=level)
+            assert packed(run_in_memory, packing) == expected
+
+
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(tree=trees, seed=st.integers(0, 2**32))
 def test_a_copy_made_in_another_order_gives_the_same_bytes(
@@ -136,43 +194,57 @@ def test_entries_are_sorted_by_the_bytes_of_their_names(dressed: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    "environment",
-    [
-        {"TZ": "JST-9", "LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "1"},
-        {"TZ": "EST5EDT", "LC_ALL": "POSIX", "PYTHONHASHSEED": "2"},
-        {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
-    ],
-    ids=str,
-)
-def test_another_zone_locale_and_hash_seed_give_the_same_bytes(
+ENVIRONMENTS = [
+    {"TZ": "JST-9", "LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "1"},
+    {"TZ": "EST5EDT", "LC_ALL": "POSIX", "PYTHONHASHSEED": "2"},
+    {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    {"LC_ALL": "C", "PYTHONUTF8": "1"},
+    {"PYTHONMALLOC": "malloc", "MALLOC_PERTURB_": "85"},
+    {"PYTHONMALLOC": "malloc", "MALLOC_PERTURB_": "170"},
+]
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS, ids=str)
+def test_another_zone_locale_hash_seed_and_memory_give_the_same_bytes(
     dressed: Path, environment: dict[str, str]
 ) -> None:
-    path = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    printed = subprocess.run(
-        [sys.executable, "-c", PRINT_THE_DIGEST, str(dressed)],
-        env=path | environment,
-        stdout=subprocess.PIPE,
-        check=True,
-        text=True,
-    ).stdout
-    assert printed.strip() == sha256(packed(dressed)).hexdigest()
+    digest = sha256(packed(dressed)).hexdigest()
+    printed = printed_by(PRINT_THE_DIGESTS, dressed, **environment)
+    assert printed.split() == [digest, digest]
 
 
-def test_a_file_system_that_answers_in_small_pieces_gives_the_same_files(
-    dressed: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    read = os.read
-    monkeypatch.setattr(os, "read", lambda file, asked: read(file, min(asked, 70_001)))
-    assert held(packed(dressed)) == described(dressed)
+@pytest.fixture(scope="module")
+def latin_1(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of a locale in which every byte is a letter."""
+    place = tmp_path_factory.mktemp("locales")
+    compiler = shutil.which("localedef") or pytest.skip("localedef is not installed")
+    arguments = ["-f", "ISO-8859-1", "-i", "en_US", str(place / "en_US.ISO-8859-1")]
+    if subprocess.run([compiler, *arguments], capture_output=True, check=False).returncode:
+        pytest.skip("localedef has no ISO-8859-1")
+    return {"LOCPATH": str(place), "LC_ALL": "en_US.ISO-8859-1", "PYTHONUTF8": "0"}
 
 
-@pytest.mark.parametrize("kind", ["random", "table"])
+def test_a_locale_of_latin_1_gives_the_same_bytes(dressed: Path, latin_1: dict[str, str]) -> None:
+    encoding = printed_by("import sys; print(sys.getfilesystemencoding())", **latin_1)
+    assert encoding == "iso8859-1"
+    digest = sha256(packed(dressed)).hexdigest()
+    assert printed_by(PRINT_THE_DIGESTS, dressed, **latin_1).split() == [digest, digest]
+
+
+@pytest.mark.parametrize("most", [701, 70_001])
+@pytest.mark.parametrize("level", [STORE, FAST, SMALL])
 def test_a_file_system_that_answers_in_small_pieces_gives_the_same_bytes(
-    run: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+    dressed: Path, level: int, most: int
 ) -> None:
-    make(run, {"out": content(kind, 2 * MIB + 100_000)})
-    expected = packed(run)
-    read = os.read
-    monkeypatch.setattr(os, "read", lambda file, asked: read(file, min(asked, 70_001)))
-    assert packed(run) == expected
+    packing = Packing(threads=2, helpers=False, level=level)
+    expected = packed(dressed, packing)
+    with short_reads(most):
+        assert packed(dressed, packing) == expected
+    assert held(expected) == described(dressed)
+
+
+def test_a_helper_that_is_answered_in_small_pieces_gives_the_same_bytes(dressed: Path) -> None:
+    make(dressed / "more", {f"{number:02}": content("table", 5000) for number in range(20)})
+    expected = packed(dressed)
+    with helpers_for_everything(), helpers_with(SHORT_READS):
+        assert packed(dressed, Packing(helpers=True)) == expected

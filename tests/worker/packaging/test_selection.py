@@ -1,11 +1,13 @@
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.worker.packaging.archives import names_in
+from tests.worker.packaging.changes import failure_when, opening
 from tests.worker.packaging.trees import LinkTo, make, packager, packed
-from worker.errors import InvalidResultsDirectory, TreeChanged
+from worker.errors import InvalidResultsDirectory
 from worker.models.archive import Archive
 from worker.packaging.package import TreePackager
 
@@ -152,17 +154,19 @@ def test_a_link_to_a_run_beside_it_stays_out_since_each_run_is_a_tree(root: Path
         assert package.archive.left_out == ("RUN2/before (link out of the tree)",)
 
 
-@pytest.mark.parametrize("change", ["comes", "goes"])
+def comes(job: Path) -> None:
+    make(job / "RUN0", {"out": b"0"})
+
+
+def goes(job: Path) -> None:
+    (job / "RUN3").rmdir()
+
+
+@pytest.mark.parametrize("opened", ["RUN1", "RUN2", "RUN3"])
+@pytest.mark.parametrize("change", [comes, goes])
 def test_a_run_that_comes_or_goes_while_its_siblings_are_packed_is_noticed(
-    root: Path, change: str
+    root: Path, change: Callable[[Path], None], opened: str
 ) -> None:
     make(root / "job", {"RUN1": {"out": b"1"}, "RUN2": {"out": b"2"}, "RUN3": {}})
-    with packager(root / "job").open(str(root / "job")) as package:
-        chunks = package.chunks()
-        next(chunks)
-        if change == "comes":
-            make(root / "job" / "RUN0", {"out": b"0"})
-        else:
-            (root / "job" / "RUN3").rmdir()
-        with pytest.raises(TreeChanged):
-            list(chunks)
+    change_it = opening(opened, lambda: change(root / "job"))
+    assert failure_when(root / "job", "open", change_it)

@@ -10,13 +10,14 @@ import pytest
 from isal import isal_zlib
 
 from tests.worker.packaging import readers
+from tests.worker.packaging.plans import stream_of
 from tests.worker.packaging.readers import read_with
 from tests.worker.packaging.trees import MIB, make, packager
 from worker.models.archive import Archive
 from worker.packaging.central_directory import CentralDirectory
 from worker.packaging.tree import Directory
 from worker.packaging.zip_format import MAX_16, Member, local_header
-from worker.packaging.zip_stream import ZipStream
+from worker.packaging.zip_stream import Chunk
 
 GIB = 1 << 30
 HUGE = 4 * GIB + 12_345
@@ -113,7 +114,7 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
     status = directory.stat()
     path = directory / "many.zip"
     entries = (Directory(b"RUN4/%d/" % number, status) for number in range(MAX_16 + 2))
-    path.write_bytes(b"".join(ZipStream(entries)))
+    path.write_bytes(b"".join(stream_of(entries)))
     return path
 
 
@@ -174,13 +175,13 @@ def test_zipfile_finds_an_entry_beyond_4_gib(far: Path) -> None:
 
 def test_the_stream_tells_offsets_beyond_4_gib(tmp_path: Path) -> None:
     status = tmp_path.stat()
-    stream = ZipStream(Directory(name, status) for name in (b"RUN4/", b"RUN4/inner/"))
-    stream._size = HUGE  # as if so much had come before
+    stream = stream_of(Directory(name, status) for name in (b"RUN4/", b"RUN4/inner/"))
+    stream.size = HUGE  # as if so much had come before
     assert offsets(stream) == [HUGE, HUGE + 30 + len("RUN4/") + 9]
-    assert stream.archive.size > HUGE
+    assert stream.size > HUGE
 
 
-def offsets(pieces: Iterable[bytes]) -> list[int]:
+def offsets(pieces: Iterable[Chunk]) -> list[int]:
     """Where the entries lie, in an archive whose beginning is missing."""
     rest = b"".join(pieces)
     with ZipFile(BehindAHole(rest)) as opened:

@@ -1,6 +1,5 @@
 import stat
 import struct
-from dataclasses import replace
 from datetime import UTC, datetime
 from io import BytesIO
 from zipfile import ZipFile, ZipInfo
@@ -18,11 +17,13 @@ from worker.packaging.zip_format import (
     MAX_16,
     MAX_32,
     MEMBER_OVERHEAD,
+    STORED,
     Member,
     central_header,
     data_descriptor,
     end_records,
     local_header,
+    relocated,
 )
 
 ZIP64 = 0x0001
@@ -47,6 +48,7 @@ members = st.builds(
     name=st.binary(min_size=1, max_size=300),
     mode=st.integers(0, 0xFFFF),
     mtime=st.integers(-(2**35), 2**35),
+    method=st.sampled_from([STORED, DEFLATED]),
     crc=st.integers(0, MAX_32),
     compressed_size=values,
     size=values,
@@ -92,18 +94,48 @@ def central_values(header: bytes) -> tuple[bytes, int, int, int, int, int]:
     return fields[0], fields[7], fields[15] >> 16, fields[9], fields[8], fields[16]
 
 
+small = st.integers(0, MAX_32 - 1) | st.sampled_from([0, MAX_32 - 1])
+small_members = st.builds(
+    Member._replace, members, size=small, compressed_size=small, zip64=st.just(value=False)
+)
+batches = st.lists(st.tuples(small_members, small), max_size=8)
+bases = st.one_of(
+    st.integers(0, 2**40),
+    st.integers(MAX_32 - 5, MAX_32 + 5),
+    st.just(0),
+)
+
+
+@given(batch=batches, base=bases)
+def test_relocated_headers_are_those_of_members_that_lie_further_behind(
+    batch: list[tuple[Member, int]], base: int
+) -> None:
+    headers = b"".join(central_header(member, offset) for member, offset in batch)
+    moved = b"".join(central_header(member, base + offset) for member, offset in batch)
+    assert relocated(headers, base) == moved
+
+
+@given(member=small_members, beyond=st.integers(-2, 2), offset=st.integers(0, 1000))
+def test_a_header_is_relocated_across_the_edge_of_4_gib(
+    member: Member, beyond: int, offset: int
+) -> None:
+    base = MAX_32 + beyond - offset
+    moved = relocated(central_header(member, offset), base)
+    assert moved == central_header(member, MAX_32 + beyond)
+
+
 @given(member=members, offset=values)
 def test_the_records_of_a_member_stay_within_the_overhead(member: Member, offset: int) -> None:
     assert size_of_records(member, offset) <= 2 * len(member.name) + MEMBER_OVERHEAD
 
 
 def test_the_overhead_is_that_of_the_largest_records() -> None:
-    largest = replace(MEMBER, size=2**40, compressed_size=2**40, streamed=True, zip64=True)
+    largest = MEMBER._replace(size=2**40, compressed_size=2**40, streamed=True, zip64=True)
     assert size_of_records(largest, 2**40) == 2 * len(MEMBER.name) + MEMBER_OVERHEAD
 
 
 def size_of_records(member: Member, offset: int) -> int:
-    in_64_bits = replace(member, zip64=True)
+    in_64_bits = member._replace(zip64=True)
     before_and_behind = local_header(in_64_bits) + data_descriptor(in_64_bits)
     return len(before_and_behind + central_header(member, offset))
 
@@ -123,7 +155,7 @@ def test_an_offset_of_4_gib_and_beyond_is_found_by_its_reader(offset: int) -> No
 
 
 def test_sizes_of_4_gib_and_beyond_are_read_back() -> None:
-    large = replace(MEMBER, size=5 << 30, compressed_size=(4 << 30) + 1, streamed=True, zip64=True)
+    large = MEMBER._replace(size=5 << 30, compressed_size=(4 << 30) + 1, streamed=True, zip64=True)
     member = listed(large)
     assert (member.file_size, member.compress_size) == (5 << 30, (4 << 30) + 1)
     assert mtime(member) == MEMBER.mtime
@@ -145,14 +177,14 @@ def test_a_local_header_tells_what_was_known_before_the_data() -> None:
 
 
 def test_what_follows_the_data_is_not_told_before_it() -> None:
-    fields = LOCAL.unpack_from(local_header(replace(MEMBER, streamed=True)))
+    fields = LOCAL.unpack_from(local_header(MEMBER._replace(streamed=True)))
     assert fields[2] & SIZES_FOLLOW
     assert fields[6:9] == (0, 0, 0)
-    assert CENTRAL.unpack_from(central_header(replace(MEMBER, streamed=True), 0))[3] & SIZES_FOLLOW
+    assert CENTRAL.unpack_from(central_header(MEMBER._replace(streamed=True), 0))[3] & SIZES_FOLLOW
 
 
 def test_a_streamed_member_announces_its_64_bit_descriptor() -> None:
-    streamed = replace(MEMBER, streamed=True, zip64=True)
+    streamed = MEMBER._replace(streamed=True, zip64=True)
     header = local_header(streamed)
     fields = LOCAL.unpack_from(header)
     assert fields[1] == 45
@@ -162,13 +194,13 @@ def test_a_streamed_member_announces_its_64_bit_descriptor() -> None:
 
 
 def test_a_known_size_beyond_4_gib_stands_in_the_local_header() -> None:
-    header = local_header(replace(MEMBER, zip64=True, size=5 << 30, compressed_size=4 << 30))
+    header = local_header(MEMBER._replace(zip64=True, size=5 << 30, compressed_size=4 << 30))
     assert LOCAL.unpack_from(header)[6:9] == (MEMBER.crc, MAX_32, MAX_32)
     assert local_extra(header)[ZIP64] == struct.pack("<QQ", 5 << 30, 4 << 30)
 
 
 def test_a_descriptor_of_a_smaller_member_is_32_bits_wide() -> None:
-    streamed = replace(MEMBER, streamed=True)
+    streamed = MEMBER._replace(streamed=True)
     assert data_descriptor(streamed) == b"PK\x07\x08" + struct.pack("<LLL", MEMBER.crc, 1000, 3000)
 
 
@@ -182,7 +214,7 @@ def test_a_descriptor_of_a_smaller_member_is_32_bits_wide() -> None:
     ],
 )
 def test_only_names_that_are_utf_8_are_said_to_be(name: bytes, flagged: bool) -> None:
-    named = replace(MEMBER, name=name)
+    named = MEMBER._replace(name=name)
     member = listed(named)
     assert bool(member.flag_bits & UTF_8) is flagged
     assert bool(LOCAL.unpack_from(local_header(named))[2] & UTF_8) is flagged
@@ -192,7 +224,7 @@ def test_only_names_that_are_utf_8_are_said_to_be(name: bytes, flagged: bool) ->
 def test_modes_are_unixs_and_directories_also_ms_doss() -> None:
     file = listed(MEMBER)
     assert (file.create_system, file.external_attr) == (3, MEMBER.mode << 16)
-    directory = listed(replace(MEMBER, name=b"RUN4/", mode=stat.S_IFDIR | 0o755))
+    directory = listed(MEMBER._replace(name=b"RUN4/", mode=stat.S_IFDIR | 0o755))
     assert directory.external_attr == (stat.S_IFDIR | 0o755) << 16 | 0x10
 
 
@@ -220,7 +252,7 @@ def epoch(*fields: int) -> int:
 def test_dates_are_in_utc_and_clamped_to_ms_doss_calendar(
     seconds: int, shown: tuple[int, ...]
 ) -> None:
-    at = replace(MEMBER, mtime=seconds)
+    at = MEMBER._replace(mtime=seconds)
     assert listed(at).date_time == shown
     assert (
         LOCAL.unpack_from(local_header(at))[4:6] == CENTRAL.unpack_from(central_header(at, 0))[5:7]
@@ -229,14 +261,14 @@ def test_dates_are_in_utc_and_clamped_to_ms_doss_calendar(
 
 @pytest.mark.parametrize("seconds", [0, 1, 1_700_000_001, 2**31 - 1])
 def test_the_exact_second_stands_beside_the_date(seconds: int) -> None:
-    at = replace(MEMBER, mtime=seconds)
+    at = MEMBER._replace(mtime=seconds)
     assert mtime(listed(at)) == seconds
     assert local_extra(local_header(at)) == {TIMESTAMP: struct.pack("<Bl", 1, seconds)}
 
 
 @pytest.mark.parametrize("seconds", [-1, -(2**31), 2**31, 2**32 - 1, 2**40])
 def test_a_second_that_readers_disagree_on_is_left_to_the_date(seconds: int) -> None:
-    at = replace(MEMBER, mtime=seconds)
+    at = MEMBER._replace(mtime=seconds)
     assert mtime(listed(at)) is None
     assert local_extra(local_header(at)) == {}
 
@@ -284,15 +316,15 @@ def test_a_large_archive_ends_with_zip64_records(count: int, size: int, offset: 
 )
 def test_a_name_like_a_zip64_record_is_read_back(name: bytes, seconds: int) -> None:
     directory = CentralDirectory()
-    directory.add(replace(MEMBER, name=name + b"/", mtime=seconds), 0)
+    directory.add(MEMBER._replace(name=name + b"/", mtime=seconds), 0)
     with ZipFile(BytesIO(b"".join(directory.closing(0)))) as opened:
         assert raw_name(opened.infolist()[0]) == name + b"/"
 
 
 def test_a_whole_archive_of_these_records_is_read_back() -> None:
     data = b"0.0,1.0\n"
-    member = replace(
-        MEMBER, method=0, crc=crc32(data), size=len(data), compressed_size=len(data), zip64=True
+    member = MEMBER._replace(
+        method=0, crc=crc32(data), size=len(data), compressed_size=len(data), zip64=True
     )
     body = local_header(member) + data
     index = central_header(member, 0)

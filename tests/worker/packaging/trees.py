@@ -10,13 +10,24 @@ from pathlib import Path
 from random import Random
 from typing import TypeAlias
 
+import pytest
 from hypothesis import strategies as st
 
-from worker.packaging.package import TreePackager
+from worker.packaging.package import Packing, TreePackager
 
-MIB = 1 << 20
-#: Where packing changes its ways: nothing, a piece held whole, a piece and more, several pieces.
-SIZES = (0, 1, MIB - 1, MIB, MIB + 1, 3 * MIB + 7)
+KIB, MIB = 1 << 10, 1 << 20
+#: Where packing changes its ways: nothing, no samples, samples, a file packed whole, segments.
+SIZES = (0, 1, 16 * KIB - 1, 16 * KIB, 128 * KIB, MIB - 1, MIB, MIB + 1, 3 * MIB + 7)
+DEFAULT = Packing()
+#: Ways to pack that must make no difference.
+WAYS = {
+    "one thread": Packing(threads=1, helpers=False),
+    "two threads": Packing(threads=2, helpers=False),
+    "eight threads": Packing(threads=8, helpers=False),
+    "a helper": Packing(threads=1, helpers=True),
+    "two helpers": Packing(threads=2, helpers=True),
+}
+every_way = pytest.mark.parametrize("packing", WAYS.values(), ids=WAYS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +53,39 @@ class Kept:
 
 @cache
 def content(kind: str, size: int, seed: int = 0) -> bytes:
+    """Noise, a byte or a line again and again, or lines of a table that all differ."""
     if kind == "random":
         return Random(seed).randbytes(size)
+    if kind == "series":
+        return b"".join(b"%d,%.3f,17.25\n" % (at, at * 0.37) for at in range(size // 10))[:size]
     line = {"zeros": b"\0", "table": b"0.%d,17.25\n" % seed}[kind]
     return (line * (size // len(line) + 1))[:size]
+
+
+def mixed() -> dict[str, Node]:
+    """All that packing treats in different ways."""
+    return {
+        **{f"{kind} {size}": content(kind, size) for kind in ("random", "table") for size in SIZES},
+        "zeros": content("zeros", 5 * MIB),
+        "empty": {},
+        "tiny": {f"{number:03}.csv": content("table", number, number) for number in range(600)},
+        "spread": {f"{number:02}": {"a": b"0.1\n" * number, "b": b""} for number in range(70)},
+        "links": {f"{number:02}": LinkTo(f"../tiny/{number:03}.csv") for number in range(20)},
+        "odd": {name: {name: b"odd"} for name in ODD_NAMES},
+    }
+
+
+def hardly_compressible(size: int, *, seed: int) -> bytes:
+    """Every byte about as often as every other, and matches that are hardly worth it."""
+    random = Random(seed)
+    alphabet, run_length = random.randrange(200, 257), random.randrange(1, 7)
+    noise = random.randbytes(size)
+    shuffled = bytearray()
+    while len(shuffled) <= size:
+        shuffled += bytes(random.sample(range(alphabet), alphabet))
+        start = random.randrange(size)
+        shuffled += noise[start : start + run_length]
+    return bytes(shuffled[:size])
 
 
 def make(path: Path, node: Node) -> Path:
@@ -94,14 +134,16 @@ def _described(path: Path, name: bytes) -> Iterator[tuple[bytes, Kept]]:
             yield from _described(inner, name + os.fsencode(inner.name))
 
 
-def packed(path: Path | str, *, pattern: str = "RUN*") -> bytes:
-    with packager(path, pattern=pattern).open(str(path)) as package:
+def packed(path: Path | str, packing: Packing = DEFAULT, *, pattern: str = "RUN*") -> bytes:
+    with packager(path, packing, pattern=pattern).open(str(path)) as package:
         return b"".join(package.chunks())
 
 
-def packager(path: Path | str, *, pattern: str = "RUN*") -> TreePackager:
+def packager(
+    path: Path | str, packing: Packing = DEFAULT, *, pattern: str = "RUN*"
+) -> TreePackager:
     """One that has the directory around `path` as its root."""
-    return TreePackager((Path(path).parent,), pattern)
+    return TreePackager((Path(path).parent,), pattern, packing)
 
 
 ODD_NAMES = [
@@ -132,19 +174,29 @@ names = st.one_of(
     ),
 ).filter(lambda name: name not in {".", ".."})
 
-contents = st.builds(
-    content,
-    kind=st.sampled_from(["random", "zeros", "table"]),
-    size=st.sampled_from(SIZES) | st.integers(0, 5000),
-    seed=st.integers(0, 1),
-)
 
-trees: st.SearchStrategy[Mapping[str, Node]] = st.dictionaries(
-    names,
-    st.recursive(
-        contents | st.builds(LinkTo, names),
-        lambda inner: st.dictionaries(names, inner, max_size=4),
-        max_leaves=6,
-    ),
-    max_size=5,
-)
+def contents(*sizes: int) -> st.SearchStrategy[bytes]:
+    """Files of these sizes, and of any up to 5000 bytes."""
+    return st.builds(
+        content,
+        kind=st.sampled_from(["random", "zeros", "table"]),
+        size=st.sampled_from(sizes) | st.integers(0, 5000),
+        seed=st.integers(0, 1),
+    )
+
+
+def trees_of(files: st.SearchStrategy[bytes]) -> st.SearchStrategy[Mapping[str, Node]]:
+    return st.dictionaries(
+        names,
+        st.recursive(
+            files | st.builds(LinkTo, names),
+            lambda inner: st.dictionaries(names, inner, max_size=4),
+            max_leaves=6,
+        ),
+        max_size=5,
+    )
+
+
+trees = trees_of(contents(*SIZES))
+#: Each fits into a batch.
+small_trees = trees_of(contents(16 * KIB))

@@ -1,4 +1,3 @@
-import hashlib
 import tracemalloc
 import zlib
 
@@ -6,68 +5,111 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.storage.checksums import Checksums, encoded
+from worker.storage.checks import Whole, encoded
 from worker.storage.parts import (
     MAX_PART_SIZE,
     MAX_PARTS,
     MIB,
-    PART_SIZE,
+    MIN_PART_SIZE,
+    Part,
     Parts,
     in_parts,
     part_size,
 )
+from worker.storage.sending import PACKING_MEMORY, Sending
+
+CHUNKS = st.lists(st.binary(max_size=20) | st.binary(max_size=20).map(bytearray))
 
 
-@given(st.integers(0, MAX_PARTS * MAX_PART_SIZE))
-def test_ten_thousand_equal_parts_always_suffice(size_bound: int) -> None:
-    size = part_size(size_bound)
+def joined(part: Part) -> bytes:
+    return b"".join(part.pieces)
+
+
+@given(
+    st.integers(0, MAX_PARTS * MAX_PART_SIZE),
+    st.integers(MIN_PART_SIZE // MIB, MAX_PART_SIZE // MIB).map(lambda mib: mib * MIB),
+)
+def test_ten_thousand_equal_parts_always_suffice(size_bound: int, wanted: int) -> None:
+    size = part_size(size_bound, wanted)
     assert size * MAX_PARTS >= size_bound
-    assert PART_SIZE <= size <= MAX_PART_SIZE
+    assert wanted <= size <= MAX_PART_SIZE
     assert size % MIB == 0
 
 
 def test_parts_are_no_larger_than_they_must_be() -> None:
-    assert part_size(0) == part_size(MAX_PARTS * PART_SIZE) == PART_SIZE
-    assert part_size(MAX_PARTS * PART_SIZE + 1) == PART_SIZE + MIB
-    assert part_size(1 << 40) == 105 * MIB  # 1 TiB
+    assert part_size(0, 8 * MIB) == part_size(MAX_PARTS * 8 * MIB, 8 * MIB) == 8 * MIB
+    assert part_size(MAX_PARTS * 8 * MIB + 1, 8 * MIB) == 9 * MIB
+    assert part_size(1 << 40, 8 * MIB) == 105 * MIB  # 1 TiB
 
 
 def test_what_s3_can_not_take_is_refused() -> None:
     with pytest.raises(ValueError, match="larger than S3 takes"):
-        part_size(MAX_PARTS * MAX_PART_SIZE + 1)
+        part_size(MAX_PARTS * MAX_PART_SIZE + 1, 8 * MIB)
 
 
-@given(chunks=st.lists(st.binary(max_size=20)), size=st.integers(1, 30))
+@given(chunks=CHUNKS, size=st.integers(1, 30))
 def test_the_parts_are_the_stream_in_equal_pieces(chunks: list[bytes], size: int) -> None:
     parts = list(in_parts(chunks, size))
-    assert b"".join(parts) == b"".join(chunks)
-    assert all(len(part) == size for part in parts[:-1])
-    assert len(parts[-1]) <= size
-    assert parts[-1] or len(parts) == 1
+    assert b"".join(map(joined, parts)) == b"".join(chunks)
+    assert all(part.size == size for part in parts[:-1])
+    assert parts[-1].size <= size
+    assert parts[-1].size or len(parts) == 1
+    for part in parts:
+        assert (part.size, part.crc) == (len(joined(part)), zlib.crc32(joined(part)))
 
 
-@given(chunks=st.lists(st.binary(max_size=20)), size=st.integers(1, 30))
+@given(chunks=CHUNKS, size=st.integers(1, 30))
 def test_it_is_known_at_once_whether_there_is_one_part(chunks: list[bytes], size: int) -> None:
     parts = Parts(chunks, size)
     assert parts.is_one is (sum(map(len, chunks)) <= size)
-    assert list(parts) == list(in_parts(chunks, size))
+    assert list(map(joined, parts)) == list(map(joined, in_parts(chunks, size)))
 
 
-def test_at_most_three_parts_are_held_in_memory() -> None:
+def test_the_pieces_of_a_part_are_not_copied() -> None:
+    chunks = [bytes(3 * MIB) for _ in range(8)]
+    tracemalloc.start()
+    assert [part.size for part in in_parts(chunks, 8 * MIB)] == [8 * MIB] * 3
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < MIB // 10
+
+
+def test_two_parts_are_held_at_most_when_none_is_kept() -> None:
     size = 8 * MIB
     tracemalloc.start()
     for part in Parts((bytes(MIB) for _ in range(80)), size):
-        assert len(part) == size
+        assert part.size == size
+        del part
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 3.2 * size
+    assert peak < 2.3 * size
 
 
-@given(st.lists(st.binary(max_size=2000)))
-def test_checksums_of_the_parts_join_to_those_of_the_whole(parts: list[bytes]) -> None:
-    checksums = Checksums()
-    assert [checksums.add(part) for part in parts] == [encoded(zlib.crc32(each)) for each in parts]
-    whole = b"".join(parts)
-    assert checksums.crc32 == encoded(zlib.crc32(whole))
-    assert checksums.sha256 == hashlib.sha256(whole).hexdigest()
-    assert checksums.size == len(whole)
+@given(CHUNKS, st.integers(1, 30))
+def test_checksums_of_the_parts_join_to_those_of_the_whole(chunks: list[bytes], size: int) -> None:
+    whole = Whole()
+    for part in in_parts(chunks, size):
+        whole.add(part)
+    content = b"".join(chunks)
+    assert whole.crc32 == encoded(zlib.crc32(content))
+    assert whole.size == len(content)
+
+
+def test_memory_bounds_what_is_sent_at_once() -> None:
+    sending = Sending(connections=16, part_size=8 * MIB, memory=96 * MIB)
+    assert sending.planned(0).connections == 9  # and one that is filled: 80 MiB
+    assert Sending(connections=2).planned(0).connections == 2
+
+
+@given(
+    connections=st.integers(1, 64),
+    memory=st.integers(32, 4096).map(lambda mib: mib * MIB),
+    size_bound=st.integers(0, 1 << 44),
+)
+def test_parts_at_once_fit_into_memory_and_one_always_goes(
+    connections: int, memory: int, size_bound: int
+) -> None:
+    planned = Sending(connections=connections, memory=memory).planned(size_bound)
+    assert 1 <= planned.connections <= connections
+    held = (planned.connections + 1) * planned.part_size + PACKING_MEMORY
+    assert held <= memory or planned.connections == 1

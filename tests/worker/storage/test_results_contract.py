@@ -1,5 +1,6 @@
 """What every implementation of the results repository does, the fake like the real one."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -39,7 +40,8 @@ def test_what_is_uploaded_is_held_and_was_sealed_before(
     repository: ResultsRepository, repository_name: str, attempt: RecordedAttempt, content: bytes
 ) -> None:
     artifact = repository.upload(PREFIX, RUN, FakePackage(content), attempt)
-    assert artifact == artifact_of(KEY, content)
+    expected = artifact_of(KEY, content)
+    assert artifact in (expected, replace(expected, sha256=None))  # unknown of several parts
     assert attempt.sealed_artifacts == [artifact]
     held = repository.holds(
         KEY, size=artifact.size, checksum=artifact.checksum, sha256=artifact.sha256
@@ -50,7 +52,7 @@ def test_what_is_uploaded_is_held_and_was_sealed_before(
 
 
 def test_what_was_never_uploaded_is_not_held(repository: ResultsRepository) -> None:
-    assert not repository.holds(KEY, size=0, checksum="CRC32:AAAAAA==", sha256="")
+    assert not repository.holds(KEY, size=0, checksum="CRC32:AAAAAA==", sha256=None)
 
 
 def test_an_attempt_that_gives_up_at_the_seal_leaves_nothing(

@@ -1,10 +1,12 @@
 import os
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
-from tests.fakes.results import FakePackage, artifact_of
+from tests.fakes.results import FakePackage
+from tests.fakes.results import artifact_of as fake_artifact
 from tests.servers.faults import AnswerError, CorruptBody, DropAnswer, ResetConnection, S3Request
 from tests.servers.raw import ask
 from tests.servers.strict_bucket import Strict, only_moto
@@ -17,11 +19,14 @@ from worker.errors import (
     StorageUnavailable,
     TreeChanged,
 )
+from worker.models.artifact import Artifact
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.run import Run
-from worker.storage.parts import PART_SIZE
+from worker.storage.checks import Md5Checks
 from worker.storage.results_repository import S3ResultsRepository
+from worker.storage.sending import Sending
 
+PART_SIZE = Sending().part_size
 PREFIX = JobS3Prefix(12, datetime(2025, 10, 23, 21, 15, tzinfo=UTC))
 KEY = "jobs/12/2025/10/23/211500/run_4_results.zip"
 RUN = Run(4, 12)
@@ -35,12 +40,25 @@ def upload(results: S3ResultsRepository, content: bytes, attempt: RecordedAttemp
     assert artifact == artifact_of(KEY, content)
 
 
+def artifact_of(key: str, content: bytes) -> Artifact:
+    """As stored: what took several parts has no SHA-256."""
+    whole = fake_artifact(key, content)
+    return whole if len(content) <= PART_SIZE else replace(whole, sha256=None)
+
+
 def open_uploads(strict: Strict) -> list[str]:
     try:
         listed = strict.upstream.list_multipart_uploads(Bucket=strict.bucket)
     except strict.upstream.exceptions.NoSuchUpload:  # so rclone says that there never was one
         return []
     return [each["UploadId"] for each in listed.get("Uploads", [])]
+
+
+BODIES = ("PutObject", "UploadPart")
+
+
+def asks_for_checksum(request: S3Request) -> bool:
+    return request.has_checksum and request.operation != "HeadObject"
 
 
 def operations(strict: Strict) -> list[str]:
@@ -65,7 +83,8 @@ def test_a_larger_one_is_sent_in_equal_parts(
 ) -> None:
     upload(results, LARGER[:size], attempt)
     assert strict.stored() == {KEY: LARGER[:size]}
-    parts = [each for each in strict.proxy.requests if each.operation == "UploadPart"]
+    sent = [each for each in strict.proxy.requests if each.operation == "UploadPart"]
+    parts = sorted(sent, key=lambda each: each.part_number or 0)
     assert [each.part_number for each in parts] == list(range(1, len(parts) + 1))
     assert {each.bytes_received for each in parts[:-1]} == {PART_SIZE}
     assert len(attempt.opened_ids) == 1
@@ -95,7 +114,7 @@ def test_the_object_says_what_it_is(
     metadata = {name.lower(): value for name, value in head["Metadata"].items()}
     expected = {"job-id": "12", "run-id": "4", "file-count": "3"}
     if content is SMALL:  # of a multipart upload it is not known when the metadata is given
-        expected["sha256"] = artifact_of(KEY, content).sha256
+        expected["sha256"] = fake_artifact(KEY, content).sha256 or ""
     assert {name: metadata.get(name) for name in expected} == expected
     assert head["ContentType"] == "application/zip"
 
@@ -233,14 +252,71 @@ def test_an_object_whose_answer_was_lost_is_found_again(
     assert results.holds(KEY, size=sealed.size, checksum=sealed.checksum, sha256=sealed.sha256)
 
 
-@pytest.mark.parametrize("content", [SMALL, LARGE], ids=["put", "multipart"])
 def test_credentials_that_expire_before_the_last_look_are_passing(
-    strict: Strict, results: S3ResultsRepository, attempt: RecordedAttempt, content: bytes
+    strict: Strict, results: S3ResultsRepository, attempt: RecordedAttempt
 ) -> None:
     # S3 answers HEAD without a body, and so without a code
     strict.proxy.fault(lambda r: r.operation == "HeadObject", AnswerError(400, "ExpiredToken"))
     with pytest.raises(StorageUnavailable):
+        upload(results, LARGE, attempt)
+
+
+@only_moto
+def test_a_store_that_confirms_the_checksum_is_not_asked_again(
+    strict: Strict, results: S3ResultsRepository, attempt: RecordedAttempt
+) -> None:
+    upload(results, SMALL, attempt)
+    assert operations(strict) == ["PutObject"]
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        AnswerError(501, "NotImplemented"),
+        AnswerError(400, "InvalidArgument", "Unsupported header 'x-amz-checksum-crc32'"),
+    ],
+    ids=["501", "400"],
+)
+@pytest.mark.parametrize("content", [SMALL, LARGE], ids=["put", "multipart"])
+def test_a_store_without_checksums_gets_md5_from_the_next_attempt_on(
+    strict: Strict,
+    results: S3ResultsRepository,
+    attempt: RecordedAttempt,
+    content: bytes,
+    refusal: AnswerError,
+) -> None:
+    strict.proxy.fault(asks_for_checksum, refusal)
+    with pytest.raises(StorageUnavailable, match="the next attempt sends MD5"):
         upload(results, content, attempt)
+    assert open_uploads(strict) == []
+    upload(results, content, attempt)
+    assert strict.stored() == {KEY: content}
+    bodies = [each for each in strict.proxy.requests if each.operation in BODIES]
+    assert bodies
+    assert all("content-md5" in each.verified for each in bodies if each.status == 200)
+
+
+def test_bytes_that_change_on_the_way_are_refused_by_their_md5(
+    strict: Strict, results: S3ResultsRepository, attempt: RecordedAttempt
+) -> None:
+    results._checks = Md5Checks()
+    strict.proxy.fault(lambda r: r.operation == "UploadPart", CorruptBody())
+    with pytest.raises(StorageUnavailable, match="BadDigest"):
+        upload(results, LARGE, attempt)
+    assert strict.stored() == {}
+    assert open_uploads(strict) == []
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_a_part_that_can_not_be_sent_ends_all_and_leaves_nothing(
+    strict: Strict, results: S3ResultsRepository, attempt: RecordedAttempt, number: int
+) -> None:
+    strict.proxy.fault(lambda r: r.part_number == number, AnswerError(403, "AccessDenied"))
+    with pytest.raises(StorageRefused, match="AccessDenied"):
+        upload(results, LARGER, attempt)
+    assert strict.stored() == {}
+    assert open_uploads(strict) == []
+    assert not [each for each in threading.enumerate() if each.name.startswith("sending")]
 
 
 def test_only_the_very_object_counts_as_held(

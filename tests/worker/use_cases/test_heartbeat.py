@@ -25,7 +25,7 @@ def is_lost(heartbeat: Heartbeat) -> bool:
 
 def test_it_renews_while_the_work_goes_on_and_stops_with_it() -> None:
     renewals: list[float] = []
-    with Heartbeat(lambda: renewals.append(time.monotonic()), lease=1) as heartbeat:
+    with Heartbeat(lambda _: renewals.append(time.monotonic()), lease=1) as heartbeat:
         eventually(lambda: len(renewals) >= 5)
         heartbeat.check()
     count = len(renewals)
@@ -35,7 +35,7 @@ def test_it_renews_while_the_work_goes_on_and_stops_with_it() -> None:
 
 
 def test_a_refused_renewal_loses_the_lease_at_once() -> None:
-    def refuse() -> None:
+    def refuse(_: int) -> None:
         raise LeaseLost("taken over")
 
     with Heartbeat(refuse, lease=60 * 4 * 0.001) as heartbeat:
@@ -47,7 +47,7 @@ def test_a_refused_renewal_loses_the_lease_at_once() -> None:
 def test_a_database_that_is_away_loses_the_lease_when_its_time_is_over_and_not_before() -> None:
     tries: list[float] = []
 
-    def fail() -> None:
+    def fail(_: int) -> None:
         tries.append(time.monotonic())
         raise DatabaseUnavailable("away")
 
@@ -64,7 +64,7 @@ def test_a_database_that_comes_back_in_time_keeps_the_lease() -> None:
     outcomes = iter([DatabaseUnavailable("away"), None])
     renewed = threading.Event()
 
-    def flicker() -> None:
+    def flicker(_: int) -> None:
         outcome = next(outcomes, None)
         if outcome:
             raise outcome
@@ -78,9 +78,18 @@ def test_a_database_that_comes_back_in_time_keeps_the_lease() -> None:
 def test_a_renewal_that_hangs_loses_the_lease() -> None:
     hang = threading.Event()
 
-    def renew() -> None:
+    def renew(_: int) -> None:
         hang.wait(5)
 
     with Heartbeat(renew, lease=0.3) as heartbeat:
         eventually(lambda: is_lost(heartbeat), seconds=3)
         hang.set()
+
+
+def test_each_renewal_tells_the_progress() -> None:
+    told: list[int] = []
+    with Heartbeat(told.append, lease=0.1) as heartbeat:
+        eventually(lambda: bool(told))
+        heartbeat.progress = lambda: 77
+        eventually(lambda: 77 in told)
+    assert told[0] == 0

@@ -1,3 +1,5 @@
+import os
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +18,7 @@ from worker.errors import (
     InvalidResultsDirectory,
     JobNotFound,
     LeaseLost,
+    MustWait,
     OneprefixError,
     RecordNotWritten,
     ResultsDirectoryMissing,
@@ -31,6 +34,7 @@ from worker.models.retry_policy import RetryPolicy
 from worker.models.run import Run
 from worker.models.upload import Upload, UploadState
 from worker.models.upload_request import UploadRequest
+from worker.slots import Slots
 from worker.use_cases.upload_results import UploadResults
 
 KEY = "jobs/12/2025/10/23/211500/run_4_results.zip"
@@ -46,6 +50,7 @@ class World:
     database: FakeDatabase = field(default_factory=FakeDatabase)
     packager: FakePackager = field(default_factory=FakePackager)
     results: FakeResults = field(default_factory=FakeResults)
+    places: Slots = field(default_factory=lambda: Slots(1))
     use_case: UploadResults = field(init=False)
 
     def __post_init__(self) -> None:
@@ -61,6 +66,8 @@ class World:
             results=self.results,
             retry_policy=RetryPolicy(max_attempts=4, missing_path_attempts=2, base=1, cap=10),
             random=Random(7),
+            places_for_large=self.places,
+            large=1 << 20,
             owner="me",
             lease=60,
         )
@@ -403,3 +410,49 @@ def test_after_a_failed_replacement_only_replace_may_replace(world: World) -> No
     assert world.use_case(replace(AGAIN, task_id="third")) is None
     assert world.results.objects[KEY] == b"results"
     assert world.use_case(replace(AGAIN, task_id="fourth", replace=True)) == URL
+
+
+@pytest.fixture
+def no_place(world: World) -> Iterator[Slots]:
+    """Another process packs a large run, so that this one finds no place for its own."""
+    world.packager.directories["/r/RUN4"] = bytes(1 << 20)
+    ours, theirs = os.pipe()
+    child = os.fork()
+    if child == 0:  # pragma: no cover
+        world.places.take()
+        os.write(theirs, b"!")
+        signal.pause()
+    os.read(ours, 1)
+    yield world.places
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    os.close(ours)
+    os.close(theirs)
+
+
+@pytest.mark.usefixtures("no_place")
+def test_a_large_run_waits_for_its_turn_and_that_is_no_failed_attempt(world: World) -> None:
+    for _ in range(10):
+        with pytest.raises(MustWait, match="job 12, run 4: waits for its turn") as waiting:
+            world.use_case(REQUEST)
+        assert waiting.value.recorded
+        assert (world.row.state, world.row.attempt) == (UploadState.RETRYING, 0)
+        assert world.row.bytes_total == 1 << 20
+        world.make_due()
+    assert world.packager.opened == 1  # it is known to be large from the first time on
+    assert world.results.objects == {}
+
+
+@pytest.mark.usefixtures("no_place")
+def test_a_small_run_never_waits_for_a_place(world: World) -> None:
+    world.packager.directories["/r/RUN4"] = bytes((1 << 20) - 1)
+    assert world.use_case(REQUEST) == URL
+
+
+def test_a_place_is_given_back_whatever_became_of_the_attempt(world: World) -> None:
+    world.packager.directories["/r/RUN4"] = bytes(1 << 20)
+    world.use_case(REQUEST)
+    world.results = FakeResults()
+    with pytest.raises(OneprefixError):
+        world.use_case(UploadRequest(12, 5, "/r/RUN4", task_id="other"))
+    assert world.places._held is None

@@ -1,0 +1,61 @@
+"""Helper processes that meet with something."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from worker.packaging import helper, pool
+from worker.packaging.messages import send
+
+SHORT_READS = "read = os.read; os.read = lambda file, size: read(file, min(size, 701))"
+SLOW_READS = "read = os.read; os.read = lambda *call: time.sleep(0.002) or read(*call)"
+ENDLESS_READS = "os.read = lambda *call: time.sleep(60)"
+
+
+def failing_read(number: int) -> str:
+    """The n-th fails in each helper."""
+    return f"""
+read, numbers = os.read, itertools.count(1)
+def failing(*call):
+    if next(numbers) == {number}:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+    return read(*call)
+os.read = failing
+"""
+
+
+def prefixed(script: str) -> str:
+    """What a helper runs if it runs the script first."""
+    return f"import errno, itertools, os, time\n{script}\n{helper._MAIN}"
+
+
+@contextmanager
+def helpers_with(script: str) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(helper, "_MAIN", prefixed(script))
+        yield
+
+
+@contextmanager
+def helpers_for_everything() -> Iterator[None]:
+    """Also for the smallest batch."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pool, "WORTH_A_HELPER", 1)
+        yield
+
+
+@contextmanager
+def before_a_helper_packs(act: Callable[[], object]) -> Iterator[None]:
+    """The act comes once, behind the plan of a first batch."""
+    pending = [act]
+
+    def acting(*message: Any) -> None:
+        if pending:
+            pending.pop()()
+        send(*message)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("worker.packaging.helper.send", acting)
+        yield

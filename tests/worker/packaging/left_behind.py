@@ -1,0 +1,52 @@
+"""What packing could leave behind in this process."""
+
+import gc
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+
+@contextmanager
+def nothing_left_behind() -> Iterator[None]:
+    """After the block there is no descriptor, packing thread or child that was not there before."""
+    before = resources()
+    try:
+        yield
+    finally:
+        if not resources() <= before:
+            gc.collect()  # errors that refer to themselves, and what their frames hold
+        assert resources() - before == set()
+
+
+def resources() -> set[str]:
+    """Open descriptors, threads that pack, and child processes, also those nobody waited for."""
+    threads = {each.name for each in threading.enumerate() if each.name.startswith("packing")}
+    return (
+        {f"descriptor {number} of {target}" for number, target in descriptors().items()}
+        | {f"thread {name}" for name in threads}
+        | {f"child {pid}" for pid in children()}
+    )
+
+
+def children() -> set[int]:
+    """Processes that this one started and has not waited for."""
+    pids: set[int] = set()
+    for listing in Path("/proc/self/task").glob("*/children"):
+        with suppress(FileNotFoundError, ProcessLookupError):  # a thread that has just ended
+            pids.update(map(int, listing.read_text().split()))
+    return pids
+
+
+def open_below(directory: Path) -> set[str]:
+    """What this process holds open of the directory."""
+    return {each for each in descriptors().values() if Path(each).is_relative_to(directory)}
+
+
+def descriptors() -> dict[int, str]:
+    """What is open, by its number."""
+    targets = {}
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):  # the listing's own descriptor is closed by now
+            targets[int(descriptor.name)] = str(descriptor.readlink())
+    return targets

@@ -1,0 +1,204 @@
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.worker.packaging.changes import remake
+from tests.worker.packaging.helpers import ENDLESS_READS, failing_read, helpers_with
+from tests.worker.packaging.left_behind import children, nothing_left_behind
+from tests.worker.packaging.plans import batch_of
+from tests.worker.packaging.processes import wait_until
+from tests.worker.packaging.trees import KIB, LinkTo, Node, content, make
+from worker.errors import HelperLost, TransientError, TreeChanged
+from worker.packaging.batch import pack_batch
+from worker.packaging.deflate import FAST, SMALL, STORE
+from worker.packaging.helper import Helper
+from worker.packaging.plan import Batch
+
+TREE: Mapping[str, Node] = {
+    "a": {f"{number:02}": content("table", 100 * number, number) for number in range(20)},
+    "b": {"noise": content("random", 100 * KIB), "empty": b"", "link": LinkTo("noise")},
+    "ü": {"\udcff\udcfe": b"not UTF-8", "日本": {}},
+}
+
+
+@pytest.fixture
+def batch(run: Path) -> Iterator[Batch]:
+    remake(run, TREE)
+    with batch_of(run) as batch:
+        yield batch
+
+
+@pytest.fixture
+def helper() -> Iterator[Helper]:
+    helper = Helper(FAST)
+    yield helper
+    helper.close()
+
+
+@pytest.mark.parametrize("level", [STORE, FAST, SMALL])
+def test_it_packs_as_a_thread_does(batch: Batch, level: int) -> None:
+    helper = Helper(level)
+    packed = helper.pack(batch.items, batch.descriptors)
+    helper.close()
+    assert packed == pack_batch(batch.items, batch.descriptors, level)
+
+
+def test_it_packs_one_batch_after_the_other_and_keeps_nothing_open(
+    batch: Batch, helper: Helper
+) -> None:
+    expected = pack_batch(batch.items, batch.descriptors, FAST)
+    for _ in range(20):
+        assert helper.pack(batch.items, batch.descriptors) == expected
+    opened = Path(f"/proc/{helper._process.pid}/fd")
+    wait_until(lambda: len(list(opened.iterdir())) == 4)  # its socket and the three of all
+
+
+def vanish(path: Path) -> None:
+    path.unlink()
+
+
+def become_a_pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def become_a_link(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("/etc/passwd")
+
+
+def become_a_directory(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def grow(path: Path) -> None:
+    path.write_bytes(path.read_bytes() + b"more")
+
+
+def get_a_neighbour(path: Path) -> None:
+    make(path.with_name("new"), b"")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [vanish, become_a_pipe, become_a_link, become_a_directory, grow, get_a_neighbour],
+    ids=lambda change: change.__name__,
+)
+def test_what_changed_is_told_as_a_thread_tells_it(
+    run: Path, batch: Batch, helper: Helper, change: Callable[[Path], None]
+) -> None:
+    change(run / "a" / "07")
+    with pytest.raises(TreeChanged, match=r"^RUN4/a/") as here:
+        pack_batch(batch.items, batch.descriptors, FAST)
+    with pytest.raises(TreeChanged) as there:
+        helper.pack(batch.items, batch.descriptors)
+    assert str(there.value) == str(here.value)
+
+
+def test_it_packs_on_behind_an_error(run: Path, batch: Batch, helper: Helper) -> None:
+    content = (run / "b" / "noise").read_bytes()
+    (run / "b" / "noise").write_bytes(b"")
+    with pytest.raises(TreeChanged):
+        helper.pack(batch.items, batch.descriptors)
+    (run / "b" / "noise").write_bytes(content)
+    packed = helper.pack(batch.items, batch.descriptors)
+    assert packed == pack_batch(batch.items, batch.descriptors, FAST)
+
+
+@pytest.mark.parametrize("number", [1, 2, 20])
+def test_a_read_that_fails_in_the_helper_is_told_with_the_files_name(
+    batch: Batch, number: int
+) -> None:
+    with helpers_with(failing_read(number)):
+        helper = Helper(FAST)
+    with pytest.raises(TreeChanged, match=r"^RUN4/a/\d\d can't be read: Input/output error$"):
+        helper.pack(batch.items, batch.descriptors)
+    helper.close()
+
+
+def test_one_that_was_killed_before_its_batch_is_lost(batch: Batch, helper: Helper) -> None:
+    os.kill(helper._process.pid, signal.SIGKILL)
+    os.waitid(os.P_PID, helper._process.pid, os.WEXITED | os.WNOWAIT)
+    with pytest.raises(HelperLost, match="ended with -9"):
+        helper.pack(batch.items, batch.descriptors)
+    assert children() == set()
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV])
+def test_one_that_is_killed_while_it_packs_is_lost(
+    run: Path, batch: Batch, number: signal.Signals
+) -> None:
+    with helpers_with(ENDLESS_READS):
+        helper = Helper(FAST)
+    with ThreadPoolExecutor(1) as thread:
+        packing = thread.submit(helper.pack, batch.items, batch.descriptors)
+        wait_until(lambda: opens(helper._process.pid, run / "a" / "00"))
+        os.kill(helper._process.pid, number)
+        with pytest.raises(HelperLost, match=f"ended with -{int(number)}"):
+            packing.result(timeout=10)
+    assert children() == set()
+    helper.close()
+
+
+def opens(pid: int, file: Path) -> bool:
+    return file in {each.readlink() for each in Path(f"/proc/{pid}/fd").iterdir()}
+
+
+def test_one_that_is_lost_stays_so(batch: Batch, helper: Helper) -> None:
+    os.kill(helper._process.pid, signal.SIGKILL)
+    for _ in range(2):
+        with pytest.raises(HelperLost):
+            helper.pack(batch.items, batch.descriptors)
+
+
+def test_one_that_can_not_start_its_work_is_lost(
+    batch: Batch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with helpers_with("import no_such_module"):
+        helper = Helper(FAST)
+    with pytest.raises(HelperLost, match="ended with 1"):
+        helper.pack(batch.items, batch.descriptors)
+    helper.close()
+    assert "no_such_module" in capfd.readouterr().err
+
+
+def test_a_machine_that_starts_no_process_is_a_passing_trouble(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*arguments: object, **options: object) -> None:
+        raise BlockingIOError("Resource temporarily unavailable")
+
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    with nothing_left_behind(), pytest.raises(TransientError):
+        Helper(FAST)
+
+
+def test_closing_ends_the_process(helper: Helper) -> None:
+    assert helper._process.pid in children()
+    with nothing_left_behind():
+        other = Helper(FAST)
+        other.close()
+        other.close()
+    assert children() == {helper._process.pid}
+
+
+def test_it_takes_no_notice_of_a_terminal(helper: Helper) -> None:
+    assert os.getsid(helper._process.pid) != os.getsid(0)
+    assert os.readlink(f"/proc/{helper._process.pid}/fd/0") == os.devnull  # noqa: PTH115
+
+
+def test_it_inherits_its_socket_and_no_other(helper: Helper) -> None:
+    with socket.socket() as ours, Path(os.devnull).open() as file:
+        os.set_inheritable(ours.fileno(), True)
+        os.set_inheritable(file.fileno(), True)
+        other = Helper(FAST)
+        numbers = {int(each.name) for each in Path(f"/proc/{other._process.pid}/fd").iterdir()}
+        other.close()
+    assert len(numbers - {0, 1, 2}) == 1

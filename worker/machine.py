@@ -1,0 +1,37 @@
+"""What of this machine is ours to use."""
+
+import os
+from pathlib import Path
+
+_CGROUPS = Path("/sys/fs/cgroup")
+
+
+def processors() -> int:
+    """How many this process may keep busy: by its affinity, and by the quotas of its cgroups."""
+    return max(1, min([len(os.sched_getaffinity(0)), *_quotas()]))
+
+
+def _quotas() -> list[int]:
+    """Whole processors of each control group (version 2) from ours up, rounded up."""
+    ours = _our_group()
+    if ours is None:
+        return []
+    group = _CGROUPS / ours.lstrip("/")
+    above = [each for each in (group, *group.parents) if each.is_relative_to(_CGROUPS)]
+    return [quota for each in above if (quota := _quota(each / "cpu.max"))]
+
+
+def _our_group() -> str | None:
+    try:
+        lines = Path("/proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        return None
+    return next((line[3:] for line in lines if line.startswith("0::")), None)
+
+
+def _quota(file: Path) -> int | None:
+    try:
+        quota, period = file.read_text().split()
+        return -(-int(quota) // int(period))
+    except (OSError, ValueError):  # no such file, or "max"
+        return None

@@ -1,0 +1,38 @@
+"""A process that packs batches of small files, since Python's lock lets threads do one at a time.
+
+It is started without site-packages and imports little, to be there soon and to stay small. It ends
+when its socket does, so it outlives nobody.
+"""
+
+import os
+import socket
+
+from worker.errors import OneprefixError
+from worker.packaging.batch import Files, Ready, pack_batch
+from worker.packaging.messages import receive, send
+from worker.packaging.zip_format import DEFLATED
+
+
+def main(descriptor: int, level: int, method: int = DEFLATED) -> None:
+    with socket.socket(fileno=descriptor) as parent:
+        try:
+            while received := receive(parent):
+                _answer(parent, *received, level, method)
+        except ConnectionError:
+            pass  # the worker is gone
+
+
+def _answer(
+    parent: socket.socket,
+    items: list[Ready | Files],
+    descriptors: list[int],
+    level: int,
+    method: int,
+) -> None:
+    try:
+        send(parent, tuple(pack_batch(items, descriptors, level, method)))
+    except OneprefixError as error:
+        send(parent, (type(error).__name__, error.message))
+    finally:
+        for each in descriptors:
+            os.close(each)

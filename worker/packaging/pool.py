@@ -1,0 +1,99 @@
+"""Packs units of work in threads, and where files are many and small in helper processes."""
+
+import threading
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Self
+
+from worker.packaging.batch import PackedBatch, pack_batch
+from worker.packaging.helper import Helper
+from worker.packaging.plan import Batch, Segment, Unit
+from worker.packaging.segment import PackedSegment, SegmentPacker
+from worker.packaging.zip_format import DEFLATED
+
+Packed = PackedBatch | tuple[Segment, PackedSegment]
+
+#: Members from which a batch is worth the way to a helper process.
+WORTH_A_HELPER = 8
+
+
+class PackingPool:
+    """`threads` that pack at `level`; with `helpers`, each has a process for its small files."""
+
+    def __init__(self, *, threads: int, level: int, helpers: bool, method: int = DEFLATED) -> None:
+        self._level = level
+        self._method = method
+        self._helpers = helpers
+        self._tools = threading.local()
+        self._opened = ExitStack()
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="packing")
+        self.in_flight = 2 * threads + 3
+        """Units that may be packed, or wait for their turn, at a time."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._executor.shutdown(cancel_futures=True)
+        self._opened.close()
+
+    def in_order(self, units: Iterable[Unit]) -> Generator[Packed]:
+        """What each unit became; a few are packed ahead of the one that is asked for."""
+        ahead: deque[tuple[Unit, Future[Packed]]] = deque()
+        try:
+            for unit in units:
+                ahead.append((unit, self._submitted(unit)))
+                if len(ahead) == self.in_flight:
+                    yield from self._next(ahead)
+            while ahead:
+                yield from self._next(ahead)
+        finally:
+            wait([future for _, future in ahead if not future.cancel()])
+            for unit, _ in ahead:
+                unit.close()
+
+    def _submitted(self, unit: Unit) -> Future[Packed]:
+        try:
+            return self._executor.submit(self._pack, unit)
+        except BaseException:  # no more threads are to be had
+            unit.close()
+            raise
+
+    @staticmethod
+    def _next(ahead: deque[tuple[Unit, Future[Packed]]]) -> Iterator[Packed]:
+        packed = ahead[0][1].result()
+        unit, _ = ahead.popleft()
+        try:
+            yield packed
+        finally:
+            unit.release()
+
+    def _pack(self, unit: Unit) -> Packed:
+        if isinstance(unit, Batch):
+            if self._helpers and unit.member_count >= WORTH_A_HELPER:
+                return self._helper().pack(unit.items, unit.descriptors)
+            return pack_batch(unit.items, unit.descriptors, self._level, self._method)
+        file = unit.file
+        packer = self._segment_packer()
+        return unit, packer(file.name, file.descriptor, unit.offset, unit.size)
+
+    def _segment_packer(self) -> SegmentPacker:
+        if not hasattr(self._tools, "segment_packer"):
+            self._tools.segment_packer = SegmentPacker(self._level, self._method)
+        packer: SegmentPacker = self._tools.segment_packer
+        return packer
+
+    def _helper(self) -> Helper:
+        if not hasattr(self._tools, "helper"):
+            self._tools.helper = Helper(self._level, self._method)
+            self._opened.callback(self._tools.helper.close)
+        helper: Helper = self._tools.helper
+        return helper

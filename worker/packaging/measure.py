@@ -10,20 +10,31 @@ from worker.packaging.spool import Spool
 from worker.packaging.tree import Entry, Files, LeftOut
 from worker.packaging.zip_format import END_OVERHEAD, MEMBER_OVERHEAD
 
+#: From so many files on, of so many bytes in the mean, half of the work is Python's.
+MANY, SMALL = 2000, 64 * 1024
+
 
 class Measure:
-    """What the entries come to, in bytes, and each file's size in the walk's order."""
+    """What the entries come to so far, in bytes, and each file's size in the walk's order."""
 
-    def __init__(self, entries: Iterable[Entry]) -> None:
+    def __init__(self, entries: Iterable[Entry] = ()) -> None:
         self.file_count = 0
         self.bytes_total = 0
         self.size_bound = END_OVERHEAD
         self._sizes = Spool()
         for entry in entries:
-            if isinstance(entry, Files):
-                self._add_files(entry)
-            elif not isinstance(entry, LeftOut):
-                self.size_bound += MEMBER_OVERHEAD + 2 * len(entry.name) + len(entry.content)
+            self.add(entry)
+
+    def add(self, entry: Entry) -> None:
+        if isinstance(entry, Files):
+            self._add_files(entry)
+        elif not isinstance(entry, LeftOut):
+            self.size_bound += MEMBER_OVERHEAD + 2 * len(entry.name) + len(entry.content)
+
+    @property
+    def has_many_small_files(self) -> bool:
+        """Whether helper processes are worth their start."""
+        return self.file_count >= MANY and self.bytes_total <= self.file_count * SMALL
 
     def _add_files(self, files: Files) -> None:
         sizes = array("Q")

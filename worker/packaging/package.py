@@ -17,9 +17,6 @@ from worker.packaging.selection import selected
 from worker.packaging.zip_format import DEFLATED, ZSTANDARD
 from worker.packaging.zip_stream import Chunk, Stream, ZipStream
 
-#: Files from which helper processes are worth their start, if they are small in the mean.
-MANY, SMALL = 2000, 64 * 1024
-
 
 @dataclass(frozen=True, slots=True)
 class Packing:
@@ -36,30 +33,25 @@ class Packing:
 class TreePackage:
     """The `Package` of the directory that `descriptor` holds open, until it is closed."""
 
-    def __init__(self, descriptor: int, name: str, pattern: str, packing: Packing) -> None:
+    def __init__(
+        self, descriptor: int, name: str, pattern: str, packing: Packing, pool: PackingPool
+    ) -> None:
+        self._measure = Measure()
         with closing(selected(descriptor, name, pattern)) as entries:
-            self._measure = Measure(entries)
+            for entry in entries:
+                self._measure.add(entry)
+                if packing.helpers is None and self._measure.has_many_small_files:
+                    pool.start_helpers()  # now, so that they are there when measuring ends
         self._entries = selected(descriptor, name, pattern)
-        self._pool = PackingPool(
-            threads=packing.threads,
-            level=packing.level,
-            helpers=self._wants_helpers(packing),
-            method=ZSTANDARD if packing.zstandard else DEFLATED,
-        )
-        self._plan = Plan(self._entries, self._measure.sizes(), in_flight=self._pool.in_flight)
+        self._plan = Plan(self._entries, self._measure.sizes(), in_flight=pool.in_flight)
         self._units = iter(self._plan)
-        self._packed = self._pool.in_order(self._units)
+        self._packed = pool.in_order(self._units)
         self._stream = ZipStream(self._packed, _stream(packing))
         self._chunks = self._checked()
 
-    def _wants_helpers(self, packing: Packing) -> bool:
-        if packing.helpers is not None:
-            return packing.helpers
-        return self.file_count >= MANY and self.bytes_total <= self.file_count * SMALL
-
     def close(self) -> None:
-        """Stop and close all, wherever the packing stands."""
-        with closing(self._entries), closing(self._units), self._pool, closing(self._packed):
+        """Stop, wherever the packing stands, and close what is open of the tree."""
+        with closing(self._entries), closing(self._units), closing(self._packed):
             self._chunks.close()
 
     @property
@@ -120,7 +112,16 @@ class TreePackager:
 
     @contextmanager
     def open(self, path: str) -> Iterator[TreePackage]:
-        with opened_beneath(self.roots, path) as descriptor:
-            package = TreePackage(descriptor, PurePosixPath(path).name, self.pattern, self.packing)
-            with closing(package):
-                yield package
+        name, packing = PurePosixPath(path).name, self.packing
+        pool = PackingPool(
+            threads=packing.threads,
+            level=packing.level,
+            helpers=packing.helpers or False,
+            method=ZSTANDARD if packing.zstandard else DEFLATED,
+        )
+        with (
+            pool,
+            opened_beneath(self.roots, path) as descriptor,
+            closing(TreePackage(descriptor, name, self.pattern, packing, pool)) as package,
+        ):
+            yield package

@@ -24,14 +24,22 @@ class PackingPool:
     """`threads` that pack at `level`; with `helpers`, each has a process for its small files."""
 
     def __init__(self, *, threads: int, level: int, helpers: bool, method: int = DEFLATED) -> None:
+        self._threads = threads
         self._level = level
         self._method = method
         self._helpers = helpers
+        self._idle_helpers: list[Helper] = []
         self._tools = threading.local()
         self._opened = ExitStack()
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="packing")
         self.in_flight = 2 * threads + 3
         """Units that may be packed, or wait for their turn, at a time."""
+
+    def start_helpers(self) -> None:
+        """Start a process for each thread ahead of its first batch; HelperLost if that fails."""
+        if not self._helpers:
+            self._helpers = True
+            self._idle_helpers = [self._new_helper() for _ in range(self._threads)]
 
     def __enter__(self) -> Self:
         return self
@@ -92,8 +100,14 @@ class PackingPool:
         return packer
 
     def _helper(self) -> Helper:
+        """The thread's own."""
         if not hasattr(self._tools, "helper"):
-            self._tools.helper = Helper(self._level, self._method)
-            self._opened.callback(self._tools.helper.close)
+            idle = self._idle_helpers
+            self._tools.helper = idle.pop() if idle else self._new_helper()
         helper: Helper = self._tools.helper
+        return helper
+
+    def _new_helper(self) -> Helper:
+        helper = Helper(self._level, self._method)
+        self._opened.callback(helper.close)
         return helper

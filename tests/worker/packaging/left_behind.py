@@ -30,12 +30,23 @@ def resources() -> set[str]:
 
 
 def children() -> set[int]:
-    """Processes that this one started and has not waited for."""
+    """Helper processes that this one started and has not waited for.
+
+    Not the servers that other tests started, which live as long as the session.
+    """
     pids: set[int] = set()
     for listing in Path("/proc/self/task").glob("*/children"):
         with suppress(FileNotFoundError, ProcessLookupError):  # a thread that has just ended
             pids.update(map(int, listing.read_text().split()))
-    return pids
+    return {pid for pid in pids if _is_helper(pid)}
+
+
+def _is_helper(pid: int) -> bool:
+    try:
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return b"\0-I\0-S\0-c\0" in command or not command  # one that has ended has none
 
 
 def open_below(directory: Path) -> set[str]:

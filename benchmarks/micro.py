@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import benchmarks.no_crt  # noqa: F401  before anything imports botocore
 from benchmarks.output import give
 from benchmarks.stages import Stage, checksums, deflating, files, sending
 from benchmarks.text import MIB

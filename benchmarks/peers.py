@@ -60,6 +60,7 @@ def environment(endpoint: str) -> Mapping[str, str]:
         "AWS_REGION": "us-east-1",
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_CONFIG_FILE": str(PROJECT / "benchmarks" / "aws_config"),
         "AWS_ENDPOINT_URL_S3": endpoint,
         "NO_PROXY": HOST,
         "no_proxy": HOST,

@@ -25,6 +25,7 @@ FILES = {f"{number:04}": b"0.0,1.0\n" for number in range(2000)}
 def running() -> Iterator[socket.socket]:
     """A helper process that is a thread here, and the worker's end of its socket."""
     ours, theirs = socket.socketpair()
+    ours.settimeout(10)
     thread = threading.Thread(target=main, args=(theirs.detach(), FAST))
     thread.start()
     with closing(ours):

@@ -11,6 +11,7 @@ from tests.worker.packaging.plans import measured
 from tests.worker.packaging.trees import MIB, LinkTo, Node, make
 from worker.errors import TreeChanged
 from worker.packaging.deflate import deflated_bound
+from worker.packaging.measure import SMALL
 from worker.packaging.zip_format import END_OVERHEAD
 
 
@@ -89,3 +90,24 @@ def test_sizes_of_many_files_are_read_back_in_order(run: Path) -> None:
     make(run, {f"{number:05}": b"x" * (number % 97) for number in range(3000)})
     assert list(measured(run).sizes()) == [number % 97 for number in range(3000)]
     assert measured(run).bytes_total < MIB
+
+
+@pytest.mark.parametrize(
+    ("sizes", "many"),
+    [
+        ([], False),
+        ([10] * 4, False),
+        ([10] * 5, True),
+        ([SMALL] * 5, True),
+        ([SMALL] * 5 + [1], True),
+        ([SMALL] * 5 + [SMALL + 1], False),
+        ([0] * 5 + [6 * SMALL], True),
+    ],
+    ids=str,
+)
+def test_many_files_that_are_small_in_the_mean_are_many_small_files(
+    run: Path, sizes: list[int], many: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.packaging.measure.MANY", 5)
+    make(run, {str(number): bytes(size) for number, size in enumerate(sizes)})
+    assert measured(run).has_many_small_files is many

@@ -10,7 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.worker.packaging.archives import held
+from tests.worker.packaging.left_behind import children
 from tests.worker.packaging.trees import (
+    KIB,
     MIB,
     ODD_NAMES,
     SIZES,
@@ -26,6 +28,7 @@ from tests.worker.packaging.trees import (
     trees,
 )
 from worker.models.archive import Archive
+from worker.packaging.package import Packing
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -118,3 +121,28 @@ def test_a_link_is_no_file_and_none_of_the_trees_bytes(run: Path) -> None:
     with packager(run).open(str(run)) as package:
         b"".join(package.chunks())
         assert (package.archive.file_count, package.archive.bytes_total) == (1, 4)
+
+
+@pytest.mark.parametrize(
+    ("tree", "helpers", "expected"),
+    [
+        ({str(number): b"small" for number in range(30)}, None, 2),
+        ({str(number): b"small" for number in range(29)}, None, 0),
+        ({str(number): bytes(100 * KIB) for number in range(30)}, None, 0),
+        ({str(number): b"small" for number in range(30)}, False, 0),
+        ({str(number): b"small" for number in range(9)}, True, 1),
+    ],
+    ids=["many small", "few", "large", "many, but without", "few, but with"],
+)
+def test_helpers_pack_many_small_files_or_as_they_are_told(
+    run: Path,
+    tree: Mapping[str, Node],
+    helpers: bool | None,
+    expected: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("worker.packaging.measure.MANY", 30)
+    make(run, tree)
+    with packager(run, Packing(threads=2, helpers=helpers)).open(str(run)) as package:
+        b"".join(package.chunks())
+        assert len(children()) == expected

@@ -17,6 +17,7 @@ from worker.packaging.plan import (
     BATCH_BYTES,
     BATCH_DIRECTORIES,
     BATCH_MEMBERS,
+    OPEN_DIRECTORIES,
     Batch,
     Plan,
     Segment,
@@ -182,6 +183,20 @@ def test_a_batch_holds_few_directories_open(run: Path) -> None:
             held.append(len(unit.descriptors))
             unit.close()
     assert held == [BATCH_DIRECTORIES] * 3
+
+
+@pytest.mark.parametrize("in_flight", [1, 7, 100, OPEN_DIRECTORIES, 1000])
+def test_the_more_units_are_in_flight_the_fewer_directories_each_holds_open(
+    run: Path, in_flight: int
+) -> None:
+    make(run, {f"{number:02}": {"out": b""} for number in range(40)})
+    sizes = measured(run).sizes()
+    with opened(run) as descriptor, closing(walk(descriptor, b"RUN4")) as entries:
+        for unit in Plan(entries, sizes, in_flight=in_flight):
+            assert isinstance(unit, Batch)
+            held = len(unit.descriptors)
+            unit.close()
+            assert held * in_flight <= OPEN_DIRECTORIES or held <= 1
 
 
 def test_what_is_left_out_is_named_along_the_way(run: Path) -> None:

@@ -1,5 +1,6 @@
 import os
 import stat
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.worker.packaging.left_behind import children, nothing_left_behind
+from worker.errors import HelperLost
 from worker.packaging import pool as pool_module
 from worker.packaging.batch import PackedBatch, pack_batch
 from worker.packaging.deflate import FAST
@@ -151,6 +153,23 @@ def test_whenever_its_reader_gives_up_everything_is_closed(threads: int) -> None
         assert units.taken <= stop + 2 * threads + 2 + (stop > 0)
 
 
+@threads
+def test_no_unit_is_closed_under_the_thread_that_packs_it(
+    threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[bool] = []
+
+    def watch(items: Any, descriptors: Any, *arguments: Any) -> PackedBatch:
+        sleep(0.01)
+        seen.append(bool(descriptors))
+        return pack_batch(items, descriptors, *arguments)
+
+    monkeypatch.setattr(pool_module, "pack_batch", watch)
+    with packing(Units(), threads) as packed:
+        next(packed)
+    assert all(seen)
+
+
 @pytest.mark.parametrize("allowed", [0, 1, 3])
 def test_where_no_more_threads_are_to_be_had_everything_is_closed(
     allowed: int, monkeypatch: pytest.MonkeyPatch
@@ -181,6 +200,36 @@ def test_each_thread_has_a_helper_of_its_own_which_ends_with_the_pool(threads: i
         assert 1 <= len(children()) <= threads
         assert numbers(packed) == list(range(1, COUNT))
         assert len(children()) <= threads
+
+
+@threads
+def test_helpers_that_were_started_ahead_are_those_that_pack(threads: int) -> None:
+    pool = PackingPool(threads=threads, level=FAST, helpers=False)
+    with nothing_left_behind(), pool:
+        pool.start_helpers()
+        ahead = children()
+        pool.start_helpers()
+        assert children() == ahead
+        assert len(ahead) == threads
+        with closing(pool.in_order(Units(members=WORTH_A_HELPER))) as packed:
+            assert numbers(packed) == list(range(COUNT))
+        assert children() == ahead
+
+
+def test_of_helpers_that_were_started_ahead_none_is_left_if_one_does_not_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    start, numbers = subprocess.Popen, count(1)
+
+    def refuse(*arguments: Any, **options: Any) -> subprocess.Popen[bytes]:
+        if next(numbers) == 3:
+            raise BlockingIOError("Resource temporarily unavailable")
+        return start(*arguments, **options)
+
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    pool = PackingPool(threads=4, level=FAST, helpers=False)
+    with nothing_left_behind(), pytest.raises(HelperLost, match="temporarily unavailable"), pool:
+        pool.start_helpers()
 
 
 def test_small_batches_are_not_worth_a_helper() -> None:

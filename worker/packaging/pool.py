@@ -3,8 +3,8 @@
 import threading
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -13,6 +13,7 @@ from worker.packaging.helper import Helper
 from worker.packaging.plan import Batch, Segment, Unit
 from worker.packaging.segment import PackedSegment, SegmentPacker
 from worker.packaging.zip_format import DEFLATED
+from worker.threads import Results, Threads
 
 Packed = PackedBatch | tuple[Segment, PackedSegment]
 
@@ -31,7 +32,7 @@ class PackingPool:
         self._idle_helpers: list[Helper] = []
         self._tools = threading.local()
         self._opened = ExitStack()
-        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="packing")
+        self._workers = Threads(threads, "packing")
         self.in_flight = 2 * threads + 3
         """Units that may be packed, or wait for their turn, at a time."""
 
@@ -50,34 +51,28 @@ class PackingPool:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._executor.shutdown(cancel_futures=True)
         self._opened.close()
 
     def in_order(self, units: Iterable[Unit]) -> Generator[Packed]:
-        """What each unit became; a few are packed ahead of the one that is asked for."""
-        ahead: deque[tuple[Unit, Future[Packed]]] = deque()
+        """What each unit became; a few are packed ahead of the one that is asked for. Once."""
+        ahead: deque[tuple[Unit, Results[Packed]]] = deque()
         try:
             for unit in units:
-                ahead.append((unit, self._submitted(unit)))
+                results: Results[Packed] = Results()
+                ahead.append((unit, results))
+                self._workers.submit(partial(self._pack, unit), results)
                 if len(ahead) == self.in_flight:
                     yield from self._next(ahead)
             while ahead:
                 yield from self._next(ahead)
         finally:
-            wait([future for _, future in ahead if not future.cancel()])
+            self._workers.close(cancel=True)
             for unit, _ in ahead:
                 unit.close()
 
-    def _submitted(self, unit: Unit) -> Future[Packed]:
-        try:
-            return self._executor.submit(self._pack, unit)
-        except BaseException:  # no more threads are to be had
-            unit.close()
-            raise
-
     @staticmethod
-    def _next(ahead: deque[tuple[Unit, Future[Packed]]]) -> Iterator[Packed]:
-        packed = ahead[0][1].result()
+    def _next(ahead: deque[tuple[Unit, Results[Packed]]]) -> Iterator[Packed]:
+        packed = ahead[0][1].take()
         unit, _ = ahead.popleft()
         try:
             yield packed

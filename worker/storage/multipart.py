@@ -2,9 +2,8 @@
 
 import logging
 from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from threading import Event
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -14,6 +13,7 @@ from worker.storage.error_translation import without_secrets
 from worker.storage.part_body import GivenUp, PartBody
 from worker.storage.parts import Part
 from worker.storage.sending import Sending
+from worker.threads import Results, Threads
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -38,9 +38,10 @@ class MultipartUpload:
         self._checks = checks
         self._connections = sending.connections
         self._before_piece = sending.before_piece
-        self._executor = ThreadPoolExecutor(self._connections, thread_name_prefix="sending")
-        self._sending: set[Future[None]] = set()
-        self._given_up = Event()
+        self._senders = Threads(self._connections, "sending")
+        self._results: Results[None] = Results()
+        self._on_their_way = 0
+        self._given_up = False
         self._sent: list[CompletedPartTypeDef] = []
         self.id = target["UploadId"]
 
@@ -48,14 +49,15 @@ class MultipartUpload:
         """Send the next part, once a connection is free; raises what befell an earlier one."""
         number = len(self._sent) + 1
         self._sent.append(self._checks.listed(number, part))
-        if len(self._sending) == self._connections:
-            self._settle(wait(self._sending, return_when=FIRST_COMPLETED).done)
-        self._sending.add(self._executor.submit(self._send, number, part))
+        if self._on_their_way == self._connections:
+            self._settle_one()
+        self._on_their_way += 1
+        self._senders.submit(partial(self._send, number, part), self._results)
 
     def finish(self) -> None:
         """Wait for the parts on their way."""
-        while self._sending:
-            self._settle(wait(self._sending, return_when=FIRST_COMPLETED).done)
+        while self._on_their_way:
+            self._settle_one()
 
     def complete(self, whole: Whole) -> str | None:
         """The parts become the object; S3 refuses if it has another CRC-32 or size.
@@ -71,8 +73,8 @@ class MultipartUpload:
 
     def abort(self) -> None:
         """S3 forgets the parts. What it can't say now is left to the bucket's abort rule."""
-        self._given_up.set()
-        self._executor.shutdown(cancel_futures=True)
+        self._given_up = True
+        self._senders.close(cancel=True)
         try:
             self._client.abort_multipart_upload(**self._target)
         except (ClientError, BotoCoreError) as error:
@@ -84,12 +86,11 @@ class MultipartUpload:
             )
 
     def close(self) -> None:
-        self._executor.shutdown()
+        self._senders.close()
 
-    def _settle(self, done: set[Future[None]]) -> None:
-        self._sending -= done
-        for future in done:
-            future.result()
+    def _settle_one(self) -> None:
+        self._on_their_way -= 1
+        self._results.take()
 
     def _send(self, number: int, part: Part) -> None:
         """S3 refuses the part if the bytes that arrive have another checksum."""
@@ -102,7 +103,7 @@ class MultipartUpload:
         self._sent[number - 1]["ETag"] = answer["ETag"]
 
     def _on_the_way(self, size: int) -> None:
-        if self._given_up.is_set():
+        if self._given_up:
             raise GivenUp
         self._before_piece(size)
 

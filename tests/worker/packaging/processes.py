@@ -21,6 +21,7 @@ def printed_by(script: str, *arguments: str | Path, **environment: str) -> str:
         check=False,
         text=True,
         errors="replace",
+        timeout=120,
     )
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout.strip()

@@ -15,17 +15,30 @@ from typing import Any
 import benchmarks.no_crt  # noqa: F401  before anything imports botocore
 from benchmarks.output import give
 from benchmarks.processes import resident
-from worker.bootstrap import Services
 from worker.interfaces import Package
+from worker.machine import processors
 from worker.models.artifact import Artifact
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.run import Run
-from worker.settings import Settings
+from worker.packaging.package import Packing, TreePackager
+from worker.storage.client import make_client
+from worker.storage.results_repository import S3ResultsRepository
+from worker.storage.sending import Sending
+
+Uploader = Callable[[Package], int]
 
 
-def services(results_root: Path, bucket: str | None = None, **settings: int) -> Services:
-    """As a worker makes them that is alone on its machine."""
-    return Services(Settings(results_roots=(results_root,), s3_bucket=bucket, **settings))  # type: ignore[arg-type]
+def packager(results_root: Path, threads: int | None = None) -> TreePackager:
+    """As a worker makes it that is alone on its machine."""
+    return TreePackager((results_root,), packing=Packing(threads=threads or processors()))
+
+
+def uploader(bucket: str, **sending: int) -> Uploader:
+    """Sends a package to where the AWS SDK's environment leads; gives the object's size."""
+    how = Sending(**sending)  # type: ignore[arg-type]
+    results = S3ResultsRepository(make_client(how.connections), bucket, {}, how)
+    prefix = JobS3Prefix(12, datetime(2025, 10, 23, 21, 15, tzinfo=UTC))
+    return lambda package: results.upload(prefix, Run(4, 12), package, Undisturbed()).size
 
 
 class Undisturbed:
@@ -58,28 +71,16 @@ class ReadyMade:
             yield self.content[start : start + (1 << 20)]
 
 
-def pack(directory: Path, using: Services) -> dict[str, Any]:
-    """Packs to nowhere; the seconds from opening the directory to the archive's last byte."""
-    return _timed(directory, using, lambda package: sum(map(len, package.chunks())))
+def packed(package: Package) -> int:
+    """The archive's size; it goes nowhere."""
+    return sum(map(len, package.chunks()))
 
 
-def upload(directory: Path, using: Services) -> dict[str, Any]:
-    """Packs and sends, as a worker's task does between claiming and recording."""
-    return _timed(directory, using, uploader(using))
-
-
-def uploader(using: Services) -> Callable[[Package], int]:
-    """Sends a package to where the AWS SDK's environment leads; gives the object's size."""
-    results = using.results
-    prefix = JobS3Prefix(12, datetime(2025, 10, 23, 21, 15, tzinfo=UTC))
-    return lambda package: results.upload(prefix, Run(4, 12), package, Undisturbed()).size
-
-
-def _timed(directory: Path, using: Services, work: Callable[[Package], int]) -> dict[str, Any]:
-    packager = using.packager
+def timed(directory: Path, using: TreePackager, work: Uploader) -> dict[str, Any]:
+    """The seconds from opening the directory until its archive has been packed, or has landed."""
     idle = resident(os.getpid())
     began = time.perf_counter()
-    with packager.open(str(directory)) as package:
+    with using.open(str(directory)) as package:
         size = work(package)
         return {"seconds": time.perf_counter() - began, "idle": idle, "size": size}
 
@@ -91,10 +92,9 @@ def main() -> None:
     parser.add_argument("--threads", type=int)
     parser.add_argument("--connections", type=int)
     given = parser.parse_args()
-    both = {"threads": given.threads, "connections": given.connections}
-    settings = {name: value for name, value in both.items() if value is not None}
-    using = services(given.directory.parent, given.bucket, **settings)
-    give((upload if given.bucket else pack)(given.directory, using))
+    sending = {"connections": given.connections} if given.connections else {}
+    work = uploader(given.bucket, **sending) if given.bucket else packed
+    give(timed(given.directory, packager(given.directory.parent, given.threads), work))
 
 
 if __name__ == "__main__":

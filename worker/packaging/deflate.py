@@ -67,7 +67,7 @@ def sample_offsets(size: int) -> tuple[int, ...]:
     return 0, last // 3, 2 * last // 3, last
 
 
-def compressible(samples: Sequence[bytes | bytearray]) -> bool:
+def compressible(samples: Sequence[bytes | memoryview]) -> bool:
     """A guess from the content alone, since what other threads saw must not change the archive."""
     sample = b"".join(samples)
     return not sample or len(deflated(sample)) < 0.99 * len(sample)
@@ -90,13 +90,13 @@ class DeflateStream:
 
 
 class SegmentDeflater:
-    """Deflates segments of a stream, each by itself, into whole bytes.
+    """Deflates segments of a stream, one or many at a time, into whole bytes.
 
     Joined and closed by END_OF_STREAM they are one stream. Not to be shared between threads.
     """
 
     def __init__(self, size: int, level: int) -> None:
-        """For segments of 1 to `size` bytes."""
+        """For segments of up to `size` bytes."""
         self._level = level
         # one call without the GIL, into a buffer that is there already; but private to isal
         parallel = getattr(isal_zlib, "_ParallelCompress", None)
@@ -104,9 +104,19 @@ class SegmentDeflater:
             parallel(deflated_bound(size), level) if parallel else None
         )
 
-    def __call__(self, data: memoryview) -> bytes:
+    def __call__(self, data: memoryview, before: bytes = b"") -> tuple[bytes, int]:
+        """The deflated segment and its CRC-32; `before` is the stream's byte before it, if any.
+
+        That serves ISA-L as history (see `_opening`), whatever became of its own segment.
+        """
+        if before:
+            return self._after(before, data)
         first, rest = bytes(data[:1]), data[1:]
+        blocks, crc = self._after(first, rest)
+        return _opening(first) + blocks, crc32_combined(crc32(first), crc, len(rest))
+
+    def _after(self, history: bytes, data: memoryview) -> tuple[bytes, int]:
         if self._parallel:
-            return _opening(first) + self._parallel.compress_and_crc(rest, first)[0]
-        stream = isal_zlib.compressobj(self._level, isal_zlib.DEFLATED, _RAW, zdict=first)
-        return _opening(first) + stream.compress(rest) + stream.flush(isal_zlib.Z_SYNC_FLUSH)
+            return self._parallel.compress_and_crc(data, history)
+        stream = isal_zlib.compressobj(self._level, isal_zlib.DEFLATED, _RAW, zdict=history)
+        return stream.compress(data) + stream.flush(isal_zlib.Z_SYNC_FLUSH), crc32(data)

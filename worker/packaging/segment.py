@@ -35,10 +35,14 @@ class SegmentPacker:
     def __init__(self, level: int, method: int = DEFLATED) -> None:
         self._level = level
         self._method = method
+        self._stores = level == STORE
+        """Whether the next segment is likely to be stored: then it is read in between the headers
+        of its blocks, and otherwise to where it is deflated from. A wrong guess reads it again.
+        """
 
     @cached_property
     def _room(self) -> memoryview:
-        return memoryview(bytearray(SEGMENT))
+        return memoryview(bytearray(1 + SEGMENT))
 
     @cached_property
     def _deflate(self) -> SegmentDeflater:
@@ -49,20 +53,18 @@ class SegmentPacker:
         try:
             if self._method == ZSTANDARD:
                 return self._raw(name, descriptor, offset, size)
-            if self._level == STORE or not self._compressible(descriptor, offset, size):
-                return self._stored(name, descriptor, offset, size)
-            room = self._room[:size]
-            require_size(name, size, _filled([room], descriptor, offset))
+            if self._stores and (stored := self._stored(name, descriptor, offset, size)):
+                return stored
+            start = max(0, offset - 1)  # with the byte before it
+            room = self._room[: offset + size - start]
+            require_size(name, len(room), _filled([room], descriptor, start))
+            before, data = bytes(room[: offset - start]), room[offset - start :]
+            self._stores = not compressible([data[at : at + SAMPLE] for at in sample_offsets(size)])
+            if self._stores and (stored := self._stored(name, descriptor, offset, size)):
+                return stored
         except OSError as error:
             raise unreadable(name, error) from error
-        return PackedSegment(self._deflate(room), crc32(room), size)
-
-    @staticmethod
-    def _compressible(descriptor: int, offset: int, size: int) -> bool:
-        samples = [bytearray(SAMPLE) for _ in sample_offsets(size)]
-        for sample, at in zip(samples, sample_offsets(size), strict=True):
-            _filled([memoryview(sample)], descriptor, offset + at)
-        return compressible(samples)
+        return PackedSegment(*self._deflate(data, before), size)
 
     @staticmethod
     def _raw(name: bytes, descriptor: int, offset: int, size: int) -> PackedSegment:
@@ -70,10 +72,14 @@ class SegmentPacker:
         require_size(name, size, _filled([memoryview(data)], descriptor, offset))
         return PackedSegment(data, crc32(data), size)
 
-    @staticmethod
-    def _stored(name: bytes, descriptor: int, offset: int, size: int) -> PackedSegment:
+    def _stored(self, name: bytes, descriptor: int, offset: int, size: int) -> PackedSegment | None:
+        """None if it would compress."""
         blocks = StoredBlocks(size)
         require_size(name, size, _filled(blocks.rooms, descriptor, offset))
+        if self._level != STORE and compressible(
+            [blocks.part(at, SAMPLE) for at in sample_offsets(size)]
+        ):
+            return None
         crc = 0
         for room in blocks.rooms:
             crc = crc32(room, crc)

@@ -22,3 +22,11 @@ class StoredBlocks:
             room = view[at + HEADER : at + HEADER + BLOCK]
             view[at : at + HEADER] = pack("<BHH", 0, len(room), len(room) ^ BLOCK)
             self.rooms.append(room)
+
+    def part(self, at: int, size: int) -> bytes:
+        """The content from there on, all of it there, in at most two blocks."""
+        number, start = divmod(at, BLOCK)
+        found = bytes(self.rooms[number][start : start + size])
+        if len(found) < size:
+            found += self.rooms[number + 1][: size - len(found)]
+        return found

@@ -31,7 +31,7 @@ TREE: Mapping[str, Node] = {
     "last": b"last",
 }
 #: Each function of the operating system through which packing looks at a tree.
-READING = ("open", "scandir", "stat", "readlink", "fstat", "dup", "read", "pread", "preadv")
+READING = ("open", "scandir", "stat", "readlink", "fstat", "dup", "read", "preadv")
 SECRET = Random(7).randbytes(64)  # noise, so that an archive would hold it as it is
 
 
@@ -122,7 +122,7 @@ def reading(path: Path, position: int, change: Callable[[], object]) -> Callable
     def act(number: int, descriptor: int, room: object, offset: int | None = None) -> None:
         if os.path.samestat(os.fstat(descriptor), status):
             at = os.lseek(descriptor, 0, os.SEEK_CUR) if offset is None else offset
-            if at == position and pending:
+            if at >= position and pending:
                 pending.pop()()
 
     return act

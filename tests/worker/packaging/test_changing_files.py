@@ -80,7 +80,7 @@ def test_a_small_file_that_changes_under_its_reader_is_named(
     assert changed(failure) == "RUN4/a/small"
 
 
-@pytest.mark.parametrize("position", [0, MIB])
+@pytest.mark.parametrize("position", [0, MIB - 1])  # a segment is read with the byte before it
 @pytest.mark.parametrize("change", [grow, shrink, rewrite, replace, delete, rename])
 def test_a_large_file_that_changes_under_its_reader_is_named_or_its_directory(
     run: Path, change: Callable[[Path], None], position: int

@@ -46,7 +46,7 @@ def test_stored_and_deflated_parts_follow_each_other_in_any_order(
     stream, expected = bytearray(), bytearray()
     for is_stored, size in kinds:
         data = content("random" if is_stored else "table", MIB)[:size]
-        stream += stored(data) if is_stored else deflate(memoryview(data))
+        stream += stored(data) if is_stored else deflate(memoryview(data), bytes(expected[-1:]))[0]
         expected += data
     assert zlib.decompress(stream + END_OF_STREAM, wbits=-15) == expected
 
@@ -58,3 +58,12 @@ def test_a_buffer_is_no_stream_until_it_is_closed(size: int) -> None:
     assert not inflating.eof
     inflating.decompress(END_OF_STREAM)
     assert inflating.eof
+
+
+@given(size=st.integers(1, BLOCK), at=st.integers(0, 3 * BLOCK))
+def test_a_part_of_the_content_may_lie_in_two_blocks(size: int, at: int) -> None:
+    data = content("random", 4 * BLOCK)
+    blocks = StoredBlocks(len(data))
+    for number, room in enumerate(blocks.rooms):
+        room[:] = data[number * BLOCK : (number + 1) * BLOCK]
+    assert blocks.part(at, size) == data[at : at + size]

@@ -73,7 +73,7 @@ def compressible(samples: Sequence[bytes | memoryview]) -> bool:
     return not sample or len(deflated(sample)) < 0.99 * len(sample)
 
 
-def sampled(data: bytes) -> list[bytes]:
+def sampled(data: bytes | memoryview) -> list[bytes | memoryview]:
     return [data[at : at + SAMPLE] for at in sample_offsets(len(data))]
 
 

@@ -8,12 +8,14 @@ import os
 import socket
 
 from worker.errors import OneprefixError
+from worker.memory import keep_what_is_freed
 from worker.packaging.batch import Files, Ready, pack_batch
 from worker.packaging.messages import receive, send
 from worker.packaging.zip_format import DEFLATED
 
 
 def main(descriptor: int, level: int, method: int = DEFLATED) -> None:
+    keep_what_is_freed()
     with socket.socket(fileno=descriptor) as parent:
         try:
             while received := receive(parent):

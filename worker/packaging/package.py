@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from worker.errors import TreeChanged
+from worker.memory import give_back_what_is_free, keep_what_is_freed
 from worker.models.archive import Archive
 from worker.packaging.deflate import FAST, DeflateStream
 from worker.packaging.measure import Measure
@@ -16,6 +17,9 @@ from worker.packaging.results_roots import opened_beneath
 from worker.packaging.selection import selected
 from worker.packaging.zip_format import DEFLATED, ZSTANDARD
 from worker.packaging.zip_stream import Chunk, Stream, ZipStream
+
+#: Bytes of a tree after which an idle worker is made small again.
+LARGE = 32 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,9 @@ class TreePackager:
     """Which directory names are runs', as in the shell."""
     packing: Packing = field(default_factory=Packing)
 
+    def __post_init__(self) -> None:
+        keep_what_is_freed()
+
     @contextmanager
     def open(self, path: str) -> Iterator[TreePackage]:
         name, packing = PurePosixPath(path).name, self.packing
@@ -119,9 +126,15 @@ class TreePackager:
             helpers=packing.helpers or False,
             method=ZSTANDARD if packing.zstandard else DEFLATED,
         )
-        with (
-            pool,
-            opened_beneath(self.roots, path) as descriptor,
-            closing(TreePackage(descriptor, name, self.pattern, packing, pool)) as package,
-        ):
-            yield package
+        large = False
+        try:
+            with (
+                pool,
+                opened_beneath(self.roots, path) as descriptor,
+                closing(TreePackage(descriptor, name, self.pattern, packing, pool)) as package,
+            ):
+                large = package.bytes_total >= LARGE
+                yield package
+        finally:
+            if large:
+                give_back_what_is_free()

@@ -1,32 +1,17 @@
 """Bytes within a deflate stream as they are, for data that does not compress."""
 
-from struct import pack
+from struct import Struct
 
-#: RFC 1951, 3.2.4: the most bytes of one block, and the bytes in front of them.
-BLOCK, HEADER = 0xFFFF, 5
+#: RFC 1951, 3.2.4: the most bytes of one block.
+BLOCK = 0xFFFF
+_HEADER = Struct("<BHH")
+HEADER = _HEADER.size
 
 
-class StoredBlocks:
-    """A buffer of stored blocks for `size` bytes, its headers in place, its `rooms` to be filled.
-
-    None of the blocks is the stream's last, so that any number of buffers may follow each other.
-    """
-
-    def __init__(self, size: int) -> None:
-        count = -(-size // BLOCK)
-        self.buffer = bytearray(size + HEADER * count)
-        view = memoryview(self.buffer)
-        self.rooms: list[memoryview] = []
-        for number in range(count):
-            at = number * (BLOCK + HEADER)
-            room = view[at + HEADER : at + HEADER + BLOCK]
-            view[at : at + HEADER] = pack("<BHH", 0, len(room), len(room) ^ BLOCK)
-            self.rooms.append(room)
-
-    def part(self, at: int, size: int) -> bytes:
-        """The content from there on, all of it there, in at most two blocks."""
-        number, start = divmod(at, BLOCK)
-        found = bytes(self.rooms[number][start : start + size])
-        if len(found) < size:
-            found += self.rooms[number + 1][: size - len(found)]
-        return found
+def stored_blocks(data: memoryview) -> bytes:
+    """The data in stored blocks, none of them the stream's last: others may follow."""
+    pieces: list[bytes | memoryview] = []
+    for at in range(0, len(data), BLOCK):
+        block = data[at : at + BLOCK]
+        pieces += _HEADER.pack(0, len(block), len(block) ^ BLOCK), block
+    return b"".join(pieces)

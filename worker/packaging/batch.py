@@ -4,15 +4,16 @@ import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from worker.packaging.deflate import STORE, compressible, crc32, deflated, sampled
+from worker.packaging.deflate import STORE, compressible, crc32, deflated
 from worker.packaging.reading import Identity, read_file, require_unchanged
 from worker.packaging.zip_format import (
     DEFLATED,
     STORED,
     ZSTANDARD,
     Member,
-    central_header,
     local_header,
+    marked_offsets,
+    small_central_header,
 )
 
 #: Mode, as in `st_mode`, and modification time in whole seconds.
@@ -29,6 +30,8 @@ class PackedBatch(NamedTuple):
     data: bytes
     headers: bytes
     """The central headers, with offsets that count from the beginning of `data`."""
+    offset_marks: bytes
+    """Where these are, see `marked_offsets`."""
     member_count: int
     file_count: int
     bytes_total: int
@@ -47,7 +50,7 @@ def pack_batch(
         member, body = _packed(name, stamp, content, level, method)
         header = local_header(member)
         data.extend((header, body))
-        headers.append(central_header(member, offset))
+        headers.append(small_central_header(header, member, offset))
         offset += len(header) + len(body)
 
     for item in items:
@@ -63,7 +66,14 @@ def pack_batch(
         require_unchanged(directory, before, parent)
         file_count += len(bases)
         bytes_total += sum(sizes)
-    return PackedBatch(b"".join(data), b"".join(headers), len(headers), file_count, bytes_total)
+    return PackedBatch(
+        data=b"".join(data),
+        headers=b"".join(headers),
+        offset_marks=marked_offsets(headers),
+        member_count=len(headers),
+        file_count=file_count,
+        bytes_total=bytes_total,
+    )
 
 
 def stamp(status: os.stat_result) -> Stamp:
@@ -76,7 +86,7 @@ def _packed(
     """A member that is known as a whole, and its body: compressed if that makes it smaller."""
     mode, mtime = stamp
     body = content
-    if content and level != STORE and compressible(sampled(content)):
+    if content and level != STORE and compressible(content):
         body = _compressed(content, level, method)
     if len(body) >= len(content):
         method, body = STORED, content

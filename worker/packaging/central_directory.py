@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from worker.packaging.batch import PackedBatch
 from worker.packaging.spool import Spool
 from worker.packaging.zip_format import LOCATOR_SIZE, Member, central_header, end_records, relocated
 
@@ -15,9 +16,10 @@ class CentralDirectory:
     def add(self, member: Member, offset: int) -> None:
         self._append(central_header(member, offset), 1)
 
-    def extend(self, headers: bytes, count: int, offset: int) -> None:
-        """More headers, whose offsets count from `offset`."""
-        self._append(relocated(headers, offset), count)
+    def extend(self, batch: PackedBatch, offset: int) -> None:
+        """The headers of members that begin at `offset`."""
+        moved = relocated(batch.headers, batch.offset_marks, offset, len(batch.data))
+        self._append(moved, batch.member_count)
 
     def _append(self, headers: bytes, count: int) -> None:
         self._headers.append(headers)

@@ -1,7 +1,5 @@
 """Deflate and CRC-32 through ISA-L, which releases the GIL and outruns zlib several times."""
 
-from collections.abc import Sequence
-
 from isal import isal_zlib
 
 from worker.packaging.zip_format import DEFLATED
@@ -15,27 +13,25 @@ LEVELS = {"store": STORE, "fast": FAST, "small": SMALL}
 #: Closes a raw deflate stream of whole bytes: an empty block that is the last.
 END_OF_STREAM = b"\x03\x00"
 
+#: Begins a raw deflate stream with a stored block of one byte, which then serves ISA-L as history.
+#:
+#: In a stream without any, its levels 1 and 2 on x86 hash the third byte from a register that they
+#: never set (igzip_icf_body_h1_gr_bt.asm, .write_first_byte), so that a match with the stream's
+#: beginning is found or not by chance.
+_OPENING = b"\x00\x01\x00\xfe\xff"
+
 _RAW = -15  # a raw deflate stream with the full 32 KiB window
-#: Bytes of a sample.
-SAMPLE = 1024
+#: Bytes of a sample, and of the data from which on it is sampled.
+SAMPLE, SAMPLED_FROM = 1024, 16 * 1024
 
 
 def deflated(data: bytes, level: int = FAST) -> bytes:
     """A whole raw deflate stream, the same bytes each time."""
     if not data:
         return END_OF_STREAM
-    rest = isal_zlib.compressobj(level, isal_zlib.DEFLATED, _RAW, zdict=data[:1])
-    return _opening(data[:1]) + rest.compress(memoryview(data)[1:]) + rest.flush()
-
-
-def _opening(first: bytes) -> bytes:
-    """A stored block of the stream's first byte, which then serves ISA-L as history.
-
-    In a stream without any, its levels 1 and 2 on x86 hash the third byte from a register that
-    they never set (igzip_icf_body_h1_gr_bt.asm, .write_first_byte), so that a match with the
-    stream's beginning is found or not by chance.
-    """
-    return b"\x00\x01\x00\xfe\xff" + first
+    first = data[:1]
+    rest = isal_zlib.compressobj(level, isal_zlib.DEFLATED, _RAW, zdict=first)
+    return _OPENING + first + rest.compress(memoryview(data)[1:]) + rest.flush()
 
 
 def inflated(data: bytes) -> bytes:
@@ -61,20 +57,18 @@ def deflated_bound(size: int) -> int:
 
 def sample_offsets(size: int) -> tuple[int, ...]:
     """Where to look in `size` bytes for samples of a KiB; nowhere if they are few."""
-    if size < 16 * SAMPLE:
+    if size < SAMPLED_FROM:
         return ()
     last = size - SAMPLE
     return 0, last // 3, 2 * last // 3, last
 
 
-def compressible(samples: Sequence[bytes | memoryview]) -> bool:
+def compressible(data: bytes | memoryview) -> bool:
     """A guess from the content alone, since what other threads saw must not change the archive."""
-    sample = b"".join(samples)
-    return not sample or len(deflated(sample)) < 0.99 * len(sample)
-
-
-def sampled(data: bytes | memoryview) -> list[bytes | memoryview]:
-    return [data[at : at + SAMPLE] for at in sample_offsets(len(data))]
+    if len(data) < SAMPLED_FROM:
+        return True
+    sample = b"".join([data[at : at + SAMPLE] for at in sample_offsets(len(data))])
+    return len(deflated(sample)) < 0.99 * len(sample)
 
 
 class DeflateStream:
@@ -107,13 +101,13 @@ class SegmentDeflater:
     def __call__(self, data: memoryview, before: bytes = b"") -> tuple[bytes, int]:
         """The deflated segment and its CRC-32; `before` is the stream's byte before it, if any.
 
-        That serves ISA-L as history (see `_opening`), whatever became of its own segment.
+        That serves ISA-L as history (see `_OPENING`), whatever became of its own segment.
         """
         if before:
             return self._after(before, data)
         first, rest = bytes(data[:1]), data[1:]
         blocks, crc = self._after(first, rest)
-        return _opening(first) + blocks, crc32_combined(crc32(first), crc, len(rest))
+        return _OPENING + first + blocks, crc32_combined(crc32(first), crc, len(rest))
 
     def _after(self, history: bytes, data: memoryview) -> tuple[bytes, int]:
         if self._parallel:

@@ -44,11 +44,13 @@ def read_file(name: bytes, base: bytes, parent: int, size: int) -> tuple[bytes, 
             if len(data) != size:
                 data = _continued(data, descriptor, size)
                 require_size(name, size, len(data))
-            require_unchanged(name, identity(status), descriptor)
+            after = os.fstat(descriptor)
         finally:
             os.close(descriptor)
     except OSError as error:
         raise unreadable(name, error) from error
+    if identity(after) != identity(status):
+        raise _changed(name)
     return data, status
 
 
@@ -83,4 +85,8 @@ def require_unchanged(name: bytes, before: Identity, descriptor: int) -> None:
     except OSError as error:
         raise unreadable(name, error) from error
     if after != before:
-        raise TreeChanged(f"{shown(name)} changed while it was being packed")
+        raise _changed(name)
+
+
+def _changed(name: bytes) -> TreeChanged:
+    return TreeChanged(f"{shown(name)} changed while it was being packed")

@@ -9,7 +9,6 @@ from worker.packaging.deflate import (
     SegmentDeflater,
     compressible,
     crc32,
-    sampled,
 )
 from worker.packaging.reading import require_size, unreadable
 from worker.packaging.stored_blocks import stored_blocks
@@ -59,7 +58,7 @@ class SegmentPacker:
 
     def _compresses(self, data: memoryview) -> bool:
         """By its content alone: what other threads saw must not change the archive."""
-        return self._level != STORE and compressible(sampled(data))
+        return self._level != STORE and compressible(data)
 
     @staticmethod
     def _raw(name: bytes, descriptor: int, offset: int, size: int) -> PackedSegment:

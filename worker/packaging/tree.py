@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -75,7 +75,7 @@ def walk(directory: int, name: bytes, depth: int = 0) -> Generator[Entry]:
         before = os.fstat(directory)
     yield Directory(beneath, before)
     names, kinds = listed(directory, name)
-    for kind, same in groupby(names, key=lambda base: kinds.get(base, Kind.FILE)):
+    for kind, same in grouped(names, kinds):
         if kind is Kind.FILE:
             yield Files(beneath, directory, identity(before), list(same))
             continue
@@ -87,6 +87,15 @@ def walk(directory: int, name: bytes, depth: int = 0) -> Generator[Entry]:
             else:
                 yield special(inner, base, directory)
     require_unchanged(name, identity(before), directory)
+
+
+def grouped(
+    names: list[bytes], kinds: dict[bytes, "Kind"]
+) -> Iterator[tuple["Kind", Iterable[bytes]]]:
+    """Names of the same kind that follow each other."""
+    if kinds or not names:
+        return groupby(names, key=lambda base: kinds.get(base, Kind.FILE))
+    return iter([(Kind.FILE, names)])
 
 
 class Kind(Enum):

@@ -4,6 +4,7 @@ https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT
 """
 
 import time
+from collections.abc import Iterable
 from functools import lru_cache
 from struct import Struct, pack, unpack_from
 from typing import NamedTuple
@@ -21,9 +22,12 @@ _SIZES_FOLLOW, _UTF_8 = 1 << 3, 1 << 11
 _ZIP64, _TIMESTAMP = 0x0001, 0x5455
 _LOCATOR, LOCATOR_SIZE = b"PK\x06\x07", 20
 _LOCAL, _CENTRAL = Struct("<4s5H3L2H"), Struct("<4s6H3L5H2L")
+#: A central header has the local one's fields between these.
+_CENTRAL_START, _CENTRAL_REST = pack("<4sH", b"PK\x01\x02", _VERSION_MADE_BY), Struct("<3H2L")
 #: Of a central header: lengths of the name and of the extra fields, and the offset.
 _LENGTHS_AT, _LENGTHS_AND_OFFSET = 28, Struct("<2H10xL")
 _OFFSET_AT, _OFFSET = 42, Struct("<L")
+_MARK = bytes(_OFFSET_AT) + b"\x01"
 
 
 class Member(NamedTuple):
@@ -45,30 +49,33 @@ class Member(NamedTuple):
 
 
 def local_header(member: Member) -> bytes:
-    dos_time, dos_date, extra = _times(member.mtime)
-    crc, compressed_size, size = member.crc, member.compressed_size, member.size
-    if member.streamed:
+    name, _, mtime, method, crc, compressed_size, size, streamed, zip64 = member
+    dos_time, dos_date, extra = _times(mtime)
+    if streamed:
         crc = compressed_size = size = 0
-    if member.zip64:
+    if zip64:
         extra = pack("<HHQQ", _ZIP64, 16, size, compressed_size) + extra
         compressed_size = size = MAX_32
-    return (
-        _LOCAL.pack(
-            b"PK\x03\x04",
-            _version_needed(member.method, zip64=member.zip64),
-            _flags(member),
-            member.method,
-            dos_time,
-            dos_date,
-            crc,
-            compressed_size,
-            size,
-            len(member.name),
-            len(extra),
-        )
-        + member.name
-        + extra
+    fixed = _LOCAL.pack(
+        b"PK\x03\x04",
+        _version_needed(method, zip64=zip64),
+        _flags(name, streamed=streamed),
+        method,
+        dos_time,
+        dos_date,
+        crc,
+        compressed_size,
+        size,
+        len(name),
+        len(extra),
     )
+    return fixed + name + extra
+
+
+def small_central_header(local: bytes, member: Member, offset: int) -> bytes:
+    """`central_header` of a member that needs no Zip64 and is not streamed, from its local one."""
+    rest = _CENTRAL_REST.pack(0, 0, 0, _attributes(member), offset)
+    return _CENTRAL_START + local[4 : _LOCAL.size] + rest + local[_LOCAL.size :]
 
 
 def data_descriptor(member: Member) -> bytes:
@@ -85,13 +92,12 @@ def central_header(member: Member, offset: int) -> bytes:
         extra = pack(f"<HH{len(fields)}Q", _ZIP64, 8 * len(fields), *fields) + extra
         size, compressed_size = min(size, MAX_32), min(compressed_size, MAX_32)
         offset, large = min(offset, MAX_32), True
-    is_directory = member.name.endswith(b"/")
     return (
         _CENTRAL.pack(
             b"PK\x01\x02",
             _VERSION_MADE_BY,
             _version_needed(member.method, zip64=large or member.zip64),
-            _flags(member),
+            _flags(member.name, streamed=member.streamed),
             member.method,
             dos_time,
             dos_date,
@@ -103,7 +109,7 @@ def central_header(member: Member, offset: int) -> bytes:
             0,  # comment
             0,  # disk
             0,  # internal attributes
-            member.mode << 16 | (0x10 if is_directory else 0),  # 0x10: MS-DOS's directory bit
+            _attributes(member),
             offset,
         )
         + member.name
@@ -111,24 +117,44 @@ def central_header(member: Member, offset: int) -> bytes:
     )
 
 
-def relocated(headers: bytes, base: int) -> bytes:
+def marked_offsets(headers: Iterable[bytes]) -> bytes:
+    """As many bytes as these central headers have, zeros but for a 1 where an offset begins."""
+    marks = bytearray()
+    for header in headers:
+        marks += _MARK
+        marks += bytes(len(header) - len(_MARK))
+    return bytes(marks)
+
+
+def relocated(headers: bytes, marks: bytes, base: int, farthest: int) -> bytes:
     """Central headers with offsets that count from `base`, made to count from the archive's start.
 
-    Their offsets and sizes must not need Zip64 yet.
+    Their offsets, `farthest` at most, and their sizes must not need Zip64 yet.
     """
-    moved = bytearray()
+    if base + farthest >= MAX_32:
+        return _relocated_far(headers, base)
+    # One addition for all of them: no sum is carried beyond its four bytes
+    moved = int.from_bytes(headers, "little") + base * int.from_bytes(marks, "little")
+    return moved.to_bytes(len(headers), "little")
+
+
+def _relocated_far(headers: bytes, base: int) -> bytes:
+    moved: list[bytes] = []
     end = 0
     while end < len(headers):
         start = end
-        at = start + _LENGTHS_AT
-        name_size, extra_size, offset = _LENGTHS_AND_OFFSET.unpack_from(headers, at)
+        name_size, extra_size, offset = _LENGTHS_AND_OFFSET.unpack_from(
+            headers, start + _LENGTHS_AT
+        )
         end = start + _CENTRAL.size + name_size + extra_size
-        moved += headers[start:end]
-        if base + offset < MAX_32:
-            _OFFSET.pack_into(moved, len(moved) - end + start + _OFFSET_AT, base + offset)
-        else:
-            moved[start - end :] = _with_zip64(headers[start:end], extra_size, base + offset)
-    return bytes(moved)
+        moved.append(_with_offset(headers[start:end], extra_size, base + offset))
+    return b"".join(moved)
+
+
+def _with_offset(header: bytes, extra_size: int, offset: int) -> bytes:
+    if offset >= MAX_32:
+        return _with_zip64(header, extra_size, offset)
+    return header[:_OFFSET_AT] + _OFFSET.pack(offset) + header[_CENTRAL.size :]
 
 
 def _with_zip64(header: bytes, extra_size: int, offset: int) -> bytes:
@@ -195,19 +221,22 @@ def _version_needed(method: int, *, zip64: bool) -> int:
     return _VERSION_NEEDED_ZIP64 if zip64 else _VERSION_NEEDED
 
 
-def _flags(member: Member) -> int:
-    return (_SIZES_FOLLOW if member.streamed else 0) | (_UTF_8 if _needs_utf_8(member.name) else 0)
+def _flags(name: bytes, *, streamed: bool) -> int:
+    utf_8 = not name.isascii() and _is_utf_8(name)
+    return (_SIZES_FOLLOW if streamed else 0) | (_UTF_8 if utf_8 else 0)
 
 
-def _needs_utf_8(name: bytes) -> bool:
+def _is_utf_8(name: bytes) -> bool:
     """Names that are not UTF-8 go in as they are, without the flag, as Info-ZIP does on Unix."""
-    if name.isascii():
-        return False
     try:
         name.decode()
     except UnicodeDecodeError:
         return False
     return True
+
+
+def _attributes(member: Member) -> int:
+    return member.mode << 16 | (0x10 if member.name.endswith(b"/") else 0)  # MS-DOS's directory bit
 
 
 #: 1980-01-01 and 2107-12-31 23:59:58, the ends of MS-DOS's calendar.

@@ -56,7 +56,7 @@ class ZipStream:
         yield from self._directory.closing(self.size)
 
     def _batch(self, packed: PackedBatch) -> Chunk:
-        self._directory.extend(packed.headers, packed.member_count, self.size)
+        self._directory.extend(packed, self.size)
         self.file_count += packed.file_count
         self.bytes_done += packed.bytes_total
         return packed.data

@@ -2,9 +2,17 @@ import stat
 import tracemalloc
 from collections.abc import Iterator
 
+from worker.packaging.batch import PackedBatch
 from worker.packaging.central_directory import CentralDirectory
 from worker.packaging.spool import BLOCK
-from worker.packaging.zip_format import MAX_16, MAX_32, Member, central_header, end_records
+from worker.packaging.zip_format import (
+    MAX_16,
+    MAX_32,
+    Member,
+    central_header,
+    end_records,
+    marked_offsets,
+)
 
 COUNT = 70_000
 
@@ -16,6 +24,18 @@ def members(count: int) -> Iterator[tuple[Member, int]]:
             Member(name=name, mode=stat.S_IFREG | 0o644, mtime=1_700_000_000, crc=number * 7919),
             number * 1000,
         )
+
+
+def batch_of(*members: tuple[Member, int]) -> PackedBatch:
+    headers = [central_header(*each) for each in members]
+    return PackedBatch(
+        data=bytes(max(offset for _, offset in members)),
+        headers=b"".join(headers),
+        offset_marks=marked_offsets(headers),
+        member_count=len(headers),
+        file_count=len(headers),
+        bytes_total=0,
+    )
 
 
 def test_it_closes_with_every_header_in_order_and_the_end_records() -> None:
@@ -59,8 +79,7 @@ def test_headers_of_a_batch_count_from_where_it_begins() -> None:
     each, together = CentralDirectory(), CentralDirectory()
     for member, offset in members(100):
         each.add(member, 5 * MAX_32 + offset)
-    batch = b"".join(central_header(*each) for each in members(100))
-    together.extend(batch, 100, 5 * MAX_32)
+    together.extend(batch_of(*members(100)), 5 * MAX_32)
     assert list(together.closing(6 * MAX_32)) == list(each.closing(6 * MAX_32))
 
 
@@ -68,7 +87,7 @@ def test_it_minds_how_a_batch_ends_when_that_reads_like_a_record() -> None:
     member = Member(b"RUN4/PK\x06\x07/...../", stat.S_IFDIR | 0o755, 1_700_000_000)
     each, together = CentralDirectory(), CentralDirectory()
     each.add(member, 10)
-    together.extend(central_header(member, 0), 1, 10)
+    together.extend(batch_of((member, 0)), 10)
     closing = b"".join(together.closing(100))
     assert closing == b"".join(each.closing(100))
     assert b"PK\x06\x06" in closing

@@ -23,7 +23,9 @@ from worker.packaging.zip_format import (
     data_descriptor,
     end_records,
     local_header,
+    marked_offsets,
     relocated,
+    small_central_header,
 )
 
 ZIP64 = 0x0001
@@ -110,9 +112,10 @@ bases = st.one_of(
 def test_relocated_headers_are_those_of_members_that_lie_further_behind(
     batch: list[tuple[Member, int]], base: int
 ) -> None:
-    headers = b"".join(central_header(member, offset) for member, offset in batch)
+    headers = [central_header(member, offset) for member, offset in batch]
     moved = b"".join(central_header(member, base + offset) for member, offset in batch)
-    assert relocated(headers, base) == moved
+    farthest = max((offset for _, offset in batch), default=0)
+    assert relocated(b"".join(headers), marked_offsets(headers), base, farthest) == moved
 
 
 @given(member=small_members, beyond=st.integers(-2, 2), offset=st.integers(0, 1000))
@@ -120,8 +123,18 @@ def test_a_header_is_relocated_across_the_edge_of_4_gib(
     member: Member, beyond: int, offset: int
 ) -> None:
     base = MAX_32 + beyond - offset
-    moved = relocated(central_header(member, offset), base)
+    header = central_header(member, offset)
+    moved = relocated(header, marked_offsets([header]), base, offset)
     assert moved == central_header(member, MAX_32 + beyond)
+
+
+@given(member=small_members, offset=small)
+def test_a_small_members_central_header_is_made_of_its_local_one(
+    member: Member, offset: int
+) -> None:
+    member = member._replace(streamed=False)
+    short = small_central_header(local_header(member), member, offset)
+    assert short == central_header(member, offset)
 
 
 @given(member=members, offset=values)

@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from worker.storage.checks import Checks, Whole
 from worker.storage.error_translation import without_secrets
 from worker.storage.part_body import GivenUp, PartBody
+from worker.storage.part_requests import LatestRequest, PartRequests
 from worker.storage.parts import Part
 from worker.storage.sending import Sending
 from worker.threads import Results, Threads
@@ -31,11 +32,17 @@ log = logging.getLogger(__name__)
 
 class MultipartUpload:
     def __init__(
-        self, client: "S3Client", target: _Target, checks: Checks, sending: Sending
+        self,
+        client: "S3Client",
+        requests: PartRequests,
+        target: _Target,
+        checks: Checks,
+        sending: Sending,
     ) -> None:
         self._client = client
         self._target = target
         self._checks = checks
+        self._requests = requests
         self._connections = sending.connections
         self._before_piece = sending.before_piece
         self._senders = Threads(self._connections, "sending")
@@ -94,13 +101,17 @@ class MultipartUpload:
 
     def _send(self, number: int, part: Part) -> None:
         """S3 refuses the part if the bytes that arrive have another checksum."""
-        answer = self._client.upload_part(
-            **self._target,
-            PartNumber=number,
-            Body=PartBody(part, self._on_the_way),  # type: ignore[arg-type]  # as much as is read
-            **self._checks.for_part(part),
-        )
-        self._sent[number - 1]["ETag"] = answer["ETag"]
+        checks = self._checks.for_part(part)
+        etag = self._requests.put(self.id, number, PartBody(part, self._on_the_way), checks)
+        if etag is None:
+            answer = self._client.upload_part(
+                **self._target,
+                PartNumber=number,
+                Body=PartBody(part, self._on_the_way),  # type: ignore[arg-type]  # as much as is read
+                **checks,
+            )
+            etag = answer["ETag"]
+        self._sent[number - 1]["ETag"] = etag
 
     def _on_the_way(self, size: int) -> None:
         if self._given_up:
@@ -113,17 +124,22 @@ def multipart_upload(
     client: "S3Client",
     checks: Checks,
     sending: Sending,
+    latest: LatestRequest,
     *,
     bucket: str,
     key: str,
     **properties: Any,
 ) -> Iterator[MultipartUpload]:
-    """A new multipart upload of an object with these properties, aborted if the block raises."""
+    """A new multipart upload of an object with these properties, aborted if the block raises.
+
+    `latest` is told of requests that create one.
+    """
     created = client.create_multipart_upload(
         Bucket=bucket, Key=key, **checks.for_upload(), **properties
     )
     target: _Target = {"Bucket": bucket, "Key": key, "UploadId": created["UploadId"]}
-    upload = MultipartUpload(client, target, checks, sending)
+    requests = PartRequests(client, latest.request)
+    upload = MultipartUpload(client, requests, target, checks, sending)
     try:
         yield upload
     except BaseException:

@@ -52,8 +52,12 @@ class PartBody:
         self._travels = False
         return self.tell()
 
+    def travel(self) -> None:
+        """Its request has been signed and leaves now."""
+        self._travels = True
+
     @staticmethod
-    def travel(request: Any, **_: Any) -> None:
-        """For botocore's event `before-send`: the request has been signed and leaves now."""
+    def before_send(request: Any, **_: Any) -> None:
+        """For botocore's event of that name."""
         if isinstance(request.body, PartBody):
-            request.body._travels = True  # noqa: SLF001  its own
+            request.body.travel()

@@ -18,6 +18,7 @@ from worker.storage.client import is_amazon
 from worker.storage.error_translation import translated
 from worker.storage.multipart import multipart_upload
 from worker.storage.part_body import PartBody
+from worker.storage.part_requests import LatestRequest
 from worker.storage.parts import Part, Parts
 from worker.storage.sending import Sending
 
@@ -42,7 +43,9 @@ class S3ResultsRepository:
         self._encryption = encryption
         self._sending = sending or Sending()
         self._checks: Checks = Crc32Checks()
-        client.meta.events.register("before-send.s3.UploadPart", PartBody.travel)
+        self._creation = LatestRequest()
+        client.meta.events.register("before-send.s3.CreateMultipartUpload", self._creation.note)
+        client.meta.events.register("before-send.s3.UploadPart", PartBody.before_send)
 
     def upload(self, prefix: JobS3Prefix, run: Run, package: Package, attempt: Attempt) -> Artifact:
         if prefix.job_id != run.job_id:
@@ -107,6 +110,7 @@ class S3ResultsRepository:
             self._client,
             self._checks,
             sending,
+            self._creation,
             bucket=self._bucket,
             key=key,
             ContentType=CONTENT_TYPE,

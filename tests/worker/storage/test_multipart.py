@@ -6,6 +6,7 @@ import pytest
 
 from worker.storage.checks import Crc32Checks, Whole
 from worker.storage.multipart import MultipartUpload, multipart_upload
+from worker.storage.part_requests import LatestRequest
 from worker.storage.parts import Part
 from worker.storage.sending import Sending
 
@@ -28,7 +29,7 @@ class SlowStore:
         with self._lock:
             self._at_once += 1
             self.most_at_once = max(self.most_at_once, self._at_once)
-        Body.travel(type("Request", (), {"body": Body}))
+        Body.travel()
         time.sleep(0.02)
         if PartNumber == self._fails_at:
             raise ConnectionResetError
@@ -56,7 +57,8 @@ def part_of(content: bytes) -> Part:
 def send_all(store: Any, contents: list[bytes], connections: int) -> None:
     whole = Whole()
     sending = Sending(connections=connections)
-    with multipart_upload(store, Crc32Checks(), sending, bucket="b", key="k") as upload:
+    latest = LatestRequest()
+    with multipart_upload(store, Crc32Checks(), sending, latest, bucket="b", key="k") as upload:
         for content in contents:
             part = part_of(content)
             whole.add(part)
@@ -92,13 +94,14 @@ def test_a_part_that_fails_ends_the_upload_which_is_aborted_once_nothing_is_sent
 
 
 def test_a_part_on_its_way_is_given_up_when_the_upload_is() -> None:
-    store = SlowStore()
+    store: Any = SlowStore()
 
     def be_interrupted(upload: MultipartUpload) -> None:
         upload.send(part_of(b"x"))
         raise KeyboardInterrupt
 
-    sending = multipart_upload(store, Crc32Checks(), Sending(), bucket="b", key="k")  # type: ignore[arg-type]
+    latest = LatestRequest()
+    sending = multipart_upload(store, Crc32Checks(), Sending(), latest, bucket="b", key="k")
     with pytest.raises(KeyboardInterrupt), sending as upload:
         be_interrupted(upload)
     assert store.aborted

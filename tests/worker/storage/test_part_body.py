@@ -19,7 +19,7 @@ def body_of(pieces: list[bytes], told: list[int] | None = None) -> PartBody:
 
 
 def departs(body: PartBody) -> PartBody:
-    PartBody.travel(SimpleNamespace(body=body), operation="UploadPart")
+    PartBody.before_send(SimpleNamespace(body=body), operation="UploadPart")
     return body
 
 
@@ -58,7 +58,7 @@ def test_every_try_sends_the_same_bytes_and_signs_them_first(pieces: list[bytes]
 
 
 def test_another_body_is_left_alone() -> None:
-    PartBody.travel(SimpleNamespace(body=b"bytes"))
+    PartBody.before_send(SimpleNamespace(body=b"bytes"))
 
 
 def test_a_part_that_is_given_up_ends_its_request() -> None:

@@ -114,18 +114,14 @@ def listed(directory: int, name: bytes) -> tuple[list[bytes], dict[bytes, Kind]]
     with reading(name), os.scandir(directory) as listing:
         for entry in listing:
             names.append(entry.name)
-            if (kind := _kind(entry, name)) is not Kind.FILE:
-                kinds[os.fsencode(entry.name)] = kind
+            try:  # where a listing names no types, asking for one asks the file system
+                if entry.is_file(follow_symlinks=False):
+                    continue
+                is_directory = entry.is_dir(follow_symlinks=False)
+            except OSError as error:
+                raise unreadable(name + b"/" + os.fsencode(entry.name), error) from error
+            kinds[os.fsencode(entry.name)] = Kind.DIRECTORY if is_directory else Kind.SPECIAL
     return sorted(os.fsencode("\0".join(names)).split(b"\0")) if names else [], kinds
-
-
-def _kind(entry: os.DirEntry[str], directory: bytes) -> Kind:
-    try:  # where a listing names no types, asking for one asks the file system
-        if entry.is_file(follow_symlinks=False):
-            return Kind.FILE
-        return Kind.DIRECTORY if entry.is_dir(follow_symlinks=False) else Kind.SPECIAL
-    except OSError as error:
-        raise unreadable(directory + b"/" + os.fsencode(entry.name), error) from error
 
 
 @contextmanager

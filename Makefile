@@ -28,7 +28,7 @@ bench: $(BENCH_INSTALLED) ## measure against peers and floors, in about three mi
 	@.venv/bin/python -m benchmarks quick --throughput $(REPORTS)/quick-throughput.svg \
 		--memory $(REPORTS)/quick-memory.svg $(ARGS)
 
-bench-full: $(BENCH_INSTALLED) ## the same with the full data sets, in about forty minutes
+bench-full: $(BENCH_INSTALLED) ## the same with the full data sets, in about half an hour
 	@.venv/bin/python -m benchmarks full $(ARGS)
 
 REPORTS := benchmarks/reports

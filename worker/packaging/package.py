@@ -129,7 +129,7 @@ class TreePackager:
         large = False
         try:
             with (
-                pool,
+                closing(pool),
                 opened_beneath(self.roots, path) as descriptor,
                 closing(TreePackage(descriptor, name, self.pattern, packing, pool)) as package,
             ):

@@ -5,8 +5,6 @@ from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack
 from functools import partial
-from types import TracebackType
-from typing import Self
 
 from worker.packaging.batch import PackedBatch, pack_batch
 from worker.packaging.helper import Helper
@@ -42,15 +40,8 @@ class PackingPool:
             self._helpers = True
             self._idle_helpers = [self._new_helper() for _ in range(self._threads)]
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """End the helpers."""
         self._opened.close()
 
     def in_order(self, units: Iterable[Unit]) -> Generator[Packed]:

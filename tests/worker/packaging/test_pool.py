@@ -51,7 +51,7 @@ class Units:
 def packing(units: Units, threads: int, *, helpers: bool = False) -> Iterator[Iterator[Packed]]:
     """What a pool gives, which is closed in the end, wherever it stands."""
     pool = PackingPool(threads=threads, level=FAST, helpers=helpers)
-    with nothing_left_behind(), pool, closing(pool.in_order(units)) as packed:
+    with nothing_left_behind(), closing(pool), closing(pool.in_order(units)) as packed:
         yield packed
 
 
@@ -205,7 +205,7 @@ def test_each_thread_has_a_helper_of_its_own_which_ends_with_the_pool(threads: i
 @threads
 def test_helpers_that_were_started_ahead_are_those_that_pack(threads: int) -> None:
     pool = PackingPool(threads=threads, level=FAST, helpers=False)
-    with nothing_left_behind(), pool:
+    with nothing_left_behind(), closing(pool):
         pool.start_helpers()
         ahead = children()
         pool.start_helpers()
@@ -228,7 +228,8 @@ def test_of_helpers_that_were_started_ahead_none_is_left_if_one_does_not_start(
 
     monkeypatch.setattr(subprocess, "Popen", refuse)
     pool = PackingPool(threads=4, level=FAST, helpers=False)
-    with nothing_left_behind(), pytest.raises(HelperLost, match="temporarily unavailable"), pool:
+    refused = pytest.raises(HelperLost, match="temporarily unavailable")
+    with nothing_left_behind(), refused, closing(pool):
         pool.start_helpers()
 
 
@@ -260,5 +261,5 @@ def test_the_error_of_a_helper_ends_them_all(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_pool_that_is_not_used_starts_nothing() -> None:
-    with nothing_left_behind(), PackingPool(threads=8, level=FAST, helpers=True):
+    with nothing_left_behind(), closing(PackingPool(threads=8, level=FAST, helpers=True)):
         assert children() == set()

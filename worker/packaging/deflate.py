@@ -83,14 +83,15 @@ class DeflateStream:
         return END_OF_STREAM
 
 
-class SegmentDeflater:
-    """Deflates segments of a stream, one or many at a time, into whole bytes.
+class Deflater:
+    """Deflates whole streams, and segments of a stream into whole bytes, with their CRC-32.
 
-    Joined and closed by END_OF_STREAM they are one stream. Not to be shared between threads.
+    Segments that are joined and closed by END_OF_STREAM are one stream. Not to be shared between
+    threads.
     """
 
     def __init__(self, size: int, level: int) -> None:
-        """For segments of up to `size` bytes."""
+        """For streams and segments of up to `size` bytes."""
         self._level = level
         # one call without the GIL, into a buffer that is there already; but private to isal
         parallel = getattr(isal_zlib, "_ParallelCompress", None)
@@ -98,8 +99,14 @@ class SegmentDeflater:
             parallel(deflated_bound(size), level) if parallel else None
         )
 
-    def __call__(self, data: memoryview, before: bytes = b"") -> tuple[bytes, int]:
-        """The deflated segment and its CRC-32; `before` is the stream's byte before it, if any.
+    def whole(self, data: bytes) -> tuple[bytes, int]:
+        """A stream of its own."""
+        # a byte that is not in the data serves as history too: no match reaches back to it
+        blocks, crc = self._after(b"\0", data) if 0 not in data else self.segment(memoryview(data))
+        return blocks + END_OF_STREAM, crc
+
+    def segment(self, data: memoryview, before: bytes = b"") -> tuple[bytes, int]:
+        """A segment of a stream; `before` is the byte before it, if any.
 
         That serves ISA-L as history (see `_OPENING`), whatever became of its own segment.
         """
@@ -109,7 +116,7 @@ class SegmentDeflater:
         blocks, crc = self._after(first, rest)
         return _OPENING + first + blocks, crc32_combined(crc32(first), crc, len(rest))
 
-    def _after(self, history: bytes, data: memoryview) -> tuple[bytes, int]:
+    def _after(self, history: bytes, data: bytes | memoryview) -> tuple[bytes, int]:
         if self._parallel:
             return self._parallel.compress_and_crc(data, history)
         stream = isal_zlib.compressobj(self._level, isal_zlib.DEFLATED, _RAW, zdict=history)

@@ -3,17 +3,19 @@
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections import deque
 from contextlib import ExitStack
 from pathlib import Path
+from select import POLLIN, poll
 
 import isal
 
 import worker
 from worker import errors
 from worker.errors import HelperLost, OneprefixError
-from worker.packaging.batch import Files, PackedBatch, Ready
-from worker.packaging.messages import receive, send
+from worker.packaging.batch import PackedBatch
+from worker.packaging.messages import encoded, receive, send
+from worker.packaging.plan import Batch
 from worker.packaging.zip_format import DEFLATED
 
 _MAIN = (
@@ -22,11 +24,45 @@ _MAIN = (
 )
 
 
+#: Batches that a helper may be asked for before it has answered: the next one is there already.
+AT_ONCE = 2
+#: Bytes of a request that surely fit into the socket's buffer, where it waits while the helper
+#: answers. With a longer one, each side could wait for the other to read.
+WAITS = 64 * 1024
+
+
+class Asked:
+    """A batch that a helper is asked for. It is released once that has answered."""
+
+    def __init__(self, batch: Batch, helper: "Helper") -> None:
+        self._batch = batch
+        self._helper = helper
+        self._answer: PackedBatch | OneprefixError | None = None
+
+    @property
+    def held(self) -> int:
+        """Bytes of what was packed and has not been taken yet."""
+        return len(self._answer.data) if isinstance(self._answer, PackedBatch) else 0
+
+    def answer(self, answer: PackedBatch | OneprefixError) -> None:
+        self._answer = answer
+        self._batch.release()
+
+    def take(self) -> PackedBatch:
+        """Wait for it; raises what befell the helper. HelperLost if that has died."""
+        while self._answer is None:
+            self._helper.receive()
+        if isinstance(self._answer, OneprefixError):
+            raise self._answer
+        return self._answer
+
+
 class Helper:
-    """Runs until it is closed. One thread's own."""
+    """Runs until it is closed. Not to be shared between threads."""
 
     def __init__(self, level: int, method: int = DEFLATED) -> None:
         """HelperLost if the machine starts no more processes."""
+        self._asked: deque[Asked] = deque()
         with ExitStack() as undo:
             try:
                 self._socket, theirs = socket.socketpair()
@@ -39,22 +75,46 @@ class Helper:
                 ) from error
             undo.pop_all()
             theirs.close()
+        self._poll = poll()
+        self._poll.register(self._socket, POLLIN)
 
-    def pack(self, items: Sequence[Ready | Files], descriptors: Sequence[int]) -> PackedBatch:
-        """See `pack_batch`. HelperLost if the process has died."""
+    @property
+    def unanswered(self) -> int:
+        """Batches that it was asked for."""
+        return len(self._asked)
+
+    def pack(self, batch: Batch) -> Asked:
+        """Ask for a batch, see `BatchPacker`."""
+        request = encoded(batch.items)
+        while len(request) > WAITS and self._asked:
+            self.receive()
+        asked = Asked(batch, self)
         try:
-            send(self._socket, items, descriptors)
+            send(self._socket, request, batch.descriptors)
+        except OSError as error:
+            raise self._lost() from error
+        self._asked.append(asked)
+        return asked
+
+    def collect(self) -> None:
+        """The answers that are there already."""
+        while self._asked and self._poll.poll(0):
+            self.receive()
+
+    def receive(self) -> None:
+        """Wait for the next answer."""
+        try:
             answer = receive(self._socket)
         except OSError as error:
             raise self._lost() from error
         if answer is None:
             raise self._lost()
-        match answer[0]:
+        asked = self._asked.popleft()
+        match answer.message:
             case (str(kind), str(message)):
-                error_type: type[OneprefixError] = getattr(errors, kind)
-                raise error_type(message)
-            case packed:
-                return PackedBatch(*packed)
+                asked.answer(getattr(errors, kind)(message))
+            case index:
+                asked.answer(PackedBatch(answer.body, *index))
 
     def close(self) -> None:
         self._socket.close()

@@ -1,32 +1,55 @@
-"""Messages between a worker and its helper processes: marshalled values, and open descriptors."""
+"""Messages between a worker and its helper processes: values, open descriptors and bytes."""
 
 import marshal
 import socket
 from collections.abc import Sequence
 from struct import Struct
-from typing import Any
+from typing import Any, NamedTuple
 
-_LENGTH = Struct("<Q")
+_LENGTHS = Struct("<QQ")
 #: The most descriptors that come with one message; Linux takes 253.
 MAX_DESCRIPTORS = 64
 
 
-def send(to: socket.socket, message: Any, descriptors: Sequence[int] = ()) -> None:
-    data = marshal.dumps(message)
-    socket.send_fds(to, [_LENGTH.pack(len(data))], descriptors)
-    to.sendall(data)
+class Received(NamedTuple):
+    message: Any
+    descriptors: list[int]
+    """Now ours to close."""
+    body: bytearray
 
 
-def receive(sender: socket.socket) -> tuple[Any, list[int]] | None:
-    """The next message and its descriptors, now ours to close; None if the other side is gone."""
-    head, descriptors, _, _ = socket.recv_fds(sender, _LENGTH.size, MAX_DESCRIPTORS)
-    if len(head) < _LENGTH.size:
+def encoded(message: Any) -> bytes:
+    return marshal.dumps(message)
+
+
+def send(
+    to: socket.socket,
+    message: bytes,
+    descriptors: Sequence[int] = (),
+    body: bytes | bytearray = b"",
+) -> None:
+    """An encoded message; the `body` travels beside it as it is, since it may be large."""
+    socket.send_fds(to, [_LENGTHS.pack(len(message), len(body))], descriptors)
+    to.sendall(message)
+    to.sendall(body)
+
+
+def receive(sender: socket.socket) -> Received | None:
+    """The next message; None if the other side is gone."""
+    head, descriptors, _, _ = socket.recv_fds(sender, _LENGTHS.size, MAX_DESCRIPTORS)
+    if len(head) < _LENGTHS.size:
         return None
-    data = bytearray(_LENGTH.unpack(head)[0])
+    data, body = map(bytearray, _LENGTHS.unpack(head))
+    if not (_filled(data, sender) and _filled(body, sender)):
+        return None
+    return Received(marshal.loads(data), descriptors, body)  # noqa: S302  both sides are ours
+
+
+def _filled(data: bytearray, sender: socket.socket) -> bool:
     room = memoryview(data)
     while room:
-        size = sender.recv_into(room)
+        size = sender.recv_into(room, flags=socket.MSG_WAITALL)
         if not size:
-            return None
+            return False
         room = room[size:]
-    return marshal.loads(data), descriptors  # noqa: S302  both sides are ours
+    return True

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from worker.errors import TreeChanged
 from worker.memory import give_back_what_is_free, keep_what_is_freed
 from worker.models.archive import Archive
 from worker.packaging.deflate import FAST, DeflateStream
@@ -14,7 +13,8 @@ from worker.packaging.measure import Measure
 from worker.packaging.plan import Plan
 from worker.packaging.pool import PackingPool
 from worker.packaging.results_roots import opened_beneath
-from worker.packaging.selection import selected
+from worker.packaging.selection import Selection
+from worker.packaging.survey import Survey
 from worker.packaging.zip_format import DEFLATED, ZSTANDARD
 from worker.packaging.zip_stream import Chunk, Stream, ZipStream
 
@@ -38,24 +38,53 @@ class TreePackage:
     """The `Package` of the directory that `descriptor` holds open, until it is closed."""
 
     def __init__(
-        self, descriptor: int, name: str, pattern: str, packing: Packing, pool: PackingPool
+        self,
+        descriptor: int,
+        name: str,
+        pattern: str,
+        packing: Packing,
+        pool: PackingPool,
+        *,
+        moved: Callable[[], None],
     ) -> None:
+        """`moved` is called as the walk goes on."""
+        self._selection = Selection(descriptor, name, pattern)
         self._measure = Measure()
-        with closing(selected(descriptor, name, pattern)) as entries:
-            for entry in entries:
-                self._measure.add(entry)
-                if packing.helpers is None and self._measure.has_many_small_files:
-                    pool.start_helpers()  # now, so that they are there when measuring ends
-        self._entries = selected(descriptor, name, pattern)
-        self._plan = Plan(self._entries, self._measure.sizes(), in_flight=pool.in_flight)
-        self._units = iter(self._plan)
+        self._survey = Survey(descriptor)
+        self._entries = self._survey.entries()
+        self._units = iter(Plan(self._entries, in_flight=pool.in_flight))
+        self._pool = pool
         self._packed = pool.in_order(self._units)
         self._stream = ZipStream(self._packed, _stream(packing))
         self._chunks = self._checked()
+        try:
+            if packing.helpers:
+                pool.start_helpers()
+            self._walk(pool, moved, may_help=packing.helpers is None)
+        except BaseException:
+            self.close()
+            raise
+
+    def _walk(self, pool: PackingPool, moved: Callable[[], None], *, may_help: bool) -> None:
+        with closing(self._selection.entries()) as entries:
+            for entry in entries:
+                moved()
+                self._measure.add(entry)
+                self._survey.add(entry)
+                if may_help and self._measure.has_many_small_files:
+                    pool.start_helpers()
+                if pool.has_helpers:  # they begin while the rest is measured
+                    pool.pack_ahead(self._units)
+        self._survey.end()
 
     def close(self) -> None:
         """Stop, wherever the packing stands, and close what is open of the tree."""
-        with closing(self._entries), closing(self._units), closing(self._packed):
+        with (
+            closing(self._entries),
+            closing(self._units),
+            closing(self._pool),  # before the units, whose files its threads may be reading
+            closing(self._packed),
+        ):
             self._chunks.close()
 
     @property
@@ -80,23 +109,15 @@ class TreePackage:
             file_count=self._stream.file_count,
             bytes_total=self.bytes_done,
             size=self._stream.size,
-            left_out=tuple(self._plan.left_out),
+            left_out=tuple(self._measure.left_out),
         )
 
     def chunks(self) -> Iterator[Chunk]:
         return self._chunks
 
     def _checked(self) -> Generator[Chunk]:
-        for chunk in self._stream:
-            self._require(self._stream.size <= self.size_bound)
-            yield chunk
-        self._require(self._stream.file_count == self.file_count)
-        self._require(self._stream.bytes_done == self.bytes_total)
-
-    @staticmethod
-    def _require(as_measured: bool) -> None:
-        if not as_measured:
-            raise TreeChanged("entries came, went or grew between measuring and packing")
+        yield from self._stream
+        self._selection.require_unchanged()
 
 
 def _stream(packing: Packing) -> Callable[[], Stream]:
@@ -118,12 +139,11 @@ class TreePackager:
         keep_what_is_freed()
 
     @contextmanager
-    def open(self, path: str) -> Iterator[TreePackage]:
+    def open(self, path: str, moved: Callable[[], None] = lambda: None) -> Iterator[TreePackage]:
         name, packing = PurePosixPath(path).name, self.packing
         pool = PackingPool(
             threads=packing.threads,
             level=packing.level,
-            helpers=packing.helpers or False,
             method=ZSTANDARD if packing.zstandard else DEFLATED,
         )
         large = False
@@ -131,7 +151,9 @@ class TreePackager:
             with (
                 closing(pool),
                 opened_beneath(self.roots, path) as descriptor,
-                closing(TreePackage(descriptor, name, self.pattern, packing, pool)) as package,
+                closing(
+                    TreePackage(descriptor, name, self.pattern, packing, pool, moved=moved)
+                ) as package,
             ):
                 large = package.bytes_total >= LARGE
                 yield package

@@ -3,14 +3,18 @@
 import os
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 
-from worker.errors import InvalidResultsDirectory, TreeChanged
+from worker.errors import InvalidResultsDirectory
 from worker.packaging import batch
-from worker.packaging.batch import Ready, Stamp, stamp
-from worker.packaging.reading import identity, open_measured, require_unchanged, shown, unreadable
+from worker.packaging.batch import Ready
+from worker.packaging.reading import (
+    Stamp,
+    open_measured,
+    require_unchanged,
+    unreadable,
+)
 from worker.packaging.segment import SEGMENT
-from worker.packaging.tree import Entry, Files, LeftOut
+from worker.packaging.tree import Directory, Entry, Files, Link
 from worker.packaging.zip_format import MAX_16
 
 #: A batch ends with the file that brings it to as many bytes, or to as many members or
@@ -53,14 +57,16 @@ class Batch:
         self.items.append((name, at, content))
         self.member_count += 1
 
-    def add_files(self, files: Files, names: list[bytes], sizes: list[int]) -> None:
+    def add_files(self, files: Files, start: int, end: int) -> None:
+        """Those from `start` to before `end`."""
         try:
             self.descriptors.append(os.dup(files.descriptor))  # the walk may leave it before us
         except OSError as error:
             raise unreadable(files.directory, error) from error
         directory = files.directory, len(self.descriptors) - 1, files.identity
-        self.items.append((directory, names, sizes))
-        self.member_count += len(names)
+        sizes = files.sizes[start:end]
+        self.items.append((directory, files.names[start:end], sizes, files.identities[start:end]))
+        self.member_count += len(sizes)
         self.size += sum(sizes)
 
     def close(self) -> None:
@@ -75,15 +81,17 @@ class Batch:
 class OpenFile:
     """A large file, open until its last segment is packed."""
 
-    def __init__(self, files: Files, base: bytes, size: int) -> None:
+    def __init__(self, files: Files, at: int) -> None:
+        base = files.names[at]
         self.name = files.directory + base
-        self.size = size
+        self.size = files.sizes[at]
+        self._identity = files.identities[at]
         try:
-            self.descriptor, status = open_measured(self.name, base, files.descriptor, size)
+            self.descriptor, self.stamp = open_measured(
+                self.name, base, files.descriptor, self._identity
+            )
         except OSError as error:
             raise unreadable(self.name, error) from error
-        self.stamp = stamp(status)
-        self._identity = identity(status)
         self._closed = False
 
     def require_unchanged(self) -> None:
@@ -123,51 +131,46 @@ Unit = Batch | Segment
 
 
 class Plan:
-    """Iterating it walks the tree; what it leaves out is named along the way."""
+    """Iterating it takes the entries, one by one; where they are None, so is what it gives."""
 
-    def __init__(
-        self, entries: Iterable[Entry], sizes: Iterator[int], *, in_flight: int = 1
-    ) -> None:
+    def __init__(self, entries: Iterable[Entry | None], *, in_flight: int = 1) -> None:
         """`in_flight`: how many units there may be at a time."""
         self._entries = entries
-        self._sizes = sizes
         self._most_directories = max(1, OPEN_DIRECTORIES // in_flight)
         self._batch = Batch()
-        self.left_out: list[str] = []
 
-    def __iter__(self) -> Generator[Unit]:
+    def __iter__(self) -> Generator[Unit | None]:
         try:
             for entry in self._entries:
-                yield from self._units(entry)
+                if entry is None:
+                    yield None
+                else:
+                    yield from self._units(entry)
             yield from self._flushed()
         finally:
             self._batch.close()
 
     def _units(self, entry: Entry) -> Iterator[Unit]:
-        if isinstance(entry, LeftOut):
-            self.left_out.append(f"{shown(entry.name)} ({entry.reason})")
-        elif isinstance(entry, Files):
+        if isinstance(entry, Files):
             yield from self._files(entry)
-        else:
+        elif isinstance(entry, Directory | Link):
             _require_short(entry.name)
-            self._batch.add(entry.name, stamp(entry.status), entry.content)
+            self._batch.add(entry.name, entry.stamp, entry.content)
             if self._is_full():
                 yield from self._flushed()
 
     def _files(self, files: Files) -> Iterator[Unit]:
         _require_short(files.directory + max(files.names, key=len))
-        sizes = list(islice(self._sizes, len(files.names)))
-        if len(sizes) < len(files.names):
-            raise TreeChanged(f"files came to {shown(files.directory)} while it was being packed")
+        sizes = files.sizes
         at = 0
         while at < len(sizes):
             if sizes[at] > SEGMENT:
                 yield from self._flushed()
-                yield from _segments(files, files.names[at], sizes[at])
+                yield from _segments(OpenFile(files, at))
                 at += 1
                 continue
             end = self._batch.reach(sizes, at)
-            self._batch.add_files(files, files.names[at:end], sizes[at:end])
+            self._batch.add_files(files, at, end)
             at = end
             if self._is_full():
                 yield from self._flushed()
@@ -181,11 +184,10 @@ class Plan:
             yield full
 
 
-def _segments(files: Files, base: bytes, size: int) -> Iterator[Segment]:
-    file = OpenFile(files, base, size)
+def _segments(file: OpenFile) -> Iterator[Segment]:
     try:
-        for offset in range(0, size, SEGMENT):
-            yield Segment(file, offset, min(SEGMENT, size - offset))
+        for offset in range(0, file.size, SEGMENT):
+            yield Segment(file, offset, min(SEGMENT, file.size - offset))
     except GeneratorExit:
         file.close()
         raise

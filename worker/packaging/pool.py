@@ -2,12 +2,11 @@
 
 import threading
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
-from contextlib import ExitStack
+from collections.abc import Generator, Iterator
 from functools import partial
 
-from worker.packaging.batch import PackedBatch, pack_batch
-from worker.packaging.helper import Helper
+from worker.packaging.batch import BatchPacker, PackedBatch
+from worker.packaging.helper import AT_ONCE, Asked, Helper
 from worker.packaging.plan import Batch, Segment, Unit
 from worker.packaging.segment import PackedSegment, SegmentPacker
 from worker.packaging.zip_format import DEFLATED
@@ -15,85 +14,92 @@ from worker.threads import Results, Threads
 
 Packed = PackedBatch | tuple[Segment, PackedSegment]
 
+#: Bytes that may wait for their turn after helpers have packed them, beside the batches at work.
+HELD = 12 << 20
 #: Members from which a batch is worth the way to a helper process.
 WORTH_A_HELPER = 8
 
 
-class PackingPool:
-    """`threads` that pack at `level`; with `helpers`, each has a process for its small files."""
+class _Tools(threading.local):
+    """Each thread's own."""
 
-    def __init__(self, *, threads: int, level: int, helpers: bool, method: int = DEFLATED) -> None:
-        self._threads = threads
+    def __init__(self, level: int, method: int) -> None:
+        self.pack_batch = BatchPacker(level, method)
+        self.pack_segment = SegmentPacker(level, method)
+
+
+class PackingPool:
+    """`threads` that pack at `level`, and once they are started as many helpers for small files."""
+
+    def __init__(self, *, threads: int, level: int, method: int = DEFLATED) -> None:
+        self._count = threads
         self._level = level
         self._method = method
-        self._helpers = helpers
-        self._idle_helpers: list[Helper] = []
-        self._tools = threading.local()
-        self._opened = ExitStack()
-        self._workers = Threads(threads, "packing")
+        self._tools = _Tools(level, method)
+        self._threads = Threads(threads, "packing")
+        self._helpers: list[Helper] = []
+        self._ahead: deque[tuple[Unit, Results[Packed] | Asked]] = deque()
         self.in_flight = 2 * threads + 3
         """Units that may be packed, or wait for their turn, at a time."""
 
+    @property
+    def has_helpers(self) -> bool:
+        return bool(self._helpers)
+
     def start_helpers(self) -> None:
-        """Start a process for each thread ahead of its first batch; HelperLost if that fails."""
-        if not self._helpers:
-            self._helpers = True
-            self._idle_helpers = [self._new_helper() for _ in range(self._threads)]
+        """HelperLost if the machine starts no more processes."""
+        while len(self._helpers) < self._count:
+            self._helpers.append(Helper(self._level, self._method))
 
     def close(self) -> None:
-        """End the helpers."""
-        self._opened.close()
+        """Stop packing, and end the helpers."""
+        self._threads.close(cancel=True)
+        while self._ahead:
+            self._ahead.popleft()[0].close()
+        while self._helpers:
+            self._helpers.pop().close()
 
-    def in_order(self, units: Iterable[Unit]) -> Generator[Packed]:
+    def pack_ahead(self, units: Iterator[Unit | None]) -> None:
+        """Let the next units be packed, as many as may be; until one is None, which comes later."""
+        while self._has_room() and (unit := next(units, None)):
+            self._begin(unit)
+
+    def in_order(self, units: Iterator[Unit | None]) -> Generator[Packed]:
         """What each unit became; a few are packed ahead of the one that is asked for. Once."""
-        ahead: deque[tuple[Unit, Results[Packed]]] = deque()
-        try:
-            for unit in units:
-                results: Results[Packed] = Results()
-                ahead.append((unit, results))
-                self._workers.submit(partial(self._pack, unit), results)
-                if len(ahead) == self.in_flight:
-                    yield from self._next(ahead)
-            while ahead:
-                yield from self._next(ahead)
-        finally:
-            self._workers.close(cancel=True)
-            for unit, _ in ahead:
-                unit.close()
+        self.pack_ahead(units)
+        while self._ahead:
+            packed = self._ahead[0][1].take()
+            unit, _ = self._ahead.popleft()
+            try:
+                self.pack_ahead(units)
+                yield packed
+            finally:
+                unit.release()
 
-    @staticmethod
-    def _next(ahead: deque[tuple[Unit, Results[Packed]]]) -> Iterator[Packed]:
-        packed = ahead[0][1].take()
-        unit, _ = ahead.popleft()
-        try:
-            yield packed
-        finally:
-            unit.release()
+    def _has_room(self) -> bool:
+        for helper in self._helpers:
+            helper.collect()
+        held = [asked.held for _, asked in self._ahead if isinstance(asked, Asked) and asked.held]
+        return (
+            len(self._ahead) - len(held) < self.in_flight
+            and sum(held) < HELD
+            and (not self._helpers or self._idlest().unanswered < AT_ONCE)
+        )
+
+    def _idlest(self) -> Helper:
+        return min(self._helpers, key=lambda helper: helper.unanswered)
+
+    def _begin(self, unit: Unit) -> None:
+        results: Results[Packed] = Results()
+        self._ahead.append((unit, results))  # first, to be closed even if it can't begin
+        if self._helpers and isinstance(unit, Batch) and unit.member_count >= WORTH_A_HELPER:
+            self._ahead[-1] = unit, self._idlest().pack(unit)
+        else:
+            self._threads.submit(partial(self._pack, unit), results)
 
     def _pack(self, unit: Unit) -> Packed:
         if isinstance(unit, Batch):
-            if self._helpers and unit.member_count >= WORTH_A_HELPER:
-                return self._helper().pack(unit.items, unit.descriptors)
-            return pack_batch(unit.items, unit.descriptors, self._level, self._method)
+            return self._tools.pack_batch(unit.items, unit.descriptors)
         file = unit.file
-        packer = self._segment_packer()
-        return unit, packer(file.name, file.descriptor, unit.offset, unit.size)
-
-    def _segment_packer(self) -> SegmentPacker:
-        if not hasattr(self._tools, "segment_packer"):
-            self._tools.segment_packer = SegmentPacker(self._level, self._method)
-        packer: SegmentPacker = self._tools.segment_packer
-        return packer
-
-    def _helper(self) -> Helper:
-        """The thread's own."""
-        if not hasattr(self._tools, "helper"):
-            idle = self._idle_helpers
-            self._tools.helper = idle.pop() if idle else self._new_helper()
-        helper: Helper = self._tools.helper
-        return helper
-
-    def _new_helper(self) -> Helper:
-        helper = Helper(self._level, self._method)
-        self._opened.callback(helper.close)
-        return helper
+        packed = self._tools.pack_segment(file.name, file.descriptor, unit.offset, unit.size)
+        return unit, packed

@@ -18,40 +18,54 @@ def unreadable(name: bytes, error: OSError) -> TreeChanged:
     return TreeChanged(f"{shown(name)} can't be read: {error.strerror}")
 
 
-def open_measured(name: bytes, base: bytes, parent: int, size: int) -> tuple[int, os.stat_result]:
-    """The descriptor and status of the regular file that was measured to have `size` bytes."""
+#: Mode, as in `st_mode`, and modification time in whole seconds.
+Stamp = tuple[int, int]
+#: Differs once a file or directory was written to.
+Identity = int
+
+
+def stamp(status: os.stat_result) -> Stamp:
+    return status.st_mode & 0xFFFF, int(status[stat.ST_MTIME])
+
+
+def identity(status: os.stat_result) -> Identity:
+    """In 64 bits, the same in every process."""
+    return hash((status.st_size, status.st_mtime_ns, status.st_ctime_ns))
+
+
+def open_measured(name: bytes, base: bytes, parent: int, measured: Identity) -> tuple[int, Stamp]:
+    """The descriptor and stamp of the regular file, TreeChanged if it is not as it was measured."""
     descriptor = os.open(base, OPEN_FILE, dir_fd=parent)
     try:
         status = os.fstat(descriptor)
-        if status.st_size != size or not stat.S_ISREG(status.st_mode):
-            _require_regular(name, status)
-            require_size(name, size, status.st_size)
+        _require_measured(name, status, measured)
     except BaseException:
         os.close(descriptor)
         raise
-    return descriptor, status
+    return descriptor, stamp(status)
 
 
-def read_file(name: bytes, base: bytes, parent: int, size: int) -> tuple[bytes, os.stat_result]:
-    """All of the file that was measured to have `size` bytes, and its status.
+def read_file(
+    name: bytes, base: bytes, parent: int, size: int, measured: Identity
+) -> tuple[bytes, Stamp]:
+    """All of a regular file of the `size`, and its stamp.
 
-    TreeChanged if it can't be read, has another size, or changed meanwhile.
+    TreeChanged if it can't be read, or after that is not as it was measured.
     """
     try:
-        descriptor, status = open_measured(name, base, parent, size)
+        descriptor = os.open(base, OPEN_FILE, dir_fd=parent)
         try:
             data = os.read(descriptor, size + 1)
             if len(data) != size:
                 data = _continued(data, descriptor, size)
-                require_size(name, size, len(data))
-            after = os.fstat(descriptor)
+            status = os.fstat(descriptor)
         finally:
             os.close(descriptor)
     except OSError as error:
         raise unreadable(name, error) from error
-    if identity(after) != identity(status):
-        raise _changed(name)
-    return data, status
+    _require_measured(name, status, measured)
+    require_size(name, size, len(data))
+    return data, stamp(status)
 
 
 def _continued(data: bytes, descriptor: int, size: int) -> bytes:
@@ -61,22 +75,16 @@ def _continued(data: bytes, descriptor: int, size: int) -> bytes:
     return data
 
 
-def _require_regular(name: bytes, status: os.stat_result) -> None:
+def _require_measured(name: bytes, status: os.stat_result, measured: Identity) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise TreeChanged(f"{shown(name)} is no regular file any more")
+    if identity(status) != measured:
+        raise _changed(name)
 
 
 def require_size(name: bytes, measured: int, found: int) -> None:
     if found != measured:
         raise TreeChanged(f"{shown(name)} changed its size while it was being packed")
-
-
-#: Size, modification and change time: what differs once something was written.
-Identity = tuple[int, int, int]
-
-
-def identity(status: os.stat_result) -> Identity:
-    return status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def require_unchanged(name: bytes, before: Identity, descriptor: int) -> None:

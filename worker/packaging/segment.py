@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from worker.packaging.deflate import (
     STORE,
-    SegmentDeflater,
+    Deflater,
     compressible,
     crc32,
 )
@@ -38,8 +38,8 @@ class SegmentPacker:
         return memoryview(bytearray(1 + SEGMENT))
 
     @cached_property
-    def _deflate(self) -> SegmentDeflater:
-        return SegmentDeflater(SEGMENT, self._level)
+    def _deflate(self) -> Deflater:
+        return Deflater(SEGMENT, self._level)
 
     def __call__(self, name: bytes, descriptor: int, offset: int, size: int) -> PackedSegment:
         """The `size` bytes at `offset` of the open file; TreeChanged if they can't be read."""
@@ -53,7 +53,7 @@ class SegmentPacker:
             raise unreadable(name, error) from error
         before, data = bytes(room[: offset - start]), room[offset - start :]
         if self._compresses(data):
-            return PackedSegment(*self._deflate(data, before), size)
+            return PackedSegment(*self._deflate.segment(data, before), size)
         return PackedSegment(stored_blocks(data), crc32(data), size)
 
     def _compresses(self, data: memoryview) -> bool:

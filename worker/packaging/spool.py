@@ -1,5 +1,6 @@
 """Keeps small records until they are wanted, compressed while they wait."""
 
+from collections import deque
 from collections.abc import Iterator
 
 from worker.packaging.deflate import deflated, inflated
@@ -9,12 +10,13 @@ BLOCK = 256 * 1024
 
 
 class Spool:
-    """Bytes appended piece by piece and read back in order; a record is never cut in two."""
+    """Bytes appended piece by piece and taken in order; a record is never cut in two."""
 
     def __init__(self) -> None:
-        self._blocks: list[bytes] = []
+        self._blocks: deque[bytes] = deque()
         self._open = bytearray()
         self.size = 0
+        """Bytes that were ever appended."""
 
     def append(self, records: bytes) -> None:
         self._open += records
@@ -23,6 +25,14 @@ class Spool:
             self._blocks.append(deflated(bytes(self._open)))
             self._open.clear()
 
+    def take(self) -> bytes:
+        """The next block; empty if there is none (yet)."""
+        if self._blocks:
+            return inflated(self._blocks.popleft())
+        block = bytes(self._open)
+        self._open.clear()
+        return block
+
     def __iter__(self) -> Iterator[bytes]:
-        yield from map(inflated, self._blocks)
-        yield bytes(self._open)
+        while block := self.take():
+            yield block

@@ -9,19 +9,38 @@ from enum import Enum, auto
 from itertools import groupby
 
 from worker.errors import InvalidResultsDirectory
-from worker.packaging.reading import Identity, identity, require_unchanged, shown, unreadable
+from worker.packaging.reading import (
+    Identity,
+    Stamp,
+    identity,
+    require_unchanged,
+    shown,
+    stamp,
+    unreadable,
+)
 from worker.packaging.results_roots import OPEN_DIRECTORY
 
-#: Each level holds one descriptor, of the 1,024 that a process may have, and two Python frames.
+#: Each level holds two descriptors, of the 1,024 that a process may have, and two Python frames.
 MAX_DEPTH = 200
+#: Files of a directory that are told of at once: it may hold a million.
+TOGETHER = 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Directory:
     name: bytes
     """With its closing slash, as in a ZIP."""
-    status: os.stat_result
+    base: bytes
+    """Its name in the directory above."""
+    stamp: Stamp
+    identity: Identity
     content = b""
+
+
+class Left(Enum):
+    """That a directory is left, with all that lies in it."""
+
+    DIRECTORY = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +52,8 @@ class Files:
     descriptor: int
     identity: Identity
     names: list[bytes]
+    sizes: list[int]
+    identities: list[Identity]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +61,7 @@ class Link:
     """A symbolic link that stays within the tree, kept as a link."""
 
     name: bytes
-    status: os.stat_result
+    stamp: Stamp
     content: bytes
     """Its target."""
 
@@ -51,7 +72,7 @@ class LeftOut:
     reason: str
 
 
-Entry = Directory | Files | Link | LeftOut
+Entry = Directory | Left | Files | Link | LeftOut
 
 
 @contextmanager
@@ -63,30 +84,46 @@ def reading(name: bytes) -> Iterator[None]:
         raise unreadable(name, error) from error
 
 
-def walk(directory: int, name: bytes, depth: int = 0) -> Generator[Entry]:
+def walk(directory: int, name: bytes, base: bytes = b".", depth: int = 0) -> Generator[Entry]:
     """All of the open directory, itself first, each level sorted by the names' bytes.
 
-    A directory whose entries change until the walk leaves it raises TreeChanged.
+    `base` is what it is called in the directory above. TreeChanged if a directory's entries change
+    until the walk leaves it.
     """
     if depth > MAX_DEPTH:
         raise InvalidResultsDirectory(f"{shown(name)} lies more than {MAX_DEPTH} levels deep")
     beneath = name + b"/"
     with reading(name):
-        before = os.fstat(directory)
-    yield Directory(beneath, before)
+        status = os.fstat(directory)
+    before = identity(status)
+    yield Directory(beneath, base, stamp(status), before)
     names, kinds = listed(directory, name)
     for kind, same in grouped(names, kinds):
         if kind is Kind.FILE:
-            yield Files(beneath, directory, identity(before), list(same))
+            yield from _files(beneath, directory, before, list(same))
             continue
-        for base in same:
-            inner = beneath + base
+        for below in same:
+            inner = beneath + below
             if kind is Kind.DIRECTORY:
-                with opened_directory(inner, base, directory) as descriptor:
-                    yield from walk(descriptor, inner, depth + 1)
+                with opened_directory(inner, below, directory) as descriptor:
+                    yield from walk(descriptor, inner, below, depth + 1)
             else:
-                yield special(inner, base, directory)
-    require_unchanged(name, identity(before), directory)
+                yield special(inner, below, directory)
+    require_unchanged(name, before, directory)
+    yield Left.DIRECTORY
+
+
+def _files(name: bytes, directory: int, before: Identity, names: list[bytes]) -> Iterator[Files]:
+    for at in range(0, len(names), TOGETHER):
+        files = Files(name, directory, before, names[at : at + TOGETHER], [], [])
+        for base in files.names:
+            try:
+                status = os.stat(base, dir_fd=directory, follow_symlinks=False)
+            except OSError as error:
+                raise unreadable(name + base, error) from error
+            files.sizes.append(status.st_size)
+            files.identities.append(identity(status))
+        yield files
 
 
 def grouped(
@@ -124,11 +161,15 @@ def listed(directory: int, name: bytes) -> tuple[list[bytes], dict[bytes, Kind]]
     return sorted(os.fsencode("\0".join(names)).split(b"\0")) if names else [], kinds
 
 
-@contextmanager
-def opened_directory(name: bytes, base: bytes, parent: int) -> Iterator[int]:
+def open_directory(name: bytes, base: bytes, parent: int) -> int:
     """A descriptor of the directory `base` of `parent`, which no link may have replaced."""
     with reading(name):
-        descriptor = os.open(base, OPEN_DIRECTORY, dir_fd=parent)
+        return os.open(base, OPEN_DIRECTORY, dir_fd=parent)
+
+
+@contextmanager
+def opened_directory(name: bytes, base: bytes, parent: int) -> Iterator[int]:
+    descriptor = open_directory(name, base, parent)
     try:
         yield descriptor
     finally:
@@ -142,7 +183,7 @@ def special(name: bytes, base: bytes, parent: int) -> Link | LeftOut:
             return LeftOut(name, _KINDS.get(stat.S_IFMT(status.st_mode), "no regular file"))
         target = os.readlink(base, dir_fd=parent)
     if _stays_within(name, target):
-        return Link(name, status, target)
+        return Link(name, stamp(status), target)
     return LeftOut(name, "link out of the tree")
 
 

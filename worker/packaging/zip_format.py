@@ -22,8 +22,10 @@ _SIZES_FOLLOW, _UTF_8 = 1 << 3, 1 << 11
 _ZIP64, _TIMESTAMP = 0x0001, 0x5455
 _LOCATOR, LOCATOR_SIZE = b"PK\x06\x07", 20
 _LOCAL, _CENTRAL = Struct("<4s5H3L2H"), Struct("<4s6H3L5H2L")
-#: A central header has the local one's fields between these.
-_CENTRAL_START, _CENTRAL_REST = pack("<4sH", b"PK\x01\x02", _VERSION_MADE_BY), Struct("<3H2L")
+#: Both headers of a member have these fields; what stands around them.
+_COMMON = Struct("<5H3L2H")
+_LOCAL_START, _CENTRAL_START = b"PK\x03\x04", pack("<4sH", b"PK\x01\x02", _VERSION_MADE_BY)
+_CENTRAL_REST = Struct("<3H2L")
 #: Of a central header: lengths of the name and of the extra fields, and the offset.
 _LENGTHS_AT, _LENGTHS_AND_OFFSET = 28, Struct("<2H10xL")
 _OFFSET_AT, _OFFSET = 42, Struct("<L")
@@ -72,10 +74,36 @@ def local_header(member: Member) -> bytes:
     return fixed + name + extra
 
 
-def small_central_header(local: bytes, member: Member, offset: int) -> bytes:
-    """`central_header` of a member that needs no Zip64 and is not streamed, from its local one."""
-    rest = _CENTRAL_REST.pack(0, 0, 0, _attributes(member), offset)
-    return _CENTRAL_START + local[4 : _LOCAL.size] + rest + local[_LOCAL.size :]
+def small_headers(  # noqa: PLR0917  names cost a tenth of it
+    name: bytes,
+    mode: int,
+    mtime: int,
+    method: int,
+    crc: int,
+    compressed_size: int,
+    size: int,
+    offset: int,
+) -> tuple[bytes, bytes]:
+    """The local and the central header of a member that needs no Zip64 and is not streamed.
+
+    The same as in general, at a third of the time: there may be a million of them.
+    """
+    dos_time, dos_date, extra = _times(mtime)
+    common = _COMMON.pack(
+        _VERSION_NEEDED_ZSTANDARD if method == ZSTANDARD else _VERSION_NEEDED,
+        0 if name.isascii() else _flags(name, streamed=False),
+        method,
+        dos_time,
+        dos_date,
+        crc,
+        compressed_size,
+        size,
+        len(name),
+        len(extra),
+    )
+    end = name + extra
+    rest = _CENTRAL_REST.pack(0, 0, 0, _attributes(name, mode), offset)
+    return _LOCAL_START + common + end, _CENTRAL_START + common + rest + end
 
 
 def data_descriptor(member: Member) -> bytes:
@@ -109,7 +137,7 @@ def central_header(member: Member, offset: int) -> bytes:
             0,  # comment
             0,  # disk
             0,  # internal attributes
-            _attributes(member),
+            _attributes(member.name, member.mode),
             offset,
         )
         + member.name
@@ -235,8 +263,8 @@ def _is_utf_8(name: bytes) -> bool:
     return True
 
 
-def _attributes(member: Member) -> int:
-    return member.mode << 16 | (0x10 if member.name.endswith(b"/") else 0)  # MS-DOS's directory bit
+def _attributes(name: bytes, mode: int) -> int:
+    return mode << 16 | (0x10 if name.endswith(b"/") else 0)  # MS-DOS's directory bit
 
 
 #: 1980-01-01 and 2107-12-31 23:59:58, the ends of MS-DOS's calendar.

@@ -11,6 +11,10 @@ from worker.packaging.messages import send
 
 SHORT_READS = "read = os.read; os.read = lambda file, size: read(file, min(size, 701))"
 SLOW_READS = "read = os.read; os.read = lambda *call: time.sleep(0.002) or read(*call)"
+SLOW_TO_BEGIN = (
+    "import marshal; loads = marshal.loads; "
+    "marshal.loads = lambda *call: time.sleep(0.05) or loads(*call)"
+)
 ENDLESS_READS = "os.read = lambda *call: time.sleep(60)"
 
 

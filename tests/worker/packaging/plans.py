@@ -1,33 +1,63 @@
 """Plans of trees, and what becomes of them without a pool."""
 
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from worker.packaging.batch import pack_batch
+from worker.packaging.batch import BatchPacker
 from worker.packaging.deflate import FAST
 from worker.packaging.measure import Measure
-from worker.packaging.plan import Batch, Plan
-from worker.packaging.tree import Entry, walk
+from worker.packaging.plan import Batch, Plan, Unit
+from worker.packaging.survey import Survey
+from worker.packaging.tree import Directory, Entry, walk
 from worker.packaging.zip_stream import ZipStream
 
 
 @contextmanager
-def planned(run: Path) -> Iterator[Plan]:
-    """The plan of the tree as it is now."""
-    with opened(run) as descriptor, closing(walk(descriptor, os.fsencode(run.name))) as entries:
-        yield Plan(entries, measured(run).sizes())
+def planned(run: Path) -> Iterator[Iterator[Unit]]:
+    """The units of the tree as it is now, each read when it is its turn."""
+    with (
+        surveyed(run) as survey,
+        closing(survey.entries()) as entries,
+        closing(iter(Plan(entries))) as units,
+    ):
+        yield known(units)
+
+
+def known(units: Iterable[Unit | None]) -> Iterator[Unit]:
+    """Of a walk that is over."""
+    for unit in units:
+        assert unit
+        yield unit
+
+
+@contextmanager
+def surveyed(run: Path) -> Iterator[Survey]:
+    """What a walk finds now."""
+    with opened(run) as descriptor:
+        survey = Survey(descriptor)
+        for entry in walk(descriptor, os.fsencode(run.name)):
+            survey.add(entry)
+        survey.end()
+        yield survey
 
 
 @contextmanager
 def batch_of(run: Path) -> Iterator[Batch]:
     """The one that holds the whole of a small tree."""
-    with planned(run) as plan:
-        (batch,) = plan
+    with planned(run) as units:
+        (batch,) = units
         assert isinstance(batch, Batch)
         with closing(batch):
             yield batch
+
+
+def again(batch: Batch) -> Batch:
+    """The same once more, with descriptors of its own."""
+    descriptors = list(map(os.dup, batch.descriptors))
+    return Batch(batch.items, descriptors, batch.member_count, batch.size)
 
 
 def measured(run: Path) -> Measure:
@@ -44,8 +74,13 @@ def opened(path: Path) -> Iterator[int]:
         os.close(descriptor)
 
 
+def unlisted(name: bytes) -> Directory:
+    """A directory whose files nobody looks for."""
+    return Directory(name, b"", (stat.S_IFDIR | 0o755, 1_700_000_000), 0)
+
+
 def stream_of(entries: Iterable[Entry]) -> ZipStream:
     """The archive of entries that are no files."""
-    units = Plan(entries, iter(()))
-    batches = (unit for unit in units if isinstance(unit, Batch))
-    return ZipStream(pack_batch(batch.items, batch.descriptors, FAST) for batch in batches)
+    batches = (unit for unit in Plan(entries) if isinstance(unit, Batch))
+    pack = BatchPacker(FAST)
+    return ZipStream(pack(batch.items, batch.descriptors) for batch in batches)

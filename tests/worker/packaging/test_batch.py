@@ -25,7 +25,7 @@ from tests.worker.packaging.trees import (
     small_trees,
 )
 from worker.errors import TreeChanged
-from worker.packaging.batch import PackedBatch, pack_batch
+from worker.packaging.batch import BatchPacker, PackedBatch
 from worker.packaging.deflate import FAST, SMALL, STORE
 from worker.packaging.zip_format import DEFLATED, STORED, end_records
 
@@ -38,16 +38,14 @@ TREE: Mapping[str, Node] = {
 
 def packed(run: Path, level: int = FAST) -> PackedBatch:
     with batch_of(run) as batch:
-        return pack_batch(batch.items, batch.descriptors, level)
+        return BatchPacker(level)(batch.items, batch.descriptors)
 
 
 def archive(batch: PackedBatch) -> bytes:
     """The batch as an archive of its own."""
-    return (
-        batch.data
-        + batch.headers
-        + end_records(count=batch.member_count, size=len(batch.headers), offset=len(batch.data))
-    )
+    size, offset = len(batch.headers), len(batch.data)
+    end = end_records(count=batch.member_count, size=size, offset=offset)
+    return bytes(batch.data) + batch.headers + end
 
 
 @settings(
@@ -101,7 +99,7 @@ def test_a_directory_that_changed_since_it_was_listed_is_named(run: Path) -> Non
     with batch_of(run) as batch:
         make(run / "a" / "new", b"")
         with pytest.raises(TreeChanged, match=r"^RUN4/a/ changed while it was being packed$"):
-            pack_batch(batch.items, batch.descriptors, FAST)
+            BatchPacker(FAST)(batch.items, batch.descriptors)
 
 
 def test_a_directory_that_moved_is_read_where_it_is(run: Path) -> None:
@@ -109,7 +107,7 @@ def test_a_directory_that_moved_is_read_where_it_is(run: Path) -> None:
     with batch_of(run) as batch:
         os.rename(run, run.with_name("moved"))  # noqa: PTH104
         make(run, {"a": {"out": b"something else"}})
-        packed = pack_batch(batch.items, batch.descriptors, FAST)
+        packed = BatchPacker(FAST)(batch.items, batch.descriptors)
     assert held(archive(packed))[b"RUN4/a/out"].data == b"as it was"
 
 
@@ -119,4 +117,4 @@ def test_a_file_that_has_gone_is_named(run: Path, name: str) -> None:
     with batch_of(run) as batch:
         (run / name).unlink()
         with pytest.raises(TreeChanged, match=f"^RUN4/{name} can't be read: No such file"):
-            pack_batch(batch.items, batch.descriptors, FAST)
+            BatchPacker(FAST)(batch.items, batch.descriptors)

@@ -14,7 +14,9 @@ from tests.worker.packaging.changes import (
     require_honesty,
 )
 from tests.worker.packaging.faults import before_calls
-from tests.worker.packaging.trees import make, packager
+from tests.worker.packaging.left_behind import nothing_left_behind
+from tests.worker.packaging.trees import make, packager, packed
+from worker.errors import TreeChanged
 
 
 def add_a_file(directory: Path, name: str = "a/added") -> None:
@@ -91,7 +93,18 @@ def test_a_directory_that_changes_while_the_walk_is_beneath_it_is_named(
     remake(run, TREE)
     add_it = opening(opened, lambda: add_a_file(run, "new"))
     failure = failure_when(run, "open", add_it)
-    assert failure == "RUN4 changed while it was being packed"
+    assert failure == "RUN4/ changed while it was being packed"
+
+
+@pytest.mark.parametrize("opened", ["a", "b", "empty"])
+def test_a_directory_that_changes_while_it_is_being_measured_is_named(
+    run: Path, opened: str
+) -> None:
+    remake(run, TREE)
+    add_it = opening(opened, lambda: add_a_file(run, "new"))
+    changed = pytest.raises(TreeChanged, match=r"^RUN4 changed while it was being packed$")
+    with nothing_left_behind(), changed, before_calls("open", add_it):
+        packed(run)
 
 
 def test_a_run_that_appears_between_measuring_and_packing_is_noticed(root: Path) -> None:
@@ -108,4 +121,4 @@ def test_a_run_that_vanishes_before_its_turn_is_named(root: Path) -> None:
         packager(root).open(str(root)) as package,
         before_calls("open", opening("RUN4", lambda: shutil.rmtree(root / "RUN4"))),
     ):
-        assert failure_of(package) == "RUN4 can't be read: No such file or directory"
+        assert failure_of(package) == "RUN4/ can't be read: No such file or directory"

@@ -16,7 +16,7 @@ from worker.packaging.deflate import (
     FAST,
     SAMPLE,
     SMALL,
-    SegmentDeflater,
+    Deflater,
     compressible,
     crc32,
     crc32_combined,
@@ -32,21 +32,23 @@ levels = st.sampled_from(LEVELS)
 data = st.lists(st.builds(mul, st.binary(max_size=30), st.integers(1, 3000)), max_size=8).map(
     b"".join
 )
+#: Without the byte that serves as history, and with it.
+whole_data = data.map(lambda data: data.replace(b"\0", b"0")) | data.map(lambda data: data + b"\0")
 
 
-def with_isals_own_class(size: int, level: int) -> SegmentDeflater:
+def with_isals_own_class(size: int, level: int) -> Deflater:
     assert hasattr(isal_zlib, "_ParallelCompress")
-    return SegmentDeflater(size, level)
+    return Deflater(size, level)
 
 
-def without_it(size: int, level: int) -> SegmentDeflater:
+def without_it(size: int, level: int) -> Deflater:
     with pytest.MonkeyPatch.context() as patch:
         patch.delattr(isal_zlib, "_ParallelCompress")
-        return SegmentDeflater(size, level)
+        return Deflater(size, level)
 
 
 both_ways = pytest.mark.parametrize("deflater", [with_isals_own_class, without_it])
-Deflater = Callable[[int, int], SegmentDeflater]
+Making = Callable[[int, int], Deflater]
 
 
 @given(data=data, level=levels)
@@ -60,9 +62,9 @@ def test_zlib_inflates_what_is_deflated(data: bytes, level: int) -> None:
 @both_ways
 @given(segments=st.lists(data.filter(len), max_size=6), level=levels)
 def test_zlib_inflates_segments_that_were_joined(
-    deflater: Deflater, segments: list[bytes], level: int
+    deflater: Making, segments: list[bytes], level: int
 ) -> None:
-    deflate = deflater(max(map(len, segments), default=1), level)
+    deflate = deflater(max(map(len, segments), default=1), level).segment
     stream, before = b"", b""
     for segment in segments:
         blocks, crc = deflate(memoryview(segment), before)
@@ -77,14 +79,51 @@ def test_zlib_inflates_segments_that_were_joined(
 @both_ways
 @given(segments=st.lists(data.filter(len), max_size=6), level=levels)
 def test_a_segment_deflates_to_the_same_bytes_whatever_came_before(
-    deflater: Deflater, segments: list[bytes], level: int
+    deflater: Making, segments: list[bytes], level: int
 ) -> None:
     size = max(map(len, segments), default=1)
-    used = deflater(size, level)
+    used = deflater(size, level).segment
     for segment in segments:
         view = memoryview(segment)
         for before in (b"", b"\n"):
-            assert used(view, before) == used(view, before) == deflater(size, level)(view, before)
+            fresh = deflater(size, level).segment
+            assert used(view, before) == used(view, before) == fresh(view, before)
+
+
+@both_ways
+@given(streams=st.lists(whole_data, max_size=4), level=levels)
+def test_zlib_inflates_whole_streams_which_are_the_same_whatever_came_before(
+    deflater: Making, streams: list[bytes], level: int
+) -> None:
+    size = max(map(len, streams), default=0)
+    used = deflater(size, level)
+    for data in streams:
+        stream, crc = used.whole(data)
+        assert zlib.decompress(stream, wbits=-15) == data
+        assert crc == zlib.crc32(data)
+        assert len(stream) <= deflated_bound(len(data))
+        assert (stream, crc) == used.whole(data) == deflater(size, level).whole(data)
+
+
+@given(data=whole_data, level=levels)
+def test_both_ways_give_the_same_bytes(data: bytes, level: int) -> None:
+    ways = [way(len(data) + 1, level) for way in (with_isals_own_class, without_it)]
+    wholes = [way.whole(data) for way in ways]
+    assert wholes[0] == wholes[1]
+
+
+@both_ways
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("kind", ["random", "zeros", "table"])
+@pytest.mark.parametrize("size", SIZES)
+def test_whole_streams_of_every_size_stay_below_the_bound(
+    deflater: Making, size: int, kind: str, level: int
+) -> None:
+    original = content(kind, size)
+    stream, crc = deflater(size, level).whole(original)
+    assert zlib.decompress(stream, wbits=-15) == original
+    assert crc == zlib.crc32(original)
+    assert len(stream) <= deflated_bound(size)
 
 
 @both_ways
@@ -92,10 +131,10 @@ def test_a_segment_deflates_to_the_same_bytes_whatever_came_before(
 @pytest.mark.parametrize("kind", ["random", "zeros", "table"])
 @pytest.mark.parametrize("size", SIZES[1:])
 def test_segments_of_every_size_stay_below_the_bound(
-    deflater: Deflater, size: int, kind: str, level: int
+    deflater: Making, size: int, kind: str, level: int
 ) -> None:
     original = content(kind, size)
-    segment, crc = deflater(size, level)(memoryview(original))
+    segment, crc = deflater(size, level).segment(memoryview(original))
     assert zlib.decompress(segment + END_OF_STREAM, wbits=-15) == original
     assert crc == zlib.crc32(original)
     assert len(segment) <= deflated_bound(size)
@@ -114,9 +153,12 @@ def test_bytes_that_deflate_badly_fit_into_the_room_for_a_segment(level: int) ->
     for seed in range(8):
         original = hardly_compressible(MIB, seed=seed)
         for size in (MIB, MIB - 1, 70_000, 65_536, 1000):
-            segment, _ = deflate(memoryview(original)[:size])
+            segment, _ = deflate.segment(memoryview(original)[:size])
             assert len(segment) <= deflated_bound(size)
             assert zlib.decompress(segment + END_OF_STREAM, wbits=-15) == original[:size]
+            stream, _ = deflate.whole(original[:size])
+            assert len(stream) <= deflated_bound(size)
+            assert zlib.decompress(stream, wbits=-15) == original[:size]
 
 
 @given(size=st.integers(0, 2**33), parts=st.integers(1, 5000))
@@ -170,24 +212,25 @@ def test_without_samples_it_is_worth_a_try() -> None:
     assert compressible(content("random", 16 * KIB - 1))
 
 
-#: Each thread deflates 20,224 buffers with objects of their own, whole or as a segment. They are
+#: Each thread deflates 20,224 buffers with objects of their own, whole and as a segment. They are
 #: long enough for ISA-L's fast loop, and have each third byte, since that is what it may take from
 #: a register that it never set.
 PRINT_THE_DIGESTS = """
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
-from worker.packaging.deflate import FAST, SMALL, SegmentDeflater, deflated
+from worker.packaging.deflate import FAST, SMALL, Deflater, deflated
 
 def digest(level):
     digest = sha256()
     for size in range(300, 379):
         for third in range(256):
             buffer = (bytes((size * 3 % 256, size % 256, third, 7, 9)) * 80)[:size]
+            digest.update(Deflater(size, level).whole(buffer)[0])
             if size % 2:
                 digest.update(deflated(buffer, level))
             else:
                 before = b"" if size % 4 else buffer[-1:]
-                digest.update(SegmentDeflater(size, level)(memoryview(buffer), before)[0])
+                digest.update(Deflater(size, level).segment(memoryview(buffer), before)[0])
     return digest.hexdigest()
 
 with ThreadPoolExecutor(4) as threads:

@@ -1,14 +1,23 @@
 import gc
+import os
 import resource
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
+from time import sleep
+from typing import Any
 
 import pytest
 
 from tests.worker.packaging.changes import TREE, remake
 from tests.worker.packaging.faults import at_call, before_calls, fail
-from tests.worker.packaging.left_behind import nothing_left_behind, open_below, resources
+from tests.worker.packaging.left_behind import (
+    children,
+    descriptors,
+    nothing_left_behind,
+    open_below,
+    resources,
+)
 from tests.worker.packaging.trees import MIB, Node, content, every_way, make, packager, packed
 from worker.errors import InvalidResultsDirectory, TreeChanged
 from worker.packaging import plan
@@ -76,6 +85,25 @@ def test_nothing_is_left_behind_whichever_chunk_is_the_readers_last(
             assert len(list(islice(package.chunks(), stop))) == stop
 
 
+@pytest.mark.parametrize("stop", [1, 3, 5])
+def test_no_file_is_closed_under_the_thread_that_reads_it(
+    run: Path, stop: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(run, {"large": content("table", 20 * MIB)})
+    read, open_then = os.preadv, []
+
+    def slowly(descriptor: int, *call: Any) -> int:
+        sleep(0.02)
+        open_then.append(descriptors().get(descriptor) == str(run / "large"))
+        return read(descriptor, *call)
+
+    monkeypatch.setattr(os, "preadv", slowly)
+    with packager(run, Packing(threads=8, helpers=False)).open(str(run)) as package:
+        list(islice(package.chunks(), stop))
+    assert open_then
+    assert all(open_then)
+
+
 @every_way
 def test_an_error_of_the_reader_leaves_nothing_behind(run: Path, packing: Packing) -> None:
     remake(run, LONG)
@@ -88,12 +116,17 @@ def test_an_error_of_the_reader_leaves_nothing_behind(run: Path, packing: Packin
 
 
 @every_way
-def test_a_package_that_is_only_measured_starts_nothing(run: Path, packing: Packing) -> None:
+def test_a_package_that_is_only_measured_starts_nothing_but_its_helpers(
+    run: Path, packing: Packing
+) -> None:
     remake(run, TREE)
     before = resources()
     with packager(run, packing).open(str(run)) as package:
         assert package.file_count == 4
-        assert len(resources() - before) == 1
+        if packing.helpers:
+            assert len(children()) == packing.threads
+        else:
+            assert len(resources() - before) == 1
     assert resources() == before
 
 

@@ -1,24 +1,26 @@
 import os
 import signal
 import socket
+import stat
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from tests.worker.packaging.changes import remake
 from tests.worker.packaging.helpers import ENDLESS_READS, failing_read, helpers_with
 from tests.worker.packaging.left_behind import children, nothing_left_behind
-from tests.worker.packaging.plans import batch_of
+from tests.worker.packaging.plans import again, batch_of
 from tests.worker.packaging.processes import wait_until
-from tests.worker.packaging.trees import KIB, LinkTo, Node, content, make
+from tests.worker.packaging.trees import KIB, MIB, LinkTo, Node, content, make
 from worker.errors import HelperLost, TransientError, TreeChanged
-from worker.packaging.batch import pack_batch
+from worker.packaging.batch import BatchPacker
 from worker.packaging.deflate import FAST, SMALL, STORE
-from worker.packaging.helper import Helper
+from worker.packaging.helper import WAITS, Helper
+from worker.packaging.messages import encoded
 from worker.packaging.plan import Batch
 
 TREE: Mapping[str, Node] = {
@@ -44,19 +46,99 @@ def helper() -> Iterator[Helper]:
 
 @pytest.mark.parametrize("level", [STORE, FAST, SMALL])
 def test_it_packs_as_a_thread_does(batch: Batch, level: int) -> None:
+    expected = BatchPacker(level)(batch.items, batch.descriptors)
     helper = Helper(level)
-    packed = helper.pack(batch.items, batch.descriptors)
+    packed = helper.pack(batch).take()
     helper.close()
-    assert packed == pack_batch(batch.items, batch.descriptors, level)
+    assert packed == expected
 
 
 def test_it_packs_one_batch_after_the_other_and_keeps_nothing_open(
     batch: Batch, helper: Helper
 ) -> None:
-    expected = pack_batch(batch.items, batch.descriptors, FAST)
+    expected = BatchPacker(FAST)(batch.items, batch.descriptors)
     for _ in range(20):
-        assert helper.pack(batch.items, batch.descriptors) == expected
+        assert helper.pack(again(batch)).take() == expected
     wait_until(lambda: len(descriptors_of(helper)) == 4)  # its socket and the three of all
+
+
+def test_answers_to_several_requests_come_in_order_whichever_is_taken_first(
+    batch: Batch, helper: Helper
+) -> None:
+    batches = [again(batch), directory(1), again(batch), directory(2)]
+    expected = [BatchPacker(FAST)(each.items, each.descriptors) for each in batches]
+    asked = [helper.pack(each) for each in batches]
+    assert helper.unanswered == 4
+    assert asked[2].take() == expected[2]
+    assert helper.unanswered == 1
+    assert [each.take() for each in asked] == expected
+    assert helper.unanswered == 0
+
+
+def directory(number: int) -> Batch:
+    batch = Batch()
+    batch.add(b"RUN4/%d/" % number, (stat.S_IFDIR | 0o755, 1_700_000_000), b"")
+    return batch
+
+
+def test_what_is_there_is_collected_without_waiting_and_frees_its_batch(
+    batch: Batch, helper: Helper
+) -> None:
+    asked = helper.pack(batch)
+    assert asked.held == 0
+
+    def is_answered() -> bool:
+        helper.collect()
+        return not helper.unanswered
+
+    wait_until(is_answered)
+    assert batch.descriptors == []
+    assert asked.held == len(asked.take().data)
+
+
+def test_collecting_from_one_that_has_not_answered_returns_at_once(batch: Batch) -> None:
+    with helpers_with(ENDLESS_READS):
+        helper = Helper(FAST)
+    with closing(helper):
+        helper.collect()
+        helper.pack(batch)
+        helper.collect()
+        assert helper.unanswered == 1
+
+
+def links(number: int, *, size: int = 4000, count: int = 256) -> Batch:
+    """A batch that is as long, asked for, as what becomes of it."""
+    batch, random = Batch(), Random(number)
+    for each in range(count):
+        target = random.randbytes(size)
+        batch.add(b"RUN4/%d/%d" % (number, each), (stat.S_IFLNK | 0o777, 1_700_000_000), target)
+    return batch
+
+
+@pytest.mark.timeout(30)
+def test_requests_and_answers_beyond_any_buffer_do_not_wait_for_each_other(helper: Helper) -> None:
+    batches = [links(number) for number in range(6)]
+    assert all(len(encoded(batch.items)) > 10 * WAITS for batch in batches)
+    asked = [helper.pack(batch) for batch in batches]
+    for each, batch in zip(asked, batches, strict=True):
+        assert each.take() == BatchPacker(FAST)(batch.items, [])
+
+
+@pytest.mark.timeout(30)
+def test_the_longest_request_that_waits_fits_into_the_buffer_while_the_helper_answers(
+    run: Path, helper: Helper
+) -> None:
+    make(run, {"noise": content("random", MIB)})
+    batch = links(1, count=1, size=60 * KIB)
+    batch.add(b"RUN4/rest", (stat.S_IFLNK | 0o777, 1_700_000_000), b"")
+    room = WAITS - len(encoded(batch.items))
+    batch.items[-1] = (b"RUN4/rest", (stat.S_IFLNK | 0o777, 1_700_000_000), bytes(room))
+    assert len(encoded(batch.items)) == WAITS
+    with batch_of(run) as large:
+        for _ in range(20):
+            asked = [helper.pack(again(large)), helper.pack(batch)]
+            assert helper.unanswered == 2  # the second did not wait for the first
+            assert [len(each.take().data) > KIB for each in asked] == [True, True]
 
 
 def vanish(path: Path) -> None:
@@ -96,20 +178,21 @@ def test_what_changed_is_told_as_a_thread_tells_it(
 ) -> None:
     change(run / "a" / "07")
     with pytest.raises(TreeChanged, match=r"^RUN4/a/") as here:
-        pack_batch(batch.items, batch.descriptors, FAST)
+        BatchPacker(FAST)(batch.items, batch.descriptors)
     with pytest.raises(TreeChanged) as there:
-        helper.pack(batch.items, batch.descriptors)
+        helper.pack(batch).take()
     assert str(there.value) == str(here.value)
 
 
 def test_it_packs_on_behind_an_error(run: Path, batch: Batch, helper: Helper) -> None:
-    content = (run / "b" / "noise").read_bytes()
     (run / "b" / "noise").write_bytes(b"")
+    failing = helper.pack(batch)
+    with batch_of(run) as as_it_is:
+        expected = BatchPacker(FAST)(as_it_is.items, as_it_is.descriptors)
+        assert helper.pack(as_it_is).take() == expected
     with pytest.raises(TreeChanged):
-        helper.pack(batch.items, batch.descriptors)
-    (run / "b" / "noise").write_bytes(content)
-    packed = helper.pack(batch.items, batch.descriptors)
-    assert packed == pack_batch(batch.items, batch.descriptors, FAST)
+        failing.take()
+    assert (failing.held, batch.descriptors) == (0, [])
 
 
 @pytest.mark.parametrize("number", [1, 2, 20])
@@ -119,7 +202,7 @@ def test_a_read_that_fails_in_the_helper_is_told_with_the_files_name(
     with helpers_with(failing_read(number)):
         helper = Helper(FAST)
     with pytest.raises(TreeChanged, match=r"^RUN4/a/\d\d can't be read: Input/output error$"):
-        helper.pack(batch.items, batch.descriptors)
+        helper.pack(batch).take()
     helper.close()
 
 
@@ -127,7 +210,7 @@ def test_one_that_was_killed_before_its_batch_is_lost(batch: Batch, helper: Help
     os.kill(helper._process.pid, signal.SIGKILL)
     os.waitid(os.P_PID, helper._process.pid, os.WEXITED | os.WNOWAIT)
     with pytest.raises(HelperLost, match="ended with -9"):
-        helper.pack(batch.items, batch.descriptors)
+        helper.pack(batch).take()
     assert children() == set()
 
 
@@ -137,12 +220,11 @@ def test_one_that_is_killed_while_it_packs_is_lost(
 ) -> None:
     with helpers_with(ENDLESS_READS):
         helper = Helper(FAST)
-    with ThreadPoolExecutor(1) as thread:
-        packing = thread.submit(helper.pack, batch.items, batch.descriptors)
-        wait_until(lambda: opens(helper._process.pid, run / "a" / "00"))
-        os.kill(helper._process.pid, number)
-        with pytest.raises(HelperLost, match=f"ended with -{int(number)}"):
-            packing.result(timeout=10)
+    asked = helper.pack(batch)
+    wait_until(lambda: opens(helper._process.pid, run / "a" / "00"))
+    os.kill(helper._process.pid, number)
+    with pytest.raises(HelperLost, match=f"ended with -{int(number)}"):
+        asked.take()
     assert children() == set()
     helper.close()
 
@@ -159,7 +241,7 @@ def test_one_that_is_lost_stays_so(batch: Batch, helper: Helper) -> None:
     os.kill(helper._process.pid, signal.SIGKILL)
     for _ in range(2):
         with pytest.raises(HelperLost):
-            helper.pack(batch.items, batch.descriptors)
+            helper.pack(batch).take()
 
 
 def test_one_that_can_not_start_its_work_is_lost(
@@ -168,7 +250,7 @@ def test_one_that_can_not_start_its_work_is_lost(
     with helpers_with("import no_such_module"):
         helper = Helper(FAST)
     with pytest.raises(HelperLost, match="ended with 1"):
-        helper.pack(batch.items, batch.descriptors)
+        helper.pack(batch).take()
     helper.close()
     assert "no_such_module" in capfd.readouterr().err
 

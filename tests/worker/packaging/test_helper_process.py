@@ -13,10 +13,10 @@ from tests.worker.packaging.helpers import SLOW_READS, prefixed
 from tests.worker.packaging.plans import batch_of
 from tests.worker.packaging.processes import has_ended, started, wait_until
 from tests.worker.packaging.trees import make
-from worker.packaging.batch import PackedBatch, pack_batch
+from worker.packaging.batch import BatchPacker, PackedBatch
 from worker.packaging.deflate import FAST
 from worker.packaging.helper_process import main
-from worker.packaging.messages import receive, send
+from worker.packaging.messages import Received, encoded, receive, send
 
 FILES = {f"{number:04}": b"0.0,1.0\n" for number in range(2000)}
 
@@ -38,10 +38,11 @@ def test_it_answers_each_batch_with_what_became_of_it_and_ends_with_its_socket(r
     make(run, {"a": b"1", "inner": {"b": b"22"}})
     with batch_of(run) as batch, running() as worker:
         for _ in range(3):
-            send(worker, batch.items, batch.descriptors)
+            send(worker, encoded(batch.items), batch.descriptors)
             received = receive(worker)
             assert received
-            assert PackedBatch(*received[0]) == pack_batch(batch.items, batch.descriptors, FAST)
+            packed = PackedBatch(received.body, *received.message)
+            assert packed == BatchPacker(FAST)(batch.items, batch.descriptors)
 
 
 @pytest.mark.parametrize("function", ["open", "fstat", "read"])
@@ -49,37 +50,44 @@ def test_whatever_fails_is_answered_with_its_name(run: Path, function: str) -> N
     make(run, {"out": b"1"})
     with batch_of(run) as batch, running() as worker:
         with before_calls(function, lambda *call: fail()):
-            send(worker, batch.items, batch.descriptors)
+            send(worker, encoded(batch.items), batch.descriptors)
             answer = receive(worker)
-        assert answer == (("TreeChanged", "RUN4/out can't be read: Input/output error"), [])
+        assert answer == unreadable("RUN4/out")
 
 
 def test_a_directory_that_the_file_system_lost_is_answered_with_its_name(run: Path) -> None:
     make(run, {"out": b"1"})
 
     def act(number: int, descriptor: int) -> None:
-        if number == 3:  # after the file's two
+        if number == 2:  # after the file's
             fail()
 
     with batch_of(run) as batch, running() as worker:
         with before_calls("fstat", act):
-            send(worker, batch.items, batch.descriptors)
+            send(worker, encoded(batch.items), batch.descriptors)
             answer = receive(worker)
-        assert answer == (("TreeChanged", "RUN4/ can't be read: Input/output error"), [])
+        assert answer == unreadable("RUN4/")
+
+
+def unreadable(name: str) -> Received:
+    error = "TreeChanged", f"{name} can't be read: Input/output error"
+    return Received(error, [], bytearray())
 
 
 def test_a_worker_that_goes_while_it_packs_ends_it_in_silence(run: Path) -> None:
     make(run, {"out": b"1"})
     with batch_of(run) as batch, running() as worker:
-        packing = threading.Event()
+        asked, closed = threading.Event(), threading.Event()
 
         def close(*call: object) -> None:
+            assert asked.wait(10)
             worker.close()
-            packing.set()
+            closed.set()
 
         with before_calls("read", close):
-            send(worker, batch.items, batch.descriptors)
-            assert packing.wait(10)
+            send(worker, encoded(batch.items), batch.descriptors)
+            asked.set()
+            assert closed.wait(10)
 
 
 #: Tells its helpers' ids once they pack, and how it ended.

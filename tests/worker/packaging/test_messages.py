@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.worker.packaging.left_behind import nothing_left_behind
 from tests.worker.packaging.trees import MIB
-from worker.packaging.messages import MAX_DESCRIPTORS, receive, send
+from worker.packaging.messages import MAX_DESCRIPTORS, Received, encoded, receive, send
 from worker.packaging.plan import BATCH_DIRECTORIES
 
 #: What batches, packed batches and errors are made of.
@@ -32,22 +32,25 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
 Pair = tuple[socket.socket, socket.socket]
 
 
-@given(messages=st.lists(values, max_size=5))
-def test_messages_arrive_as_they_were_one_by_one(messages: list[Any]) -> None:
+@given(messages=st.lists(st.tuples(values, st.binary()), max_size=5))
+def test_messages_arrive_as_they_were_one_by_one(messages: list[tuple[Any, bytes]]) -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        for message in messages:
-            send(ours, message)
-        for message in messages:
-            assert receive(theirs) == (message, [])
+        for message, body in messages:
+            send(ours, encoded(message), body=body)
+        for message, body in messages:
+            assert receive(theirs) == Received(message, [], bytearray(body))
 
 
 @pytest.mark.parametrize("size", [0, 1, 65_536, 5 * MIB])
-def test_a_message_may_be_larger_than_the_sockets_buffer(pair: Pair, size: int) -> None:
-    message = (os.urandom(size), 1)
+@pytest.mark.parametrize("body_size", [0, 5 * MIB])
+def test_a_message_may_be_larger_than_the_sockets_buffer(
+    pair: Pair, size: int, body_size: int
+) -> None:
+    message, body = (os.urandom(size), 1), os.urandom(body_size)
     with ThreadPoolExecutor(1) as other_side:
-        sent = other_side.submit(send, pair[0], message)
-        assert receive(pair[1]) == (message, [])
+        sent = other_side.submit(send, pair[0], encoded(message), body=body)
+        assert receive(pair[1]) == Received(message, [], bytearray(body))
         sent.result()
 
 
@@ -59,13 +62,13 @@ def test_descriptors_arrive_in_order_as_descriptors_of_our_own(
     for name in names:
         (tmp_path / name).mkdir()
     theirs = [os.open(tmp_path / name, os.O_RDONLY) for name in names]
-    send(pair[0], "these", theirs)
+    send(pair[0], encoded("these"), theirs, b"body")
     for descriptor in theirs:
         os.close(descriptor)
     received = receive(pair[1])
     assert received
-    message, ours = received
-    assert message == "these"
+    message, ours, body = received
+    assert (message, bytes(body)) == ("these", b"body")
     assert [Path(f"/proc/self/fd/{each}").readlink().name for each in ours] == names
     for descriptor in ours:
         os.close(descriptor)
@@ -84,16 +87,37 @@ def dies_in_the_length(sender: socket.socket) -> None:
 
 
 def dies_before_the_message(sender: socket.socket) -> None:
-    sender.send((1000).to_bytes(8, "little"))
+    sender.send(lengths(1000, 0))
 
 
 def dies_in_the_message(sender: socket.socket) -> None:
-    sender.send((1000).to_bytes(8, "little") + b"half")
+    sender.send(lengths(1000, 0) + b"half")
+
+
+def dies_before_the_body(sender: socket.socket) -> None:
+    message = encoded("whole")
+    sender.send(lengths(len(message), 1000) + message)
+
+
+def dies_in_the_body(sender: socket.socket) -> None:
+    dies_before_the_body(sender)
+    sender.send(b"half")
+
+
+def lengths(message: int, body: int) -> bytes:
+    return message.to_bytes(8, "little") + body.to_bytes(8, "little")
 
 
 @pytest.mark.parametrize(
     "end",
-    [is_gone, dies_in_the_length, dies_before_the_message, dies_in_the_message],
+    [
+        is_gone,
+        dies_in_the_length,
+        dies_before_the_message,
+        dies_in_the_message,
+        dies_before_the_body,
+        dies_in_the_body,
+    ],
     ids=lambda end: end.__name__,
 )
 def test_nothing_is_received_from_a_side_that(
@@ -108,4 +132,4 @@ def test_nothing_is_received_from_a_side_that(
 def test_a_message_to_a_side_that_is_gone_is_an_error(pair: Pair) -> None:
     pair[1].close()
     with pytest.raises(OSError, match="Broken pipe"):
-        send(pair[0], "anybody there?")
+        send(pair[0], encoded("anybody there?"))

@@ -10,7 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.worker.packaging.archives import held
-from tests.worker.packaging.left_behind import children
+from tests.worker.packaging.faults import before_calls
+from tests.worker.packaging.helpers import SLOW_TO_BEGIN, helpers_with
+from tests.worker.packaging.left_behind import children, nothing_left_behind
 from tests.worker.packaging.trees import (
     KIB,
     MIB,
@@ -28,7 +30,10 @@ from tests.worker.packaging.trees import (
     trees,
 )
 from worker.models.archive import Archive
+from worker.packaging.helper import Asked, Helper
 from worker.packaging.package import Packing
+from worker.packaging.plan import Batch
+from worker.packaging.survey import Survey
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -123,6 +128,64 @@ def test_a_link_is_no_file_and_none_of_the_trees_bytes(run: Path) -> None:
         assert (package.archive.file_count, package.archive.bytes_total) == (1, 4)
 
 
+def test_helpers_begin_to_pack_while_the_walk_goes_on(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(run, {f"{each:02}": {f"{n:02}": b"0.1\n" for n in range(40)} for each in range(40)})
+    steps: list[str] = []
+    pack, end = Helper.pack, Survey.end
+
+    def packing(helper: Helper, batch: Batch) -> Asked:
+        steps.append("a batch")
+        return pack(helper, batch)
+
+    def ending(survey: Survey) -> None:
+        steps.append("the walk's end")
+        end(survey)
+
+    monkeypatch.setattr(Helper, "pack", packing)
+    monkeypatch.setattr(Survey, "end", ending)
+    with packager(run, Packing(helpers=True)).open(str(run)) as package:
+        assert steps[0] == "a batch"
+        assert steps[-1] == "the walk's end"
+        assert held(b"".join(package.chunks())) == described(run)
+
+
+def test_without_helpers_nothing_is_packed_before_it_is_asked_for(run: Path) -> None:
+    make(run, {"out": b"four"})
+    with (
+        before_calls("read", lambda *call: None) as reads,
+        packager(run, Packing(helpers=False)).open(str(run)) as package,
+    ):
+        assert reads.count == 0
+        next(package.chunks())
+        assert reads.count == 1
+
+
+@pytest.mark.timeout(60)
+def test_links_that_fill_the_way_to_a_helper_do_not_stop_it(run: Path) -> None:
+    noise = [Random(number).randbytes(4000).translate(None, b"\0/") for number in range(1500)]
+    make(run, {f"{at:04}": LinkTo(os.fsdecode(target)) for at, target in enumerate(noise)})
+    make(run / "2", {f"{number:02}": content("random", 200 * KIB) for number in range(60)})
+    expected = packed(run, Packing(helpers=False))
+    with helpers_with(SLOW_TO_BEGIN):
+        assert packed(run, Packing(helpers=True)) == expected
+
+
+def test_the_walk_tells_that_it_moves_and_ends_where_that_fails(run: Path) -> None:
+    make(run, {f"{number:02}": {"out": b""} for number in range(10)})
+    moves: list[None] = []
+    with packager(run).open(str(run), moved=lambda: moves.append(None)):
+        assert len(moves) >= 20
+
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    failing = pytest.raises(ZeroDivisionError)
+    with nothing_left_behind(), failing, packager(run).open(str(run), moved=fail):
+        pass
+
+
 @pytest.mark.parametrize(
     ("tree", "helpers", "expected"),
     [
@@ -130,7 +193,7 @@ def test_a_link_is_no_file_and_none_of_the_trees_bytes(run: Path) -> None:
         ({str(number): b"small" for number in range(29)}, None, 0),
         ({str(number): bytes(100 * KIB) for number in range(30)}, None, 0),
         ({str(number): b"small" for number in range(30)}, False, 0),
-        ({str(number): b"small" for number in range(9)}, True, 1),
+        ({str(number): b"small" for number in range(9)}, True, 2),
     ],
     ids=["many small", "few", "large", "many, but without", "few, but with"],
 )

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from tests.worker.packaging.changes import TREE, remake
 from tests.worker.packaging.left_behind import nothing_left_behind, open_below
-from tests.worker.packaging.plans import measured, opened, planned
-from tests.worker.packaging.trees import MIB, Node, content, make, trees
+from tests.worker.packaging.plans import known, opened, planned, surveyed, unlisted
+from tests.worker.packaging.trees import MIB, LinkTo, Node, content, make, trees
 from worker.errors import InvalidResultsDirectory, TreeChanged
 from worker.packaging import plan as plan_module
 from worker.packaging.plan import (
@@ -30,8 +30,8 @@ from worker.packaging.zip_format import MAX_16
 
 def units_of(run: Path) -> list[Unit]:
     """They are closed already."""
-    with planned(run) as plan:
-        return [unit for unit in plan if not unit.close()]
+    with planned(run) as units:
+        return [unit for unit in units if not unit.close()]
 
 
 def members(unit: Unit) -> Iterator[tuple[bytes, int]]:
@@ -44,7 +44,7 @@ def members(unit: Unit) -> Iterator[tuple[bytes, int]]:
         if isinstance(item[0], bytes):
             yield item[0], 0
         else:
-            (directory, _, _), bases, sizes = item
+            (directory, _, _), bases, sizes, _ = item
             yield from zip((directory + base for base in bases), sizes, strict=True)
 
 
@@ -106,8 +106,8 @@ def test_every_member_is_in_one_unit_in_the_order_of_the_walk_and_no_batch_goes_
         patch.setattr(plan_module, "BATCH_MEMBERS", batch_members)
         patch.setattr(plan_module, "BATCH_DIRECTORIES", batch_directories)
         units = []
-        with planned(run_in_memory) as plan:
-            for unit in plan:
+        with planned(run_in_memory) as planned_units:
+            for unit in planned_units:
                 if isinstance(unit, Batch):
                     assert len(unit.descriptors) <= batch_directories
                     assert unit.member_count == len(list(members(unit)))
@@ -176,9 +176,9 @@ def test_a_batch_of_directories_ends_when_it_is_full_of_members(run: Path) -> No
 
 def test_a_batch_holds_few_directories_open(run: Path) -> None:
     make(run, {f"{number:03}": {"out": b""} for number in range(3 * BATCH_DIRECTORIES)})
-    with planned(run) as plan:
+    with planned(run) as units:
         held = []
-        for unit in plan:
+        for unit in units:
             assert isinstance(unit, Batch)
             held.append(len(unit.descriptors))
             unit.close()
@@ -190,22 +190,29 @@ def test_the_more_units_are_in_flight_the_fewer_directories_each_holds_open(
     run: Path, in_flight: int
 ) -> None:
     make(run, {f"{number:02}": {"out": b""} for number in range(40)})
-    sizes = measured(run).sizes()
-    with opened(run) as descriptor, closing(walk(descriptor, b"RUN4")) as entries:
-        for unit in Plan(entries, sizes, in_flight=in_flight):
+    with surveyed(run) as survey, closing(survey.entries()) as entries:
+        for unit in Plan(entries, in_flight=in_flight):
             assert isinstance(unit, Batch)
             held = len(unit.descriptors)
             unit.close()
             assert held * in_flight <= OPEN_DIRECTORIES or held <= 1
 
 
-def test_what_is_left_out_is_named_along_the_way(run: Path) -> None:
-    make(run, {"out": b""})
+def test_what_is_left_out_is_no_member(run: Path) -> None:
+    make(run, {"out": b"", "link": LinkTo("/etc/passwd")})
     os.mkfifo(run / "pipe")
-    with planned(run) as plan:
-        for unit in plan:
-            unit.close()
-        assert plan.left_out == ["RUN4/pipe (named pipe)"]
+    with opened(run) as descriptor, closing(walk(descriptor, b"RUN4")) as entries:
+        (batch,) = known(Plan(entries))
+        batch.close()
+    assert list(members(batch)) == [(b"RUN4/", 0), (b"RUN4/out", 0)]
+
+
+def test_where_nothing_more_is_known_there_is_no_unit_yet_and_later_the_batch_goes_on() -> None:
+    entries = [unlisted(b"RUN4/"), None, None, unlisted(b"RUN4/a/"), unlisted(b"RUN4/b/"), None]
+    *yet, batch = Plan(entries)
+    assert yet == [None, None, None]
+    assert batch
+    assert [name for name, _ in members(batch)] == [b"RUN4/", b"RUN4/a/", b"RUN4/b/"]
 
 
 LARGE: Mapping[str, Node] = {
@@ -218,15 +225,15 @@ LARGE: Mapping[str, Node] = {
 def test_a_plan_that_is_closed_at_any_point_leaves_nothing_open(run: Path) -> None:
     remake(run, LARGE)
     for stop in range(len(units_of(run)) + 1):
-        with nothing_left_behind(), planned(run) as plan, closing(iter(plan)) as units:
+        with nothing_left_behind(), planned(run) as units:
             for _ in range(stop):
                 next(units).close()
 
 
 def test_a_plan_whose_units_are_all_packed_leaves_nothing_open(run: Path) -> None:
     remake(run, LARGE)
-    with nothing_left_behind(), planned(run) as plan:
-        for unit in plan:
+    with nothing_left_behind(), planned(run) as units:
+        for unit in units:
             unit.release()
 
 
@@ -241,8 +248,8 @@ def test_a_unit_may_be_closed_again(run: Path) -> None:
 
 def test_a_large_file_is_open_until_its_last_segment_is_packed(run: Path) -> None:
     make(run, {"large": content("table", 2 * MIB + 1)})
-    with planned(run) as plan:
-        batch, *segments = plan
+    with planned(run) as units:
+        batch, *segments = units
         batch.close()
         for segment in segments:
             assert open_below(run / "large")
@@ -250,41 +257,31 @@ def test_a_large_file_is_open_until_its_last_segment_is_packed(run: Path) -> Non
         assert not open_below(run / "large")
 
 
-@pytest.mark.parametrize("changed", [b"", bytes(SEGMENT), bytes(SEGMENT + 2)], ids=len)
-def test_a_large_file_of_another_size_than_measured_is_named(run: Path, changed: bytes) -> None:
-    make(run, {"large": bytes(SEGMENT + 1)})
-    with nothing_left_behind(), planned(run) as plan:
-        (run / "large").write_bytes(changed)
-        with pytest.raises(TreeChanged, match=r"^RUN4/large changed its size"):
-            list(plan)
+@pytest.mark.parametrize("size", [0, SEGMENT, SEGMENT + 1, SEGMENT + 2])
+def test_a_large_file_that_changed_since_it_was_measured_is_named(run: Path, size: int) -> None:
+    remake(run, {"large": bytes(SEGMENT + 1)})
+    with nothing_left_behind(), planned(run) as units:
+        (run / "large").write_bytes(b"x" * size)
+        with pytest.raises(TreeChanged, match=r"^RUN4/large changed while it was being packed$"):
+            list(units)
 
 
 def test_a_file_that_came_since_measuring_is_noticed(run: Path) -> None:
-    make(run, {"a": b""})
-    with nothing_left_behind(), planned(run) as plan:
+    remake(run, {"a": b""})
+    with nothing_left_behind(), planned(run) as units:
         make(run / "b", b"")
         with pytest.raises(TreeChanged, match="RUN4/"):
-            list(plan)
+            list(units)
 
 
 @pytest.mark.parametrize("length", [MAX_16, MAX_16 + 1])
 def test_a_name_that_no_zip_can_hold_is_refused(run: Path, length: int) -> None:
     make(run, {})
     with opened(run) as descriptor:
-        files = Files(b"x" * (length - 1), descriptor, (0, 0, 0), [b"y"])
-        plan = iter(Plan([files], iter([0])))
+        files = Files(b"x" * (length - 1), descriptor, 0, [b"y"], [0], [0])
+        units = known(Plan([files]))
         if length == MAX_16:
-            next(plan).close()
+            next(units).close()
         else:
             with pytest.raises(InvalidResultsDirectory, match=f"{length} bytes is too long"):
-                next(plan)
-        plan.close()
-
-
-def test_the_plan_asks_for_as_many_sizes_as_there_are_files(run: Path) -> None:
-    remake(run, LARGE)
-    sizes = measured(run).sizes()
-    with opened(run) as descriptor, closing(walk(descriptor, b"RUN4")) as entries:
-        for unit in Plan(entries, sizes):
-            unit.close()
-    assert next(sizes, None) is None
+                next(units)

@@ -2,34 +2,36 @@ import os
 import stat
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from functools import partial
 from itertools import count
+from operator import length_hint
 from random import Random
 from time import sleep
 from typing import Any
 
 import pytest
 
-from tests.worker.packaging.left_behind import children, nothing_left_behind
+from tests.worker.packaging.left_behind import children, descriptors, nothing_left_behind, resources
+from tests.worker.packaging.processes import wait_until
 from worker.errors import HelperLost
-from worker.packaging import pool as pool_module
-from worker.packaging.batch import PackedBatch, pack_batch
+from worker.packaging.batch import BatchPacker, PackedBatch
 from worker.packaging.deflate import FAST
-from worker.packaging.helper import Helper
+from worker.packaging.helper import AT_ONCE, Asked, Helper
 from worker.packaging.plan import Batch
 from worker.packaging.pool import WORTH_A_HELPER, Packed, PackingPool
 
 threads = pytest.mark.parametrize("threads", [1, 2, 8])
 COUNT = 40
+MODE = (stat.S_IFDIR | 0o755, 0)
+packed_batch = BatchPacker.__call__
 
 
 def batch(number: int, *, members: int = 1) -> Batch:
     """A batch that holds a descriptor, whatever for."""
     batch = Batch()
     for member in range(members):
-        batch.add(b"RUN4/%d/%d/" % (number, member), (stat.S_IFDIR | 0o755, 0), b"")
+        batch.add(b"RUN4/%d/%d/" % (number, member), MODE, b"")
     batch.descriptors.append(os.open("/", os.O_RDONLY))
     return batch
 
@@ -50,9 +52,16 @@ class Units:
 @contextmanager
 def packing(units: Units, threads: int, *, helpers: bool = False) -> Iterator[Iterator[Packed]]:
     """What a pool gives, which is closed in the end, wherever it stands."""
-    pool = PackingPool(threads=threads, level=FAST, helpers=helpers)
-    with nothing_left_behind(), closing(pool), closing(pool.in_order(units)) as packed:
+    pool = PackingPool(threads=threads, level=FAST)
+    with nothing_left_behind(), closing(pool), closing(pool.in_order(iter(units))) as packed:
+        if helpers:
+            pool.start_helpers()
         yield packed
+
+
+def pack_with(pack: Callable[..., PackedBatch], patch: pytest.MonkeyPatch) -> None:
+    """Let threads pack their batches so."""
+    patch.setattr(BatchPacker, "__call__", pack)
 
 
 def numbers(packed: Iterator[Packed]) -> list[int]:
@@ -74,9 +83,9 @@ def test_units_come_back_in_order_however_long_each_takes(
 
     def slow(*arguments: Any) -> PackedBatch:
         sleep(random.random() / 100)
-        return pack_batch(*arguments)
+        return packed_batch(*arguments)
 
-    monkeypatch.setattr(pool_module, "pack_batch", slow)
+    pack_with(slow, monkeypatch)
     with packing(Units(), threads) as packed:
         assert numbers(packed) == list(range(COUNT))
 
@@ -87,7 +96,7 @@ def test_no_more_than_a_window_is_packed_ahead(threads: int) -> None:
     with packing(units, threads) as packed:
         for number, each in enumerate(packed):
             assert number_of(each) == number
-            assert units.taken <= number + 1 + 2 * threads + 2
+            assert units.taken <= number + 1 + 2 * threads + 3
 
 
 @threads
@@ -98,9 +107,9 @@ def test_as_many_are_packed_at_once_as_there_are_threads(
 
     def waiting(*arguments: Any) -> PackedBatch:
         together.wait()
-        return pack_batch(*arguments)
+        return packed_batch(*arguments)
 
-    monkeypatch.setattr(pool_module, "pack_batch", waiting)
+    pack_with(waiting, monkeypatch)
     with packing(Units(), threads) as packed:
         assert numbers(packed) == list(range(COUNT))
 
@@ -110,17 +119,20 @@ def test_the_error_of_a_unit_comes_in_its_turn_and_everything_is_closed(
     threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for failing in range(COUNT):
-        monkeypatch.setattr(pool_module, "pack_batch", partial(fail_at, failing))
+        pack_with(failing_at(failing), monkeypatch)
         seen: list[int] = []
         with pytest.raises(ZeroDivisionError), packing(Units(), threads) as packed:
             seen.extend(map(number_of, packed))
         assert seen == list(range(failing))
 
 
-def fail_at(failing: int, items: Any, descriptors: Any, *arguments: Any) -> PackedBatch:
-    if items[0][0].startswith(b"RUN4/%d/" % failing):
-        raise ZeroDivisionError
-    return pack_batch(items, descriptors, *arguments)
+def failing_at(failing: int) -> Callable[..., PackedBatch]:
+    def pack(packer: BatchPacker, items: Any, descriptors: Any) -> PackedBatch:
+        if items[0][0].startswith(b"RUN4/%d/" % failing):
+            raise ZeroDivisionError
+        return packed_batch(packer, items, descriptors)
+
+    return pack
 
 
 class BrokenUnits(Units):
@@ -150,7 +162,7 @@ def test_whenever_its_reader_gives_up_everything_is_closed(threads: int) -> None
         with packing(units, threads) as packed:
             for _ in range(stop):
                 next(packed)
-        assert units.taken <= stop + 2 * threads + 2 + (stop > 0)
+        assert units.taken <= stop + (2 * threads + 3) * (stop > 0)
 
 
 @threads
@@ -159,12 +171,12 @@ def test_no_unit_is_closed_under_the_thread_that_packs_it(
 ) -> None:
     seen: list[bool] = []
 
-    def watch(items: Any, descriptors: Any, *arguments: Any) -> PackedBatch:
+    def watch(packer: BatchPacker, items: Any, descriptors: Any) -> PackedBatch:
         sleep(0.01)
         seen.append(bool(descriptors))
-        return pack_batch(items, descriptors, *arguments)
+        return packed_batch(packer, items, descriptors)
 
-    monkeypatch.setattr(pool_module, "pack_batch", watch)
+    pack_with(watch, monkeypatch)
     with packing(Units(), threads) as packed:
         next(packed)
     assert all(seen)
@@ -182,38 +194,49 @@ def test_where_no_more_threads_are_to_be_had_everything_is_closed(
         start(thread)
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
-    monkeypatch.setattr(pool_module, "pack_batch", slowly)
+    pack_with(slowly, monkeypatch)
     with pytest.raises(RuntimeError), packing(Units(), 4) as packed:
         list(packed)
 
 
 def slowly(*arguments: Any) -> PackedBatch:
     sleep(0.01)
-    return pack_batch(*arguments)
+    return packed_batch(*arguments)
 
 
 @threads
-def test_each_thread_has_a_helper_of_its_own_which_ends_with_the_pool(threads: int) -> None:
-    units = Units(members=WORTH_A_HELPER)
-    with packing(units, threads, helpers=True) as packed:
-        next(packed)
-        assert 1 <= len(children()) <= threads
-        assert numbers(packed) == list(range(1, COUNT))
-        assert len(children()) <= threads
-
-
-@threads
-def test_helpers_that_were_started_ahead_are_those_that_pack(threads: int) -> None:
-    pool = PackingPool(threads=threads, level=FAST, helpers=False)
+def test_there_are_as_many_helpers_as_threads_which_all_pack_and_end_with_the_pool(
+    threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = record_the_asked(monkeypatch)
+    pool = PackingPool(threads=threads, level=FAST)
     with nothing_left_behind(), closing(pool):
+        assert not pool.has_helpers
         pool.start_helpers()
-        ahead = children()
+        assert pool.has_helpers
+        started = children()
         pool.start_helpers()
-        assert children() == ahead
-        assert len(ahead) == threads
-        with closing(pool.in_order(Units(members=WORTH_A_HELPER))) as packed:
+        assert children() == started
+        assert len(started) == threads
+        with closing(pool.in_order(iter(Units(members=WORTH_A_HELPER)))) as packed:
             assert numbers(packed) == list(range(COUNT))
-        assert children() == ahead
+        assert children() == started
+    assert len(asked) == COUNT
+    assert {helper._process.pid for helper in asked} == started
+
+
+def record_the_asked(patch: pytest.MonkeyPatch) -> list[Helper]:
+    """The helper that each batch is given to."""
+    asked: list[Helper] = []
+    pack = Helper.pack
+
+    def recorded(helper: Helper, batch: Batch) -> Asked:
+        asked.append(helper)
+        assert helper.unanswered < AT_ONCE
+        return pack(helper, batch)
+
+    patch.setattr(Helper, "pack", recorded)
+    return asked
 
 
 def test_of_helpers_that_were_started_ahead_none_is_left_if_one_does_not_start(
@@ -227,17 +250,18 @@ def test_of_helpers_that_were_started_ahead_none_is_left_if_one_does_not_start(
         return start(*arguments, **options)
 
     monkeypatch.setattr(subprocess, "Popen", refuse)
-    pool = PackingPool(threads=4, level=FAST, helpers=False)
+    pool = PackingPool(threads=4, level=FAST)
     refused = pytest.raises(HelperLost, match="temporarily unavailable")
     with nothing_left_behind(), refused, closing(pool):
         pool.start_helpers()
 
 
-def test_small_batches_are_not_worth_a_helper() -> None:
+def test_small_batches_are_not_worth_a_helper(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = record_the_asked(monkeypatch)
     units = Units(members=WORTH_A_HELPER - 1)
     with packing(units, 2, helpers=True) as packed:
         assert numbers(packed) == list(range(COUNT))
-        assert children() == set()
+    assert asked == []
 
 
 @pytest.mark.parametrize("stop", [0, 1, 7, COUNT])
@@ -250,9 +274,9 @@ def test_whenever_its_reader_gives_up_the_helpers_end(stop: int) -> None:
 def test_the_error_of_a_helper_ends_them_all(monkeypatch: pytest.MonkeyPatch) -> None:
     pack = Helper.pack
 
-    def fail(helper: Helper, items: Any, descriptors: Any) -> PackedBatch:
-        fail_at(20, items, descriptors, FAST)
-        return pack(helper, items, descriptors)
+    def fail(helper: Helper, batch: Batch) -> Asked:
+        failing_at(20)(BatchPacker(FAST), batch.items, [])
+        return pack(helper, batch)
 
     monkeypatch.setattr(Helper, "pack", fail)
     units = Units(members=WORTH_A_HELPER)
@@ -260,6 +284,86 @@ def test_the_error_of_a_helper_ends_them_all(monkeypatch: pytest.MonkeyPatch) ->
         list(packed)
 
 
+@threads
+def test_units_may_be_packed_ahead_before_any_is_asked_for(threads: int) -> None:
+    units = Units()
+    pool = PackingPool(threads=threads, level=FAST)
+    with nothing_left_behind(), closing(pool):
+        taken = iter(units)
+        pool.pack_ahead(taken)
+        pool.pack_ahead(taken)
+        assert units.taken == pool.in_flight
+        assert numbers(pool.in_order(taken)) == list(range(COUNT))
+
+
+def test_packing_ahead_stops_where_the_next_unit_is_not_known_and_goes_on_behind_it() -> None:
+    units = iter([batch(0), None, None, batch(1), batch(2), None, batch(3)])
+    pool = PackingPool(threads=2, level=FAST)
+    with nothing_left_behind(), closing(pool):
+        left = []
+        for _ in range(4):
+            pool.pack_ahead(units)
+            left.append(length_hint(units))
+        assert left == [5, 4, 1, 0]
+        assert numbers(pool.in_order(units)) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("helpers", [False, True])
+def test_units_ahead_that_nobody_asks_for_are_closed_with_the_pool(helpers: bool) -> None:
+    pool = PackingPool(threads=2, level=FAST)
+    with nothing_left_behind(), closing(pool):
+        if helpers:
+            pool.start_helpers()
+        pool.pack_ahead(iter(Units(members=WORTH_A_HELPER)))
+        assert open_roots() > 0
+    assert open_roots() == 0
+
+
+def open_roots() -> int:
+    """Descriptors that batches hold."""
+    return list(descriptors().values()).count("/")
+
+
+class NoisyUnits(Units):
+    """Batches that are as large when they are packed."""
+
+    size = WORTH_A_HELPER * 6000
+
+    def __iter__(self) -> Iterator[Batch]:
+        for number, each in enumerate(super().__iter__()):
+            noise = Random(number).randbytes(6000)
+            each.items = [(b"RUN4/%d/" % number, MODE, noise)] * WORTH_A_HELPER
+            yield each
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_what_helpers_have_packed_ahead_stays_within_its_bound(
+    threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.packaging.pool.HELD", 10 * NoisyUnits.size)
+    units = NoisyUnits(members=WORTH_A_HELPER)
+    pool = PackingPool(threads=threads, level=FAST)
+    with nothing_left_behind(), closing(pool):
+        pool.start_helpers()
+        taken = iter(units)
+
+        def is_held() -> bool:
+            pool.pack_ahead(taken)
+            held = [asked.held for _, asked in pool._ahead if isinstance(asked, Asked)]
+            return sum(held) >= 10 * NoisyUnits.size
+
+        wait_until(is_held)
+        for _ in range(20):
+            pool.pack_ahead(taken)
+            sleep(0.01)
+        assert 10 <= units.taken <= 10 + threads * AT_ONCE
+        for number, packed in enumerate(pool.in_order(taken)):
+            assert number_of(packed) == number
+            assert units.taken <= number + 1 + 10 + threads * AT_ONCE
+        assert number == COUNT - 1
+
+
 def test_a_pool_that_is_not_used_starts_nothing() -> None:
-    with nothing_left_behind(), closing(PackingPool(threads=8, level=FAST, helpers=True)):
-        assert children() == set()
+    before = resources()
+    with closing(PackingPool(threads=8, level=FAST)):
+        assert resources() == before

@@ -1,6 +1,7 @@
 import tracemalloc
 from operator import mul
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,12 +14,30 @@ records = st.lists(
 
 
 @given(pieces=records)
-def test_what_was_appended_is_read_back_in_order_as_often_as_wanted(pieces: list[bytes]) -> None:
+def test_what_was_appended_is_taken_in_order_once(pieces: list[bytes]) -> None:
     spool = Spool()
     for piece in pieces:
         spool.append(piece)
-    assert b"".join(spool) == b"".join(spool) == b"".join(pieces)
+    assert b"".join(spool) == b"".join(pieces)
+    assert b"".join(spool) == b""
     assert spool.size == len(b"".join(pieces))
+
+
+@given(turns=st.lists(st.tuples(st.lists(st.binary(max_size=50)), st.integers(0, 3))))
+def test_it_may_be_taken_from_while_it_is_appended_to(turns: list[tuple[list[bytes], int]]) -> None:
+    spool = Spool()
+    appended = taken = b""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("worker.packaging.spool.BLOCK", 100)
+        for pieces, times in turns:
+            for piece in pieces:
+                spool.append(piece)
+                appended += piece
+            for _ in range(times):
+                taken += spool.take()
+    taken += b"".join(spool)
+    assert taken == appended
+    assert spool.size == len(appended)
 
 
 @given(pieces=records)

@@ -5,12 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.worker.packaging.trees import MIB, content
-from worker.packaging.deflate import (
-    END_OF_STREAM,
-    FAST,
-    SegmentDeflater,
-    deflated_bound,
-)
+from worker.packaging.deflate import END_OF_STREAM, FAST, Deflater, deflated_bound
 from worker.packaging.stored_blocks import BLOCK, HEADER, stored_blocks
 
 sizes = st.sampled_from([1, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK, MIB]) | st.integers(1, MIB)
@@ -28,7 +23,7 @@ def test_zlib_reads_what_was_stored(size: int) -> None:
 def test_stored_and_deflated_parts_follow_each_other_in_any_order(
     kinds: list[tuple[bool, int]],
 ) -> None:
-    deflate = SegmentDeflater(MIB, FAST)
+    deflate = Deflater(MIB, FAST).segment
     stream, expected = bytearray(), bytearray()
     for is_stored, size in kinds:
         data = content("random" if is_stored else "table", MIB)[:size]

@@ -10,9 +10,11 @@ from zipfile import ZipFile
 import pytest
 
 from tests.worker.packaging.archives import held, names_in
+from tests.worker.packaging.plans import opened
 from tests.worker.packaging.trees import LinkTo, Node, make, packager, packed
 from worker.errors import InvalidResultsDirectory
-from worker.packaging.tree import MAX_DEPTH
+from worker.packaging.reading import identity, stamp
+from worker.packaging.tree import MAX_DEPTH, TOGETHER, Directory, Entry, Files, Left, walk
 
 
 def left_out(run: Path) -> tuple[str, ...]:
@@ -23,6 +25,57 @@ def left_out(run: Path) -> tuple[str, ...]:
     for line in named:
         assert line.partition(" (")[0].encode() not in names_in(archive)
     return named
+
+
+def walked(run: Path) -> list[Entry]:
+    with opened(run) as descriptor:
+        return list(walk(descriptor, os.fsencode(run.name)))
+
+
+def test_directories_are_entered_and_left_around_what_they_hold(run: Path) -> None:
+    make(run, {"a": {"inner": {}, "out": b"1"}, "b": b"22", "c": {}})
+    assert [outline(entry) for entry in walked(run)] == [
+        (b"RUN4/", b"."),
+        (b"RUN4/a/", b"a"),
+        (b"RUN4/a/inner/", b"inner"),
+        Left.DIRECTORY,
+        [b"out"],
+        Left.DIRECTORY,
+        [b"b"],
+        (b"RUN4/c/", b"c"),
+        Left.DIRECTORY,
+        Left.DIRECTORY,
+    ]
+
+
+def outline(entry: Entry) -> object:
+    if isinstance(entry, Directory):
+        return entry.name, entry.base
+    return entry.names if isinstance(entry, Files) else entry
+
+
+def test_directories_and_files_are_told_of_as_they_were_found(run: Path) -> None:
+    make(run, {"c": b"333", "a": {"z": b"1", "a": b"22"}})
+    for entry in walked(run):
+        if isinstance(entry, Directory):
+            status = (run.parent / os.fsdecode(entry.name)).lstat()
+            assert (entry.stamp, entry.identity) == (stamp(status), identity(status))
+        elif isinstance(entry, Files):
+            where = run.parent / os.fsdecode(entry.directory)
+            statuses = [(where / os.fsdecode(base)).lstat() for base in entry.names]
+            assert entry.sizes == [status.st_size for status in statuses]
+            assert entry.identities == list(map(identity, statuses))
+            assert entry.identity == identity(where.lstat())
+
+
+@pytest.mark.parametrize("count", [TOGETHER, TOGETHER + 1, 2 * TOGETHER + 7])
+def test_many_files_of_a_directory_come_in_chunks(run: Path, count: int) -> None:
+    make(run, {f"{number:05}": b"x" * (number % 97) for number in range(count)})
+    chunks = [entry for entry in walked(run) if isinstance(entry, Files)]
+    assert [len(chunk.names) for chunk in chunks[:-1]] == [TOGETHER] * ((count - 1) // TOGETHER)
+    assert 0 < len(chunks[-1].names) <= TOGETHER
+    assert [base for each in chunks for base in each.names] == [b"%05d" % n for n in range(count)]
+    assert [size for each in chunks for size in each.sizes] == [n % 97 for n in range(count)]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import typer
 
-from cli import database, demo, enqueue, settings, status, up
+from cli import database, demo, enqueue, failed, retry, settings, status, up
 
 app = typer.Typer(
     name="oneprefix",
@@ -14,6 +14,8 @@ app.command()(demo.demo)
 app.command()(up.up)
 app.command()(enqueue.enqueue)
 app.command()(status.status)
+app.command()(failed.failed)
+app.command()(retry.retry)
 app.command(name="settings")(settings.settings)
 app.add_typer(database.app, name="db")
 

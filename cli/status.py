@@ -15,7 +15,7 @@ from rich.table import Table
 from cli.arguments import OptionalJobId
 from cli.output import Json, as_row, console, human_size, print_json, reported
 from worker.bootstrap import Services
-from worker.database.upload_list import SqlUploadList
+from worker.database.upload_list import OpenMultipartUploads, SqlUploadList
 from worker.models.refusal import Refusal
 from worker.models.upload import Upload, UploadState
 from worker.settings import load_settings
@@ -56,6 +56,7 @@ class _Look:
     uploads: list[Upload]
     counts: dict[UploadState, int]
     refusals: list[Refusal]
+    open_multipart_uploads: OpenMultipartUploads
 
     @classmethod
     def at(cls, listed: SqlUploadList, job: int | None, limit: int) -> Self:
@@ -63,12 +64,14 @@ class _Look:
             listed.uploads(job, limit=limit),
             listed.counts(job),
             [] if job is not None else listed.refusals(limit=limit),
+            listed.open_multipart_uploads(),
         )
 
     def as_dict(self) -> dict[str, Any]:
         return {
             "counts": self.counts,
             "uploads": [as_row(upload) for upload in self.uploads],
+            "open_multipart_uploads": self.open_multipart_uploads._asdict(),
             "refused": [{"path": each.path, "error": each.reason} for each in self.refusals],
         }
 
@@ -79,7 +82,10 @@ class _Look:
         hidden = sum(self.counts.values()) - len(self.uploads)
         more = f"; {hidden:,} more with --limit" if hidden else ""
         refused = [f"[red]refused:[/] {escape(each.reason)}" for each in self.refusals]
-        return Group(table_of(self.uploads), *([counted + more] if counted else []), *refused)
+        waiting = self.open_multipart_uploads.waiting
+        parts = [f"{waiting:,} multipart uploads wait to be gone on with"] if waiting else []
+        counts = [counted + more] if counted else []
+        return Group(table_of(self.uploads), *counts, *parts, *refused)
 
 
 def _show(look: _Look, as_json: bool) -> None:
@@ -124,5 +130,5 @@ def _remark(upload: Upload) -> str:
     if upload.state is UploadState.LANDED:
         return upload.results_url or ""
     if upload.state is UploadState.UPLOADING:
-        return f"on {upload.owner}"
+        return f"on {(upload.owner or '').partition('@')[0]}"
     return upload.error or ""

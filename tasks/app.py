@@ -5,11 +5,11 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import after_setup_logger, celeryd_init
+from celery.signals import after_setup_logger, celeryd_init, worker_shutting_down
 from kombu.transport import TRANSPORT_ALIASES
 
 from tasks.recovery_step import RecoveryStep
-from tasks.services import expect_processes
+from tasks.services import ask_to_stop, expect_processes
 from worker.bootstrap import require_worker_settings
 from worker.errors import OneprefixError
 from worker.settings import load_settings
@@ -30,6 +30,16 @@ def prepare_worker(conf: Any, options: dict[str, Any], **_: Any) -> None:
         raise SystemExit(f"oneprefix: {error}") from None
     for scheme in ("redis", "rediss"):
         TRANSPORT_ALIASES[scheme] = "tasks.transport:Transport"
+
+
+@worker_shutting_down.connect
+def hand_back(**_: Any) -> None:
+    """Told to stop, a worker finishes what it can in a while; told again, it stops at once."""
+    ask_to_stop(0 if _told_to_stop else load_settings().stop_seconds)
+    _told_to_stop.append(True)
+
+
+_told_to_stop: list[bool] = []
 
 
 @after_setup_logger.connect

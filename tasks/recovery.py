@@ -1,10 +1,16 @@
-"""Publishes the messages of uploads that nobody works on. Runs beside a worker, as a process."""
+"""Takes up what others have left: leases of the dead, uploads nobody works on, parts in S3.
+
+Runs beside a worker, as a process.
+"""
 
 import logging
 import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
+from random import SystemRandom
+from time import monotonic
 from types import FrameType
 
 from celery.utils import uuid
@@ -52,13 +58,23 @@ def main(parent: int) -> None:
     signal.signal(signal.SIGTERM, on_signal)
     signal.signal(signal.SIGINT, on_signal)
     using = services()
+    # not all workers at once
+    sweep_at = monotonic() + SystemRandom().uniform(0, using.settings.sweep_seconds)
     while os.getppid() == parent:
-        try:
-            recover(using)
-        except OneprefixError as error:
-            log.warning("%s", error)
+        _tried(using.release_leases)
+        _tried(lambda: recover(using))
+        if monotonic() >= sweep_at:
+            _tried(using.abort_orphans)
+            sweep_at = monotonic() + using.settings.sweep_seconds
         if stop.wait(using.settings.recovery_seconds):
             return
+
+
+def _tried(step: Callable[[], int]) -> None:
+    try:
+        step()
+    except OneprefixError as error:
+        log.warning("%s", error)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,17 @@
 """This process's adapters, made after the fork and on first use."""
 
+import logging
 import os
+import signal
 from dataclasses import dataclass, field
 from functools import cache
 
 from worker.bootstrap import Services
 from worker.settings import load_settings
 from worker.slots import Slots
+from worker.stop_sign import StopSign
+
+log = logging.getLogger(__name__)
 
 
 def services() -> Services:
@@ -16,13 +21,16 @@ def services() -> Services:
 
 @cache
 def _services_of(_pid: int) -> Services:
-    return Services(load_settings(), _pool.processes, _pool.places_for_large)
+    return Services(
+        load_settings(), _pool.processes, _pool.places_for_large, _pool.stop_sign, _end_this_process
+    )
 
 
 @dataclass(slots=True)
 class _Pool:
     processes: int = 1
     places_for_large: Slots = field(default_factory=lambda: Slots(1))
+    stop_sign: StopSign = field(default_factory=StopSign)
 
 
 _pool = _Pool()
@@ -35,3 +43,14 @@ def expect_processes(count: int) -> None:
     """
     _pool.processes = count
     _pool.places_for_large = Slots(max(1, count - 1))
+
+
+def ask_to_stop(seconds: float) -> None:
+    """Those processes are to hand back what they have not finished in so many seconds."""
+    _pool.stop_sign.put_up(seconds)
+
+
+def _end_this_process() -> None:
+    """Its attempt hangs, and others go on with the upload; Celery replaces the process."""
+    log.critical("process %d hangs: nothing moves, and it does not stop; it is ended", os.getpid())
+    os.kill(os.getpid(), signal.SIGKILL)

@@ -4,9 +4,8 @@ What is slow to import (boto3, Alembic, redis-py) is imported when it is made: a
 the status does not wait for S3's client.
 """
 
-import os
-import socket
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.util import find_spec
@@ -28,8 +27,12 @@ from worker.machine import processors
 from worker.models.retry_policy import RetryPolicy
 from worker.packaging.deflate import LEVELS
 from worker.packaging.package import Packing, TreePackager
+from worker.process_identity import has_ended, this_machine, this_process
 from worker.settings import Settings
 from worker.slots import Slots
+from worker.stop_sign import StopSign
+from worker.use_cases.abort_orphans import AbortOrphans
+from worker.use_cases.release_leases import ReleaseLeases
 from worker.use_cases.upload_results import UploadResults
 
 if TYPE_CHECKING:
@@ -54,6 +57,10 @@ class Services:
     processes: int = 1
     places_for_large: Slots = field(default_factory=lambda: Slots(1))
     """Shared with them too."""
+    stop_sign: StopSign = field(default_factory=StopSign)
+    """As well."""
+    abandon: Callable[[], None] = lambda: None
+    """Ends this process, whose attempt hangs."""
 
     @cached_property
     def engine(self) -> Engine:
@@ -62,6 +69,10 @@ class Services:
     @cached_property
     def requests(self) -> SqlRequestRepository:
         return SqlRequestRepository(self.engine)
+
+    @cached_property
+    def uploads(self) -> SqlUploadRepository:
+        return SqlUploadRepository(self.engine)
 
     @cached_property
     def upload_list(self) -> SqlUploadList:
@@ -80,7 +91,7 @@ class Services:
         require_worker_settings(self.settings)
         return UploadResults(
             requests=self.requests,
-            uploads=SqlUploadRepository(self.engine),
+            uploads=self.uploads,
             jobs=SqlJobRepository(self.engine),
             runs=SqlRunRepository(self.engine),
             packager=self.packager,
@@ -94,9 +105,24 @@ class Services:
             random=SystemRandom(),
             places_for_large=self.places_for_large,
             large=self.settings.large_run_mib * MIB,
-            owner=f"{socket.gethostname()}:{os.getpid()}",
+            owner=this_process(),
+            has_ended=has_ended,
+            must_stop=self.stop_sign.says_stop,
             lease=self.settings.lease_seconds,
+            stall=self.settings.stall_seconds,
+            abandon=self.abandon,
         )
+
+    @cached_property
+    def release_leases(self) -> ReleaseLeases:
+        return ReleaseLeases(self.uploads, this_machine(), has_ended)
+
+    @cached_property
+    def abort_orphans(self) -> AbortOrphans:
+        from worker.storage.client import make_client
+        from worker.storage.open_uploads import S3OpenUploads
+
+        return AbortOrphans(self.uploads, S3OpenUploads(make_client(), _bucket(self.settings)))
 
     @cached_property
     def packager(self) -> TreePackager:

@@ -18,7 +18,10 @@ OneprefixError
     ├── ResultsDirectoryMissing    shared file systems lag; retried a few times only
     ├── TreeChanged                a file changed, vanished or could not be read
     ├── HelperLost                 a process that packs small files died
-    ├── MustWait                   large runs take all the places that they may
+    ├── Postponed                  no failure, and not counted as an attempt
+    │   ├── MustWait               large runs take all the places that they may
+    │   └── HandedBack             the worker stops, another one goes on
+    ├── Stalled                    nothing moved for too long
     ├── StorageUnavailable         S3, or the way to it
     ├── DatabaseUnavailable        SQL, or the way to it
     ├── RecordNotWritten           the object is complete, its row is not; carries the key
@@ -136,17 +139,36 @@ class HelperLost(TransientError):
     """A process that packs small files died."""
 
 
-class MustWait(TransientError):
-    """This worker packs as many large runs as it may at once. No failure, nor counted as one.
+class Postponed(TransientError):
+    """The attempt ended before its time. No failure, nor counted as one.
 
-    `size` is how many bytes the waiting run has.
+    `size` is how many bytes the run has, where that is known.
     """
 
     def __init__(
-        self, message: str, *, size: int = 0, job_id: int | None = None, run_id: int | None = None
+        self,
+        message: str,
+        *,
+        size: int | None = None,
+        job_id: int | None = None,
+        run_id: int | None = None,
     ) -> None:
         super().__init__(message, job_id=job_id, run_id=run_id)
         self.size = size
+
+
+class MustWait(Postponed):
+    """This worker packs as many large runs as it may at once."""
+
+    retry_in = 5.0
+
+
+class HandedBack(Postponed):
+    """The worker stops; another one takes over where this one was."""
+
+
+class Stalled(TransientError):
+    """No byte was packed or sent for too long."""
 
 
 class StorageUnavailable(TransientError):

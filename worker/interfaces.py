@@ -1,6 +1,6 @@
 """What the use cases ask of the outside: each Protocol holds only what somebody calls."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -8,6 +8,7 @@ from worker.models.archive import Archive
 from worker.models.artifact import Artifact
 from worker.models.job import Job
 from worker.models.job_s3_prefix import JobS3Prefix
+from worker.models.open_upload import OpenUpload
 from worker.models.refusal import Refusal
 from worker.models.run import Run
 from worker.models.upload import Upload
@@ -47,7 +48,43 @@ class RequestRepository(Protocol):
         ...
 
 
-class UploadRepository(Protocol):
+class LeaseRepository(Protocol):
+    """The leases that processes hold."""
+
+    def held_on(self, machine: str) -> list[Upload]:
+        """The uploads that processes of that machine hold."""
+        ...
+
+    def release(self, upload: Upload) -> None:
+        """End the lease at once, if it is still this one, since its holder has ended."""
+        ...
+
+
+class OrphanRepository(Protocol):
+    """What rows know of multipart uploads."""
+
+    def find(self, job_id: int, run_id: int) -> Upload | None: ...
+
+    def given_up(self) -> list[Upload]:
+        """The uploads that are over and still name one."""
+        ...
+
+    def forget_multipart(self, upload: Upload) -> None:
+        """It is gone."""
+        ...
+
+
+class OpenUploads(Protocol):
+    def list(self) -> Iterator[OpenUpload]:
+        """S3's open multipart uploads of ours, as far as it tells."""
+        ...
+
+    def abort(self, key: str, multipart_id: str) -> bool:
+        """Whether S3 has forgotten it."""
+        ...
+
+
+class UploadRepository(LeaseRepository, Protocol):
     """The rows of `uploads`. All times are the database's own, all durations in seconds.
 
     Whatever takes an `upload` acts only while its fence is the row's, and raises LeaseLost else.
@@ -75,15 +112,17 @@ class UploadRepository(Protocol):
         """LANDED, and the run's location, time and status with it, in one transaction."""
         ...
 
-    def retry(self, upload: Upload, *, error: str, delay: float) -> None:
+    def retry(self, upload: Upload, *, error: str, delay: float, traceback: str) -> None:
         """RETRYING, due after `delay` seconds."""
         ...
 
-    def postpone(self, upload: Upload, *, reason: str, delay: float, bytes_total: int) -> None:
+    def postpone(
+        self, upload: Upload, *, reason: str, delay: float, bytes_total: int | None
+    ) -> None:
         """RETRYING, due after `delay` seconds, as if it had not been claimed but for its size."""
         ...
 
-    def fail(self, upload: Upload, *, error: str) -> None: ...
+    def fail(self, upload: Upload, *, error: str, traceback: str) -> None: ...
 
 
 class Package(Protocol):
@@ -114,9 +153,9 @@ class Package(Protocol):
 
 
 class Packager(Protocol):
-    def open(self, path: str) -> AbstractContextManager[Package]:
-        """The results directory at `path`, or PathRefused, ResultsDirectoryMissing,
-        InvalidResultsDirectory."""
+    def open(self, path: str, moved: Callable[[], None] = ...) -> AbstractContextManager[Package]:
+        """The results directory at `path`, measured, or PathRefused, ResultsDirectoryMissing,
+        InvalidResultsDirectory. `moved` is called as the measuring goes on."""
         ...
 
 
@@ -131,10 +170,14 @@ class Places(Protocol):
 
 
 class Attempt(Protocol):
-    """The attempt that an archive is stored for; each call may raise, to give it up."""
+    """The attempt that an archive is stored for; each call but `moved` may raise, to give it up."""
+
+    def moved(self) -> None:
+        """A piece was packed or sent. From any thread."""
+        ...
 
     def check(self) -> None:
-        """Called between pieces."""
+        """Called between pieces, and every second while none comes."""
         ...
 
     def opened(self, multipart_id: str) -> None:
@@ -142,13 +185,29 @@ class Attempt(Protocol):
         ...
 
     def sealed(self, artifact: Artifact) -> None:
-        """All bytes are with S3; next it is asked to put `artifact` under its key."""
+        """All bytes are with S3; next it is asked to put `artifact` under its key. Called again
+        before that would replace what somebody else has put there meanwhile."""
         ...
 
 
 class ResultsRepository(Protocol):
-    def upload(self, prefix: JobS3Prefix, run: Run, package: Package, attempt: Attempt) -> Artifact:
-        """The whole archive under the run's key, verified, or nothing."""
+    def upload(
+        self,
+        prefix: JobS3Prefix,
+        run: Run,
+        package: Package,
+        attempt: Attempt,
+        begun: str | None = None,
+    ) -> Artifact:
+        """The whole archive under the run's key, verified, or nothing.
+
+        `begun` is the multipart upload of an earlier attempt, whose parts are not sent again where
+        they are the same. What fails for a while leaves its parts for the next attempt.
+        """
+        ...
+
+    def abort(self, key: str, multipart_id: str) -> None:
+        """S3 forgets the multipart upload and its parts, if it can be told so now."""
         ...
 
     def holds(self, key: str, *, size: int, checksum: str, sha256: str | None) -> bool:

@@ -66,10 +66,21 @@ class Settings(BaseSettings):
         1024, ge=1, description="from here on a run is large: one process is kept for smaller ones"
     )
     lease_seconds: float = Field(
-        15, ge=1, description="how long a silent worker keeps an upload; renewed every quarter"
+        8, ge=1, description="how long a silent worker keeps an upload; renewed every quarter"
+    )
+    stall_seconds: float = Field(
+        300,
+        ge=1,
+        description="after which an upload that moves no byte is given up, and tried again",
+    )
+    stop_seconds: float = Field(
+        20, ge=0, description="what a stopping worker does not finish by then goes to another one"
     )
     recovery_seconds: float = Field(
-        2, gt=0, description="how often a worker looks for uploads that nobody works on"
+        1, gt=0, description="how often a worker looks for uploads that nobody works on"
+    )
+    sweep_seconds: float = Field(
+        60, gt=0, description="how often it looks for multipart uploads that nobody goes on with"
     )
     publish_grace_seconds: float = Field(
         5, ge=0, description="how long a new row waits for its producer's own message"

@@ -8,8 +8,9 @@ start of a thread has the same fault, and is over in microseconds.)
 
 from collections.abc import Callable
 from functools import partial
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Thread
+from time import monotonic
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -28,9 +29,14 @@ class Results(Generic[T]):
         except BaseException as error:  # noqa: BLE001  raised by who takes it
             self._queue.put(error)
 
-    def take(self) -> T:
-        """Wait for the next; raises what its work raised."""
-        result = self._queue.get()
+    def take(self, *, meanwhile: Callable[[], None] = lambda: None) -> T:
+        """Wait for the next, and call `meanwhile` every second; raises what its work raised."""
+        while True:
+            try:
+                result = self._queue.get(timeout=1.0)
+                break
+            except Empty:
+                meanwhile()
         if isinstance(result, BaseException):
             raise result
         return result
@@ -55,12 +61,16 @@ class Threads:
             self._threads.append(thread)
         self._tasks.put(partial(results.add, work))
 
-    def close(self, *, cancel: bool = False) -> None:
-        """Wait until all is done; with `cancel` only what is being done, and drop the rest."""
+    def close(self, *, cancel: bool = False, patience: float | None = None) -> None:
+        """Wait until all is done; with `cancel` only what is being done, and drop the rest.
+
+        What is not done after `patience` seconds is left to itself.
+        """
         self._cancelled = cancel
         self._tasks.put(None)
+        until = None if patience is None else monotonic() + patience
         for thread in self._threads:
-            thread.join()
+            thread.join(None if until is None else max(0.0, until - monotonic()))
 
     def _work(self) -> None:
         while self._did_one():

@@ -51,6 +51,11 @@ class Cluster:
         return self.directory / "results"
 
     @property
+    def temporary(self) -> Path:
+        """Where workers would put temporary files, had they any."""
+        return self.directory / "tmp"
+
+    @property
     def environment(self) -> dict[str, str]:
         kept = {
             name: value
@@ -66,6 +71,7 @@ class Cluster:
                 "ONEPREFIX_S3_BUCKET": self.strict.bucket,
                 "ONEPREFIX_RESULTS_ROOTS": str(self.results),
                 "ONEPREFIX_DATA_DIR": str(self.directory / "data"),
+                "TMPDIR": str(self.temporary),
                 "ONEPREFIX_RECOVERY_SECONDS": "0.5",
                 "ONEPREFIX_PUBLISH_GRACE_SECONDS": "1",
                 "ONEPREFIX_BACKOFF_SECONDS": "0.2",
@@ -137,8 +143,13 @@ class Cluster:
         for worker in self.workers:
             if worker.poll() is None:
                 worker.send_signal(signal.SIGTERM)
-        for worker in self.workers:
-            worker.wait(timeout=30)
+        try:
+            for worker in self.workers:
+                worker.wait(timeout=30)
+        finally:
+            for worker in self.workers:
+                worker.kill()
+                worker.wait()
 
 
 @contextmanager
@@ -147,6 +158,7 @@ def cluster(
 ) -> Iterator[Cluster]:
     """Job 12 with its runs 4, 5 and 6, and no worker yet."""
     (directory / "results").mkdir()
+    (directory / "tmp").mkdir()
     engine = make_engine(database_url)
     migrate(engine)
     add_job(engine, 12, CREATED_AT, [4, 5, 6])
@@ -155,6 +167,8 @@ def cluster(
     try:
         yield running
     finally:
-        running.stop()
-        broker.stop()
-        engine.dispose()
+        try:
+            running.stop()
+        finally:
+            broker.stop()
+            engine.dispose()

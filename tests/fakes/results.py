@@ -2,7 +2,7 @@
 
 import hashlib
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -49,8 +49,9 @@ class FakePackager:
     opened: int = 0
 
     @contextmanager
-    def open(self, path: str) -> Iterator[FakePackage]:
+    def open(self, path: str, moved: Callable[[], None] = lambda: None) -> Iterator[FakePackage]:
         self.opened += 1
+        moved()
         found = self.directories[path]
         if isinstance(found, OneprefixError):
             raise found
@@ -62,12 +63,24 @@ class FakeResults:
     """A bucket that keeps what it is given."""
 
     objects: dict[str, bytes] = field(default_factory=dict)
+    begun: list[str | None] = field(default_factory=list)
+    """What each upload was told to go on with."""
+    aborted: list[tuple[str, str]] = field(default_factory=list)
 
-    def upload(self, prefix: JobS3Prefix, run: Run, package: Package, attempt: Attempt) -> Artifact:
+    def upload(
+        self,
+        prefix: JobS3Prefix,
+        run: Run,
+        package: Package,
+        attempt: Attempt,
+        begun: str | None = None,
+    ) -> Artifact:
+        self.begun.append(begun)
         if prefix.job_id != run.job_id:
             raise PrefixMismatch("another job's", job_id=prefix.job_id, run_id=run.id)
         content = bytearray()
         for chunk in package.chunks():
+            attempt.moved()
             attempt.check()
             content += chunk
         artifact = artifact_of(prefix.run_results_key(run.id), bytes(content))
@@ -80,6 +93,9 @@ class FakeResults:
         return there is not None and artifact_of(key, there) == Artifact(
             key, size, checksum, sha256
         )
+
+    def abort(self, key: str, multipart_id: str) -> None:
+        self.aborted.append((key, multipart_id))
 
     def url(self, key: str) -> str:
         return f"https://bucket.s3.amazonaws.com/{key}"

@@ -64,6 +64,7 @@ class FakeRequests:
                 state=row.to(UploadState.REQUESTED).state,
                 fence=row.fence + 1,
                 s3_key=row.s3_key,
+                multipart_upload_id=row.multipart_upload_id,
                 results_url=row.results_url,
                 landed_at=row.landed_at,
             )
@@ -110,6 +111,30 @@ class FakeUploads:
             )
         )
 
+    def held_on(self, machine: str) -> list[Upload]:
+        return [
+            row
+            for row in self._database.rows.values()
+            if row.state is UploadState.UPLOADING and f"@{machine}." in (row.owner or "")
+        ]
+
+    def release(self, upload: Upload) -> None:
+        if self._held(upload):
+            row = self._database.rows[upload.job_id, upload.run_id]
+            self._keep(replace(row, lease_until=later(-1)))
+
+    def find(self, job_id: int, run_id: int) -> Upload | None:
+        return self._database.rows.get((job_id, run_id))
+
+    def given_up(self) -> list[Upload]:
+        rows = self._database.rows.values()
+        return [row for row in rows if row.state.is_over and row.multipart_upload_id]
+
+    def forget_multipart(self, upload: Upload) -> None:
+        row = self._database.rows[upload.job_id, upload.run_id]
+        if row.multipart_upload_id == upload.multipart_upload_id:
+            self._keep(replace(row, multipart_upload_id=None))
+
     def renew(self, upload: Upload, *, lease: float, bytes_done: int) -> None:
         self._write(upload, UploadState.UPLOADING, lease_until=later(lease), bytes_done=bytes_done)
 
@@ -117,7 +142,7 @@ class FakeUploads:
         self, upload: Upload, *, multipart_id: str, file_count: int, bytes_total: int, s3_key: str
     ) -> None:
         values = {"file_count": file_count, "bytes_total": bytes_total, "s3_key": s3_key}
-        self._write(upload, UploadState.UPLOADING, **values)
+        self._write(upload, UploadState.UPLOADING, multipart_upload_id=multipart_id, **values)
 
     def seal(self, upload: Upload, *, archive: Archive, artifact: Artifact) -> None:
         self._write(
@@ -143,29 +168,40 @@ class FakeUploads:
             owner=None,
             lease_until=None,
             error=None,
+            traceback=None,
+            multipart_upload_id=None,
             results_url=results_url,
             landed_at=later(0),
         )
         assert run
         self._database.runs[run.id] = replace(run, status="DONE", results_url=results_url)
 
-    def retry(self, upload: Upload, *, error: str, delay: float) -> None:
-        due = later(delay)
-        self._write(upload, UploadState.RETRYING, error=error, next_attempt_at=due, **_NOBODY)
+    def retry(self, upload: Upload, *, error: str, delay: float, traceback: str) -> None:
+        self._write(
+            upload,
+            UploadState.RETRYING,
+            error=error,
+            traceback=traceback,
+            next_attempt_at=later(delay),
+            **_NOBODY,
+        )
 
-    def postpone(self, upload: Upload, *, reason: str, delay: float, bytes_total: int) -> None:
+    def postpone(
+        self, upload: Upload, *, reason: str, delay: float, bytes_total: int | None
+    ) -> None:
+        measured = {} if bytes_total is None else {"bytes_total": bytes_total}
         self._write(
             upload,
             UploadState.RETRYING,
             error=reason,
             next_attempt_at=later(delay),
             attempt=upload.attempt - 1,
-            bytes_total=bytes_total,
+            **measured,
             **_NOBODY,
         )
 
-    def fail(self, upload: Upload, *, error: str) -> None:
-        self._write(upload, UploadState.FAILED, error=error, **_NOBODY)
+    def fail(self, upload: Upload, *, error: str, traceback: str) -> None:
+        self._write(upload, UploadState.FAILED, error=error, traceback=traceback, **_NOBODY)
 
     @staticmethod
     def _is_due(row: Upload) -> bool:

@@ -15,6 +15,7 @@ class S3Request:
     upload_id: str | None
     count: int  # 1 for the first request of this operation, key and part, 2 for the next
     has_checksum: bool  # names a checksum of S3's, or an algorithm of one, in its headers
+    has_condition: bool  # If-Match or If-None-Match
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from email.message import Message
 
 from tests.servers import checksums
@@ -29,6 +30,7 @@ class MultipartUpload:
     asked: Algorithm | None
     checksum_type: str
     parts: dict[int, Part] = field(default_factory=dict)
+    created_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @classmethod
     def created_by(cls, headers: Message) -> "MultipartUpload":

@@ -1,5 +1,6 @@
 """A proxy before an S3 server that refuses what real S3 would, and fails as a test says."""
 
+import re
 import threading
 import xml.etree.ElementTree as ET
 from collections import Counter
@@ -67,6 +68,7 @@ class StrictS3:
         self._exchanges: list[Exchange] = []
         self._uploads: dict[str, MultipartUpload] = {}
         self._closed = threading.Event()
+        self._mended = threading.Event()
 
     @property
     def requests(self) -> list[Exchange]:
@@ -84,17 +86,23 @@ class StrictS3:
         self._faults.order(match, action, times)
 
     def mend(self) -> None:
-        """From now on nothing goes wrong."""
+        """From now on nothing goes wrong, and what hangs goes on."""
         self._faults.clear()
+        self._mended.set()
+        self._mended = threading.Event()
 
     def close(self) -> None:
         """Answer nothing any more, also on connections that are still open."""
         self._closed.set()
+        self.mend()
 
     def answer(self, incoming: Incoming) -> Answer | None:
         """The answer to a request, recorded; None where the connection is to be broken."""
         request = self._identified(incoming)
+        mended = self._mended  # that it is asked for before the fault is, and not after
         fault = self._faults.due(request)
+        if isinstance(fault, Hang):
+            mended.wait(fault.seconds)
         answer, code, verified = self._outcome(request, incoming, fault)
         exchange = Exchange(
             **asdict(request),
@@ -121,8 +129,17 @@ class StrictS3:
             count = self._counts[operation, bucket, key, number]
         upload_id = query.get("uploadId")
         has_checksum = any(name.lower().startswith("x-amz-checksum-") for name in incoming.headers)
+        has_condition = "If-Match" in incoming.headers or "If-None-Match" in incoming.headers
         return S3Request(
-            incoming.method, operation, bucket, key, number, upload_id, count, has_checksum
+            method=incoming.method,
+            operation=operation,
+            bucket=bucket,
+            key=key,
+            part_number=number,
+            upload_id=upload_id,
+            count=count,
+            has_checksum=has_checksum,
+            has_condition=has_condition,
         )
 
     def _outcome(
@@ -142,8 +159,6 @@ class StrictS3:
                 raise S3Error(code, message, status)
             case ResetConnection():
                 raise ConnectionResetError
-            case Hang(seconds):
-                self._closed.wait(seconds)
             case CorruptBody():
                 body = corrupted(incoming.headers, incoming.body)
                 incoming = replace(incoming, body=body)
@@ -164,12 +179,36 @@ class StrictS3:
             case "CompleteMultipartUpload":
                 upload = self._upload(request)
                 verified += upload.check_completion(incoming.headers, payload.content)
+                self._check_match(incoming)
                 answer = forward(incoming, self._upstream)
+            case "ListMultipartUploads":
+                answer = self._dated(forward(incoming, self._upstream))
             case "UploadPartCopy":
                 raise S3Error("NotImplemented", "A copied part can't be verified here.", 501)
             case _:
                 answer = forward(incoming, self._upstream)
         return answer, verified
+
+    def _check_match(self, incoming: Incoming) -> None:
+        """moto checks If-Match of an object that is put, but not of one that is completed."""
+        if "If-Match" in incoming.headers:
+            target = incoming.target.partition("?")[0]
+            head = replace(incoming, method="HEAD", target=target, body=b"")
+            if forward(head, self._upstream).status == HTTPStatus.PRECONDITION_FAILED:
+                raise S3Error("PreconditionFailed", "If-Match does not hold.", 412)
+
+    def _dated(self, listing: Answer) -> Answer:
+        """With the times at which they were created, which moto tells wrong."""
+
+        def dated(found: re.Match[str]) -> str:
+            known = next((self._uploads[each] for each in self._uploads if each in found[0]), None)
+            if known is None:
+                return found[0]
+            initiated = f"<Initiated>{known.created_at:%Y-%m-%dT%H:%M:%SZ}<"
+            return re.sub("<Initiated>[^<]*<", initiated, found[0])
+
+        body = re.sub("<Upload>.*?</Upload>", dated, listing.body.decode(), flags=re.DOTALL)
+        return replace(listing, body=body.encode())
 
     def _create(self, incoming: Incoming) -> Answer:
         upload = MultipartUpload.created_by(incoming.headers)

@@ -94,5 +94,30 @@ def test_closing_waits_for_all_or_for_what_is_being_done(cancel: bool, done: lis
     assert did == done
 
 
+def test_closing_with_patience_leaves_what_hangs_to_itself() -> None:
+    results: Results[bool] = Results()
+    begun, go_on = threading.Event(), threading.Event()
+
+    def hang() -> bool:
+        begun.set()
+        return go_on.wait(10)
+
+    one = Threads(1, "tested")
+    one.submit(hang, results)
+    assert begun.wait(10)
+    one.close(cancel=True, patience=0.1)
+    go_on.set()
+    assert results.take()
+
+
+def test_who_waits_long_looks_around_meanwhile() -> None:
+    def look() -> None:
+        raise KeyboardInterrupt
+
+    results: Results[None] = Results()
+    with pytest.raises(KeyboardInterrupt):
+        results.take(meanwhile=look)
+
+
 def test_an_exception_out_of_a_signal_leaves_nobody_waiting_for_ever() -> None:
     assert int(printed_by(INTERRUPTED)) > 1000

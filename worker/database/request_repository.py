@@ -58,6 +58,7 @@ class SqlRequestRepository:
                 sha256=None,
                 left_out=None,
                 error=None,
+                traceback=None,
                 requested_at=now(),
                 updated_at=now(),
                 **NOBODY,

@@ -52,6 +52,7 @@ class UploadColumns(TypedColumns):
     results_url: Named[str | None] = Column(Text)
     left_out: Named[str | None] = Column(Text)
     error: Named[str | None] = Column(Text)
+    traceback: Named[str | None] = Column(Text)
     requested_at: Named[datetime] = Column(Instant)
     updated_at: Named[datetime] = Column(Instant)
     landed_at: Named[datetime | None] = Column(Instant)

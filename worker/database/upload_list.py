@@ -1,14 +1,24 @@
 """Reads `uploads` for people."""
 
-from sqlalchemy import ColumnElement, Engine, and_, func, select
+from typing import NamedTuple
+
+from sqlalchemy import ColumnElement, Engine, and_, func, select, true
 
 from worker.database.error_translation import translated
 from worker.database.statements import UPLOAD, as_upload, is_upload
 from worker.database.tables import uploads
+from worker.database.types import now
 from worker.models.refusal import Refusal
 from worker.models.upload import Upload, UploadState
 
 _HAS_IDS = (uploads.c.job_id > 0) & (uploads.c.run_id > 0)
+
+
+class OpenMultipartUploads(NamedTuple):
+    held: int
+    """By attempts that are under way."""
+    waiting: int
+    """For the next attempt, or to be aborted."""
 
 
 class SqlUploadList:
@@ -20,9 +30,21 @@ class SqlUploadList:
             row = connection.execute(select(*UPLOAD).where(is_upload(job_id, run_id))).one_or_none()
         return as_upload(row) if row else None
 
-    def uploads(self, job_id: int | None = None, *, limit: int | None = None) -> list[Upload]:
-        """The uploads, or a job's, by job and run: the `limit` that changed last."""
-        query = select(*UPLOAD).where(_of(job_id)).order_by(uploads.c.updated_at.desc())
+    def uploads(
+        self,
+        job_id: int | None = None,
+        run_id: int | None = None,
+        *,
+        state: UploadState | None = None,
+        limit: int | None = None,
+    ) -> list[Upload]:
+        """All, or a job's, a run's, those in a state, by job and run: the `limit` changed last."""
+        chosen = _of(job_id)
+        if run_id is not None:
+            chosen &= uploads.c.run_id == run_id
+        if state is not None:
+            chosen &= uploads.c.state == state
+        query = select(*UPLOAD).where(chosen).order_by(uploads.c.updated_at.desc())
         with translated(), self._engine.begin() as connection:
             found = [as_upload(row) for row in connection.execute(query.limit(limit))]
         return sorted(found, key=lambda upload: (upload.job_id, upload.run_id))
@@ -33,6 +55,15 @@ class SqlUploadList:
         with translated(), self._engine.begin() as connection:
             found = {row[0]: row[1] for row in connection.execute(query)}
         return {state: found[state] for state in UploadState if state in found}
+
+    def open_multipart_uploads(self) -> OpenMultipartUploads:
+        """How many of S3's multipart uploads rows name."""
+        held = and_(uploads.c.state == UploadState.UPLOADING, uploads.c.lease_until >= now())
+        query = select(func.count().filter(held), func.count().filter(held.is_not(true()))).where(
+            uploads.c.multipart_upload_id.is_not(None)
+        )
+        with translated(), self._engine.begin() as connection:
+            return OpenMultipartUploads(*connection.execute(query).one())
 
     def refusals(self, *, limit: int | None = None) -> list[Refusal]:
         """The messages that made no request, newest first."""

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from sqlalchemy import Engine, Update, literal_column, or_, update
+from sqlalchemy import Engine, Executable, Update, literal_column, or_, select, update
 
 from worker.database.error_translation import translated
 from worker.database.statements import (
@@ -48,9 +48,32 @@ class SqlUploadRepository:
             )
             .returning(*UPLOAD)
         )
+        return self._one(taken)
+
+    def held_on(self, machine: str) -> list[Upload]:
+        """The uploads whose lease a process of that machine took."""
+        there = uploads.c.owner.contains(f"@{machine}.", autoescape=True)
+        return self._all(select(*UPLOAD).where(uploads.c.state == UploadState.UPLOADING, there))
+
+    def release(self, upload: Upload) -> None:
+        statement = _held(upload).values(lease_until=now(-1), published_at=None, updated_at=now())
         with translated(), self._engine.begin() as connection:
-            row = connection.execute(taken).one_or_none()
-        return as_upload(row) if row else None
+            connection.execute(statement)
+
+    def find(self, job_id: int, run_id: int) -> Upload | None:
+        return self._one(select(*UPLOAD).where(is_upload(job_id, run_id)))
+
+    def given_up(self) -> list[Upload]:
+        over = uploads.c.state.in_([state for state in UploadState if state.is_over])
+        return self._all(select(*UPLOAD).where(over, uploads.c.multipart_upload_id.is_not(None)))
+
+    def forget_multipart(self, upload: Upload) -> None:
+        statement = update(uploads).where(
+            is_upload(upload.job_id, upload.run_id),
+            uploads.c.multipart_upload_id == upload.multipart_upload_id,
+        )
+        with translated(), self._engine.begin() as connection:
+            connection.execute(statement.values(multipart_upload_id=None))
 
     def renew(self, upload: Upload, *, lease: float, bytes_done: int) -> None:
         self._write(upload, UploadState.UPLOADING, lease_until=now(lease), bytes_done=bytes_done)
@@ -88,6 +111,7 @@ class SqlUploadRepository:
             results_url=results_url,
             multipart_upload_id=None,
             error=None,
+            traceback=None,
             landed_at=now(),
             updated_at=now(),
             **NOBODY,
@@ -112,28 +136,47 @@ class SqlUploadRepository:
                     run_id=upload.run_id,
                 )
 
-    def retry(self, upload: Upload, *, error: str, delay: float) -> None:
+    def retry(self, upload: Upload, *, error: str, delay: float, traceback: str) -> None:
         self._write(
             upload,
             UploadState.RETRYING,
             next_attempt_at=now(delay),
             error=storable(error),
+            traceback=storable(traceback),
             **NOBODY,
         )
 
-    def postpone(self, upload: Upload, *, reason: str, delay: float, bytes_total: int) -> None:
+    def postpone(
+        self, upload: Upload, *, reason: str, delay: float, bytes_total: int | None
+    ) -> None:
+        measured = {} if bytes_total is None else {"bytes_total": bytes_total}
         self._write(
             upload,
             UploadState.RETRYING,
             next_attempt_at=now(delay),
             attempt=upload.attempt - 1,
-            bytes_total=bytes_total,
             error=reason,
+            **measured,
             **NOBODY,
         )
 
-    def fail(self, upload: Upload, *, error: str) -> None:
-        self._write(upload, UploadState.FAILED, error=storable(error), **NOBODY)
+    def fail(self, upload: Upload, *, error: str, traceback: str) -> None:
+        self._write(
+            upload,
+            UploadState.FAILED,
+            error=storable(error),
+            traceback=storable(traceback),
+            **NOBODY,
+        )
+
+    def _one(self, statement: Executable) -> Upload | None:
+        with translated(), self._engine.begin() as connection:
+            row = connection.execute(statement).one_or_none()
+        return as_upload(row) if row else None
+
+    def _all(self, query: Executable) -> list[Upload]:
+        with translated(), self._engine.begin() as connection:
+            return [as_upload(row) for row in connection.execute(query)]
 
     def _write(self, upload: Upload, state: UploadState, **values: Any) -> None:
         upload.to(state)

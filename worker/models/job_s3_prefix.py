@@ -1,5 +1,6 @@
 """The one S3 prefix of a job, made from when the job was created and from nothing else."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, Self
@@ -53,3 +54,12 @@ class JobS3Prefix:
 
     def _run_key(self, run_id: int, name: str) -> str:
         return f"{self.base_prefix}/run_{positive_id('run id', run_id)}_{name}"
+
+
+_RESULTS_KEY = re.compile(r"jobs/(\d+)/\d{4}/\d\d/\d\d/\d{6}/run_(\d+)_results\.zip")
+
+
+def run_of_results_key(key: str) -> tuple[int, int] | None:
+    """The job's and the run's id; None if a run's results don't lie under such a key."""
+    match = _RESULTS_KEY.fullmatch(key)
+    return (int(match[1]), int(match[2])) if match else None

@@ -58,9 +58,12 @@ class Upload:
     checksum: str | None = None
     sha256: str | None = None
     s3_key: str | None = None
+    multipart_upload_id: str | None = None
+    """S3's, of what an attempt has begun to send under the key, and the next one may go on with."""
     results_url: str | None = None
     left_out: str | None = None
     error: str | None = None
+    traceback: str | None = None
     lease_until: datetime | None = None
     next_attempt_at: datetime | None = None
     requested_at: datetime | None = None

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 from botocore.exceptions import ClientError
 from isal import isal_zlib
 
+from worker.errors import StorageUnavailable
 from worker.storage.parts import Part
 
 if TYPE_CHECKING:
-    from types_boto3_s3.type_defs import CompletedPartTypeDef
+    from types_boto3_s3.type_defs import CompletedPartTypeDef, PartTypeDef
 
 CRC32 = "CRC32"
 
@@ -82,16 +83,36 @@ class Md5Checks:
         return {}
 
     def for_part(self, part: Part) -> dict[str, Any]:
-        digest = md5(usedforsecurity=False)
-        for piece in part.pieces:
-            digest.update(piece)
-        return {"ContentMD5": b64encode(digest.digest()).decode()}
+        return {"ContentMD5": b64encode(_md5(part)).decode()}
 
     def listed(self, number: int, part: Part) -> "CompletedPartTypeDef":  # noqa: ARG002
         return {"PartNumber": number}
 
     def for_completion(self, whole: Whole) -> dict[str, Any]:  # noqa: ARG002
         return {}
+
+
+def _md5(part: Part) -> bytes:
+    digest = md5(usedforsecurity=False)
+    for piece in part.pieces:
+        digest.update(piece)
+    return digest.digest()
+
+
+def is_same(part: Part, listed: "PartTypeDef") -> bool:
+    """Whether S3 has this very part already, by the checksum that it lists, or else its ETag.
+
+    The ETag is the part's MD5 unless the object is encrypted with a key of KMS.
+    """
+    if listed["Size"] != part.size:
+        return False
+    if "ChecksumCRC32" in listed:
+        return listed["ChecksumCRC32"] == encoded(part.crc)
+    return listed["ETag"].strip('"') == _md5(part).hex()
+
+
+class OtherChecks(StorageUnavailable):
+    """The store refuses these checksums, so that everything has to be sent with others."""
 
 
 def knows_no_checksums(error: ClientError) -> bool:
@@ -103,3 +124,12 @@ def knows_no_checksums(error: ClientError) -> bool:
         case "InvalidArgument" | "InvalidRequest":
             return "checksum" in answer.get("Message", "").lower()
     return False
+
+
+def knows_no_conditions(error: ClientError) -> bool:
+    """Whether a store may have refused a request for its If-None-Match or If-Match."""
+    answer = error.response["Error"]
+    if answer["Code"] in ("InvalidArgument", "InvalidRequest"):
+        message = answer.get("Message", "").lower()
+        return "if-none-match" in message or "if-match" in message
+    return answer["Code"] == "NotImplemented"

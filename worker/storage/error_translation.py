@@ -1,6 +1,5 @@
 """botocore's errors become ours, as one line without credentials."""
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -13,6 +12,7 @@ from botocore.exceptions import (
 )
 
 from worker.errors import OneprefixError, StorageRefused, StorageUnavailable
+from worker.secrets import without_secrets
 
 #: 4xx answers that waiting, fresh credentials or a fresh multipart upload cure.
 #: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
@@ -35,13 +35,6 @@ _PASSING_CODES = frozenset(
         "TooManyRequests",
         "XAmzContentSHA256Mismatch",
     }
-)
-_SECRETS = re.compile(
-    r"(?<=://)[^/@\s]+:[^/@\s]+(?=@)"
-    r"|(?<=[?&]X-Amz-Signature=)[^&\s\"']+"
-    r"|(?<=[?&]X-Amz-Credential=)[^&\s\"']+"
-    r"|(?<=[?&]X-Amz-Security-Token=)[^&\s\"']+",
-    re.IGNORECASE,
 )
 
 
@@ -72,7 +65,3 @@ def _answered(doing: str, error: ClientError) -> OneprefixError:
     if code in _PASSING_CODES or code == "400" or status in (0, 429) or status >= 500:
         return StorageUnavailable(line)
     return StorageRefused(line)
-
-
-def without_secrets(text: object) -> str:
-    return _SECRETS.sub("***", str(text))

@@ -1,15 +1,17 @@
 """One multipart upload: its parts sent side by side, then completed as verified, or aborted."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from worker.storage.checks import Checks, Whole
-from worker.storage.error_translation import without_secrets
+from worker.errors import TransientError, TreeChanged
+from worker.interfaces import Attempt
+from worker.secrets import without_secrets
+from worker.storage.checks import Checks, OtherChecks, Whole, is_same
 from worker.storage.part_body import GivenUp, PartBody
 from worker.storage.part_requests import LatestRequest, PartRequests
 from worker.storage.parts import Part
@@ -18,7 +20,7 @@ from worker.threads import Results, Threads
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
-    from types_boto3_s3.type_defs import CompletedPartTypeDef
+    from types_boto3_s3.type_defs import CompletedPartTypeDef, PartTypeDef
 
 
 class _Target(TypedDict):
@@ -29,6 +31,12 @@ class _Target(TypedDict):
 
 log = logging.getLogger(__name__)
 
+#: Seconds for the parts on their way to stop where they are.
+PATIENCE = 2.0
+#: Refusals of a completion that its parts have earned.
+#: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
+_SPOILT = ("BadDigest", "ConditionalRequestConflict", "InvalidPart", "InvalidPartOrder")
+
 
 class MultipartUpload:
     def __init__(
@@ -38,24 +46,36 @@ class MultipartUpload:
         target: _Target,
         checks: Checks,
         sending: Sending,
+        *,
+        attempt: Attempt,
+        begun: "Mapping[int, PartTypeDef]",
     ) -> None:
+        """`begun`: the parts that S3 has already, by their numbers."""
         self._client = client
         self._target = target
         self._checks = checks
         self._requests = requests
         self._connections = sending.connections
         self._before_piece = sending.before_piece
+        self._attempt = attempt
+        self._begun = begun
         self._senders = Threads(self._connections, "sending")
         self._results: Results[None] = Results()
         self._on_their_way = 0
         self._given_up = False
         self._sent: list[CompletedPartTypeDef] = []
         self.id = target["UploadId"]
+        self.is_spoilt = False
+        """Whether no attempt can go on with it."""
 
     def send(self, part: Part) -> None:
         """Send the next part, once a connection is free; raises what befell an earlier one."""
         number = len(self._sent) + 1
         self._sent.append(self._checks.listed(number, part))
+        begun = self._begun.get(number)
+        if begun and is_same(part, begun):
+            self._sent[-1]["ETag"] = begun["ETag"]
+            return
         if self._on_their_way == self._connections:
             self._settle_one()
         self._on_their_way += 1
@@ -66,56 +86,62 @@ class MultipartUpload:
         while self._on_their_way:
             self._settle_one()
 
-    def complete(self, whole: Whole) -> str | None:
-        """The parts become the object; S3 refuses if it has another CRC-32 or size.
+    def complete(self, whole: Whole, condition: dict[str, Any]) -> str | None:
+        """The parts become the object; S3 refuses if it has another CRC-32 or size, or unless the
+        condition holds.
 
         The CRC-32 that it says the object has, as its headers have it; None if it says nothing.
         """
-        completed = self._client.complete_multipart_upload(
-            **self._target,
-            MultipartUpload={"Parts": self._sent},
-            **self._checks.for_completion(whole),
-        )
+        try:
+            completed = self._client.complete_multipart_upload(
+                **self._target,
+                MultipartUpload={"Parts": self._sent},
+                **self._checks.for_completion(whole),
+                **condition,
+            )
+        except ClientError as error:
+            self.is_spoilt = error.response["Error"]["Code"] in _SPOILT
+            raise
         return completed.get("ChecksumCRC32")
 
-    def abort(self) -> None:
-        """S3 forgets the parts. What it can't say now is left to the bucket's abort rule."""
+    def stop(self) -> None:
+        """Send no more. A part whose connection hangs holds nobody up."""
         self._given_up = True
-        self._senders.close(cancel=True)
-        try:
-            self._client.abort_multipart_upload(**self._target)
-        except (ClientError, BotoCoreError) as error:
-            log.warning(
-                "multipart upload %s of %s could not be aborted: %s",
-                self.id,
-                self._target["Key"],
-                without_secrets(error),
-            )
+        self._senders.close(cancel=True, patience=PATIENCE)
 
     def close(self) -> None:
         self._senders.close()
 
     def _settle_one(self) -> None:
         self._on_their_way -= 1
-        self._results.take()
+        self._results.take(meanwhile=self._attempt.check)
 
     def _send(self, number: int, part: Part) -> None:
         """S3 refuses the part if the bytes that arrive have another checksum."""
         checks = self._checks.for_part(part)
         etag = self._requests.put(self.id, number, PartBody(part, self._on_the_way), checks)
-        if etag is None:
+        self._sent[number - 1]["ETag"] = etag or self._sent_by_boto3(number, part, checks)
+
+    def _sent_by_boto3(self, number: int, part: Part, checks: dict[str, Any]) -> str:
+        try:
             answer = self._client.upload_part(
                 **self._target,
                 PartNumber=number,
                 Body=PartBody(part, self._on_the_way),  # type: ignore[arg-type]  # as much as is read
                 **checks,
             )
-            etag = answer["ETag"]
-        self._sent[number - 1]["ETag"] = etag
+        except ClientError as error:
+            if number in self._begun and error.response["Error"]["Code"] == "NotImplemented":
+                raise TreeChanged(
+                    f"part {number} was another when it was first sent, and this store keeps that"
+                ) from error
+            raise
+        return answer["ETag"]
 
     def _on_the_way(self, size: int) -> None:
         if self._given_up:
             raise GivenUp
+        self._attempt.moved()
         self._before_piece(size)
 
 
@@ -125,24 +151,72 @@ def multipart_upload(
     checks: Checks,
     sending: Sending,
     latest: LatestRequest,
+    attempt: Attempt,
     *,
+    begun: str | None,
     bucket: str,
     key: str,
     **properties: Any,
 ) -> Iterator[MultipartUpload]:
-    """A new multipart upload of an object with these properties, aborted if the block raises.
+    """A multipart upload of an object with these properties, going on with the `begun` one.
 
-    `latest` is told of requests that create one.
+    If the block raises, it is aborted, unless a later attempt can go on with it. `latest` is told
+    of requests that create or list one.
     """
-    created = client.create_multipart_upload(
-        Bucket=bucket, Key=key, **checks.for_upload(), **properties
-    )
-    target: _Target = {"Bucket": bucket, "Key": key, "UploadId": created["UploadId"]}
+    parts = _parts(client, bucket, key, begun) if begun else None
+    if begun is None or parts is None:
+        created = client.create_multipart_upload(
+            Bucket=bucket, Key=key, **checks.for_upload(), **properties
+        )
+        begun, parts = created["UploadId"], {}
+    target: _Target = {"Bucket": bucket, "Key": key, "UploadId": begun}
     requests = PartRequests(client, latest.request)
-    upload = MultipartUpload(client, requests, target, checks, sending)
+    upload = MultipartUpload(
+        client, requests, target, checks, sending, attempt=attempt, begun=parts
+    )
     try:
         yield upload
-    except BaseException:
-        upload.abort()
+    except BaseException as error:
+        upload.stop()
+        if upload.is_spoilt or not _can_go_on_after(error):
+            abort(client, bucket, key, upload.id)
         raise
     upload.close()
+
+
+def abort(client: "S3Client", bucket: str, key: str, upload_id: str) -> bool:
+    """Whether S3 has forgotten the parts. What it can't say now is left to recovery."""
+    try:
+        client.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload_id)
+    except client.exceptions.NoSuchUpload:
+        return True
+    except (ClientError, BotoCoreError) as error:
+        log.warning(
+            "multipart upload %s of %s could not be aborted: %s",
+            upload_id,
+            key,
+            without_secrets(error),
+        )
+        return False
+    return True
+
+
+def _can_go_on_after(error: BaseException) -> bool:
+    return isinstance(error, TransientError) and not isinstance(error, (TreeChanged, OtherChecks))
+
+
+def _parts(
+    client: "S3Client", bucket: str, key: str, upload_id: str
+) -> "dict[int, PartTypeDef] | None":
+    """What S3 has of the upload; None if it has forgotten it, or won't tell."""
+    pages = client.get_paginator("list_parts").paginate(Bucket=bucket, Key=key, UploadId=upload_id)
+    try:
+        return {part["PartNumber"]: part for page in pages for part in page.get("Parts", [])}
+    except client.exceptions.NoSuchUpload:
+        return None
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "AccessDenied":
+            raise
+        log.warning("the parts of %s can't be listed, so all are sent again: %s", key, error)
+        abort(client, bucket, key, upload_id)
+        return None

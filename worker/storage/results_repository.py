@@ -1,7 +1,8 @@
 """The archives of runs' results, each under its job's one prefix."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -13,10 +14,19 @@ from worker.interfaces import Attempt, Package
 from worker.models.artifact import Artifact
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.run import Run
-from worker.storage.checks import CRC32, Checks, Crc32Checks, Md5Checks, Whole, knows_no_checksums
+from worker.storage.checks import (
+    CRC32,
+    Checks,
+    Crc32Checks,
+    Md5Checks,
+    OtherChecks,
+    Whole,
+    knows_no_checksums,
+    knows_no_conditions,
+)
 from worker.storage.client import is_amazon
 from worker.storage.error_translation import translated
-from worker.storage.multipart import multipart_upload
+from worker.storage.multipart import abort, multipart_upload
 from worker.storage.part_body import PartBody
 from worker.storage.part_requests import LatestRequest
 from worker.storage.parts import Part, Parts
@@ -26,6 +36,8 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 CONTENT_TYPE = "application/zip"
+#: How often an object is asked to be put in place on another condition.
+MOST_CONDITIONS = 5
 
 
 class S3ResultsRepository:
@@ -43,11 +55,20 @@ class S3ResultsRepository:
         self._encryption = encryption
         self._sending = sending or Sending()
         self._checks: Checks = Crc32Checks()
-        self._creation = LatestRequest()
-        client.meta.events.register("before-send.s3.CreateMultipartUpload", self._creation.note)
+        self._latest = LatestRequest()
+        self._knows_conditions = True
+        for operation in ("CreateMultipartUpload", "ListParts"):
+            client.meta.events.register(f"before-send.s3.{operation}", self._latest.note)
         client.meta.events.register("before-send.s3.UploadPart", PartBody.before_send)
 
-    def upload(self, prefix: JobS3Prefix, run: Run, package: Package, attempt: Attempt) -> Artifact:
+    def upload(
+        self,
+        prefix: JobS3Prefix,
+        run: Run,
+        package: Package,
+        attempt: Attempt,
+        begun: str | None = None,
+    ) -> Artifact:
         if prefix.job_id != run.job_id:
             raise PrefixMismatch(
                 f"the prefix belongs to job {prefix.job_id}, the run to job {run.job_id}",
@@ -62,10 +83,17 @@ class S3ResultsRepository:
         }
         sending = self._planned(package)
         parts = Parts(_checked(package, attempt), sending.part_size)
-        with translated(f"storing {key}"), self._falling_back():
-            if parts.is_one:
-                return self._put(key, next(parts), metadata, attempt)
-            return self._send(key, parts, sending, metadata, attempt)
+        with self._storing(key):
+            if not parts.is_one:
+                return self._send(
+                    key, parts, sending, metadata=metadata, attempt=attempt, begun=begun
+                )
+            if begun:
+                self.abort(key, begun)
+            return self._put(key, next(parts), metadata, attempt)
+
+    def abort(self, key: str, multipart_id: str) -> None:
+        abort(self._client, self._bucket, key, multipart_id)
 
     def holds(self, key: str, *, size: int, checksum: str, sha256: str | None) -> bool:
         with translated(f"looking for {key}"):
@@ -83,18 +111,22 @@ class S3ResultsRepository:
         body = b"".join(part.pieces)
         digest = sha256(body).hexdigest()
         artifact = _artifact(key, whole, digest)
-        attempt.sealed(artifact)
-        answer = self._client.put_object(
-            Bucket=self._bucket,
-            Key=key,
-            Body=body,
-            ContentType=CONTENT_TYPE,
-            # only here: a multipart upload takes its metadata before its bytes are known
-            Metadata=metadata | {"sha256": digest},
-            **self._checks.for_part(part),
-            **self._encryption,
-        )
-        self._require_verified(artifact, answer.get("ChecksumCRC32"))
+
+        def place(condition: dict[str, Any]) -> str | None:
+            answer = self._client.put_object(
+                Bucket=self._bucket,
+                Key=key,
+                Body=body,
+                ContentType=CONTENT_TYPE,
+                # only here: a multipart upload takes its metadata before its bytes are known
+                Metadata=metadata | {"sha256": digest},
+                **self._checks.for_part(part),
+                **self._encryption,
+                **condition,
+            )
+            return answer.get("ChecksumCRC32")
+
+        self._place(artifact, attempt, place)
         return artifact
 
     def _send(
@@ -102,30 +134,86 @@ class S3ResultsRepository:
         key: str,
         parts: Iterable[Part],
         sending: Sending,
+        *,
         metadata: dict[str, str],
         attempt: Attempt,
+        begun: str | None,
     ) -> Artifact:
         whole = Whole()
-        with multipart_upload(
-            self._client,
-            self._checks,
-            sending,
-            self._creation,
-            bucket=self._bucket,
-            key=key,
-            ContentType=CONTENT_TYPE,
-            Metadata=metadata,
-            **self._encryption,
-        ) as upload:
+        with (
+            multipart_upload(
+                self._client,
+                self._checks,
+                sending,
+                self._latest,
+                attempt,
+                begun=begun,
+                bucket=self._bucket,
+                key=key,
+                ContentType=CONTENT_TYPE,
+                Metadata=metadata,
+                **self._encryption,
+            ) as upload,
+            self._storing(key),
+        ):
             attempt.opened(upload.id)
             for part in parts:
                 whole.add(part)
                 upload.send(part)
             upload.finish()
             artifact = _artifact(key, whole, None)
-            attempt.sealed(artifact)
-            self._require_verified(artifact, upload.complete(whole))
+            self._place(artifact, attempt, partial(upload.complete, whole))
         return artifact
+
+    def _place(
+        self,
+        artifact: Artifact,
+        attempt: Attempt,
+        place: Callable[[dict[str, Any]], str | None],
+    ) -> None:
+        """Let `place` put the artifact under its key, on the condition that what stands there is
+        what we know of: nothing, or an object that the holder of the lease may replace.
+        """
+        attempt.sealed(artifact)
+        condition: dict[str, Any] = {"IfNoneMatch": "*"}
+        for _ in range(MOST_CONDITIONS):
+            try:
+                confirmed = place(condition if self._knows_conditions else {})
+            except ClientError as error:
+                if self._knows_conditions and knows_no_conditions(error):
+                    self._knows_conditions = False
+                    continue
+                if error.response["Error"]["Code"] not in ("PreconditionFailed", "NoSuchUpload"):
+                    raise
+                if self._verdict(artifact):
+                    return  # it is ours: only the answer was lost
+                if error.response["Error"]["Code"] == "NoSuchUpload":
+                    raise
+                condition = self._as_it_stands(artifact.key)
+                # in this order: who has lost the lease ends here and replaces no successor's object
+                attempt.sealed(artifact)
+            else:
+                self._require_verified(artifact, confirmed)
+                return
+
+        raise StorageUnavailable(f"{artifact.key} is being replaced by others again and again")
+
+    def _as_it_stands(self, key: str) -> dict[str, Any]:
+        """The condition that the key's object is still the one that is there now."""
+        try:
+            return {"IfMatch": self._client.head_object(Bucket=self._bucket, Key=key)["ETag"]}
+        except ClientError as error:
+            match error.response["Error"]["Code"]:
+                case "404" | "NoSuchKey":
+                    return {"IfNoneMatch": "*"}
+                case "403":
+                    return {}
+            raise
+
+    @contextmanager
+    def _storing(self, key: str) -> Iterator[None]:
+        with translated(f"storing {key}"), self._falling_back():
+            yield
 
     @contextmanager
     def _falling_back(self) -> Iterator[None]:
@@ -136,7 +224,7 @@ class S3ResultsRepository:
             if not knows_no_checksums(error) or isinstance(self._checks, Md5Checks):
                 raise
             self._checks = Md5Checks()
-            raise StorageUnavailable(
+            raise OtherChecks(
                 "the store knows no CRC-32 checksums; the next attempt sends MD5 instead"
             ) from error
 
@@ -176,6 +264,7 @@ class S3ResultsRepository:
 
 def _checked(package: Package, attempt: Attempt) -> Iterator[bytes | bytearray]:
     for chunk in package.chunks():
+        attempt.moved()
         attempt.check()
         yield chunk
 

@@ -1,7 +1,9 @@
 """What storing an archive comes to, told to the row of its upload while the lease is held."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from worker.errors import HandedBack
 from worker.interfaces import Package, UploadRepository
 from worker.models.artifact import Artifact
 from worker.models.upload import Upload
@@ -15,9 +17,15 @@ class LeasedAttempt:
     heartbeat: Heartbeat
     package: Package
     key: str
+    must_stop: Callable[[], bool]
+
+    def moved(self) -> None:
+        self.heartbeat.moved()
 
     def check(self) -> None:
         self.heartbeat.check()
+        if self.must_stop():
+            raise HandedBack("handed back by a worker that stops", size=self.package.bytes_total)
 
     def opened(self, multipart_id: str) -> None:
         self.uploads.opened(
@@ -29,5 +37,6 @@ class LeasedAttempt:
         )
 
     def sealed(self, artifact: Artifact) -> None:
+        self.heartbeat.moved()
         self.heartbeat.check()
         self.uploads.seal(self.upload, archive=self.package.archive, artifact=artifact)

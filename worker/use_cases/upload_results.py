@@ -1,6 +1,8 @@
 """Lands one run's results directory as an archive under its job's prefix."""
 
 import logging
+import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
@@ -11,6 +13,7 @@ from worker.errors import (
     MustWait,
     OneprefixError,
     PermanentError,
+    Postponed,
     RecordNotWritten,
     ResultsDirectoryMissing,
     RunNotInJob,
@@ -18,6 +21,7 @@ from worker.errors import (
 )
 from worker.interfaces import (
     JobRepository,
+    Package,
     Packager,
     Places,
     RequestRepository,
@@ -26,24 +30,25 @@ from worker.interfaces import (
     UploadRepository,
 )
 from worker.models.job_s3_prefix import JobS3Prefix
+from worker.models.refusal import MAX_TEXT
 from worker.models.retry_policy import RetryPolicy
 from worker.models.upload import Upload, UploadState
 from worker.models.upload_request import UploadRequest
+from worker.secrets import without_secrets
 from worker.use_cases.heartbeat import Heartbeat
 from worker.use_cases.leased_attempt import LeasedAttempt
 
 log = logging.getLogger(__name__)
-
-#: Seconds after which a large run that had to wait asks again.
-TURN = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class UploadResults:
     """The use case with its collaborators.
 
-    `owner` names this process on the leases it takes; `lease` is in seconds. A run of `large`
-    bytes or more needs one of the `places_for_large`, so that small runs always find a process.
+    `owner` names this process on the leases it takes, and `has_ended` tells of a process so named
+    that it holds its lease no more. `lease` and `stall` are in seconds, see `Heartbeat`, as is
+    `abandon`. A run of `large` bytes or more needs one of the `places_for_large`, so that small
+    runs always find a process. Once it `must_stop`, an attempt is handed back.
     """
 
     requests: RequestRepository
@@ -57,7 +62,11 @@ class UploadResults:
     places_for_large: Places
     large: int
     owner: str
+    has_ended: Callable[[str], bool]
+    must_stop: Callable[[], bool]
     lease: float
+    stall: float
+    abandon: Callable[[], None]
 
     def __call__(self, request: UploadRequest) -> str | None:
         """The archive's location; None if another worker has the upload, or it is not yet due.
@@ -68,6 +77,8 @@ class UploadResults:
         upload = self.requests.request(request, published=True)
         if upload.state is UploadState.LANDED:
             return upload.results_url
+        if upload.state is UploadState.UPLOADING and self.has_ended(upload.owner or ""):
+            self.uploads.release(upload)
         claimed = self.uploads.claim(
             request.job_id, request.run_id, owner=self.owner, lease=self.lease
         )
@@ -78,7 +89,9 @@ class UploadResults:
             self.uploads.renew(upload, lease=self.lease, bytes_done=bytes_done)
 
         try:
-            with Heartbeat(renew, lease=self.lease) as heartbeat:
+            with Heartbeat(
+                renew, lease=self.lease, stall=self.stall, abandon=self.abandon
+            ) as heartbeat:
                 return self._land(upload, heartbeat)
         except OneprefixError as error:
             recorded = self._recorded(
@@ -111,12 +124,27 @@ class UploadResults:
         key = prefix.run_results_key(run.id)
         if not self._stands(upload, key):
             self._require_place(upload.bytes_total or 0)  # as an earlier attempt measured it
-            with self.packager.open(upload.path) as package:
+            with self.packager.open(upload.path, heartbeat.moved) as package:
                 self._require_place(package.bytes_total)
                 heartbeat.progress = lambda: package.bytes_done
-                attempt = LeasedAttempt(self.uploads, upload, heartbeat, package, key)
-                self.results.upload(prefix, run, package, attempt)
+                attempt = LeasedAttempt(
+                    self.uploads, upload, heartbeat, package, key, self.must_stop
+                )
+                begun = self._to_go_on_with(upload, package, key)
+                self.results.upload(prefix, run, package, attempt, begun)
         return self._record(upload, key)
+
+    def _to_go_on_with(self, upload: Upload, package: Package, key: str) -> str | None:
+        """The multipart upload that an earlier attempt began, unless the tree is another by now."""
+        tree_then = upload.file_count, upload.bytes_total
+        if upload.s3_key == key and tree_then == (package.file_count, package.bytes_total):
+            return upload.multipart_upload_id
+        self._forget_begun(upload)
+        return None
+
+    def _forget_begun(self, upload: Upload) -> None:
+        if upload.multipart_upload_id and upload.s3_key:
+            self.results.abort(upload.s3_key, upload.multipart_upload_id)
 
     def _require_place(self, size: int) -> None:
         if size >= self.large and not self.places_for_large.take():
@@ -166,18 +194,24 @@ class UploadResults:
 
     def _write_down(self, upload: Upload, error: OneprefixError) -> None:
         if isinstance(error, PermanentError):
-            self.uploads.fail(upload, error=str(error))
-        elif isinstance(error, MustWait):
-            self.uploads.postpone(upload, reason=str(error), delay=TURN, bytes_total=error.size)
-            error.retry_in = TURN
+            self.uploads.fail(upload, error=str(error), traceback=_traceback(error))
+        elif isinstance(error, Postponed):
+            self.uploads.postpone(
+                upload, reason=str(error), delay=error.retry_in, bytes_total=error.size
+            )
         elif isinstance(error, TransientError):
             delay = self.retry_policy.delay(upload.attempt, self.random)
-            self.uploads.retry(upload, error=str(error), delay=delay)
+            self.uploads.retry(upload, error=str(error), delay=delay, traceback=_traceback(error))
             error.retry_in = delay
 
     def _is_last_attempt(self, upload: Upload, error: OneprefixError) -> bool:
-        if isinstance(error, MustWait) or not isinstance(error, TransientError):
+        if isinstance(error, Postponed) or not isinstance(error, TransientError):
             return False
         if isinstance(error, ResultsDirectoryMissing):
             return upload.attempt >= self.retry_policy.missing_path_attempts
         return upload.attempt >= self.retry_policy.max_attempts
+
+
+def _traceback(error: OneprefixError) -> str:
+    """As much of its end, where the cause is, as a row keeps."""
+    return without_secrets("".join(traceback.format_exception(error)))[-MAX_TEXT:]

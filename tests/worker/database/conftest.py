@@ -17,7 +17,12 @@ from worker.database.run_repository import SqlRunRepository
 from worker.database.stand_in import add_job
 from worker.database.upload_list import SqlUploadList
 from worker.database.upload_repository import SqlUploadRepository
-from worker.interfaces import RequestRepository, RunRepository, UploadRepository
+from worker.interfaces import (
+    OrphanRepository,
+    RequestRepository,
+    RunRepository,
+    UploadRepository,
+)
 from worker.models.job import Job
 from worker.models.run import Run
 from worker.models.upload import Upload
@@ -31,6 +36,7 @@ class Store:
 
     requests: RequestRepository
     uploads: UploadRepository
+    orphans: OrphanRepository
     runs: RunRepository
     find: Callable[[int, int], Upload | None]
     drop_run: Callable[[int], object]
@@ -45,9 +51,11 @@ def fake_store() -> Store:
     database = FakeDatabase()
     database.jobs[12] = Job(12, CREATED_AT)
     database.runs |= {4: Run(4, 12), 5: Run(5, 12)}
+    uploads = FakeUploads(database)
     return Store(
         FakeRequests(database),
-        FakeUploads(database),
+        uploads,
+        uploads,
         FakeRuns(database),
         lambda job_id, run_id: database.rows.get((job_id, run_id)),
         database.runs.pop,
@@ -62,9 +70,11 @@ def sql_store(engine: Engine) -> Store:
         with engine.begin() as connection:
             connection.execute(text("DELETE FROM runs WHERE id = :id"), {"id": run_id})
 
+    uploads = SqlUploadRepository(engine)
     return Store(
         SqlRequestRepository(engine),
-        SqlUploadRepository(engine),
+        uploads,
+        uploads,
         SqlRunRepository(engine),
         SqlUploadList(engine).find,
         drop_run,

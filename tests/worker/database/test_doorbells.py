@@ -108,7 +108,7 @@ def test_a_retry_is_due_after_its_delay(
     requests.request(REQUEST, published=True)
     claimed = uploads.claim(12, 4, owner="me", lease=60)
     assert claimed
-    uploads.retry(claimed, error="S3 is away", delay=delay)
+    uploads.retry(claimed, error="S3 is away", delay=delay, traceback="")
     assert len(doorbells.due()) == due
 
 
@@ -118,7 +118,7 @@ def test_what_is_over_is_never_due(
     requests.request(REQUEST, published=False)
     claimed = uploads.claim(12, 4, owner="me", lease=-1)
     assert claimed
-    uploads.fail(claimed, error="no such job")
+    uploads.fail(claimed, error="no such job", traceback="")
     assert SqlDoorbells(engine, grace=-1, republish=-1).due() == []
 
 

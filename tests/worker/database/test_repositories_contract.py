@@ -78,9 +78,9 @@ def test_an_upload_whose_lease_ran_out_can_be_claimed_and_its_holder_finds_out(
         lambda: uploads.opened(first, multipart_id="m", file_count=1, bytes_total=1, s3_key="k"),
         lambda: uploads.seal(first, archive=ARCHIVE, artifact=ARTIFACT),
         lambda: uploads.land(first, results_url="late"),
-        lambda: uploads.retry(first, error="late", delay=0),
+        lambda: uploads.retry(first, error="late", delay=0, traceback=""),
         lambda: uploads.postpone(first, reason="late", delay=0, bytes_total=1),
-        lambda: uploads.fail(first, error="late"),
+        lambda: uploads.fail(first, error="late", traceback=""),
     ]
     for write in late_writes:
         with pytest.raises(LeaseLost, match="job 12, run 4"):
@@ -154,7 +154,7 @@ def test_a_late_renewal_does_not_bring_a_landed_upload_back(store: Store) -> Non
 
 def test_a_retry_is_due_after_its_delay_and_not_before(store: Store) -> None:
     ask(store)
-    store.uploads.retry(claim(store), error="S3 is away", delay=60)
+    store.uploads.retry(claim(store), error="S3 is away", delay=60, traceback="")
     row = store.row()
     assert (row.state, row.error, row.owner) == (UploadState.RETRYING, "S3 is away", None)
     assert row.next_attempt_at is not None
@@ -163,7 +163,7 @@ def test_a_retry_is_due_after_its_delay_and_not_before(store: Store) -> None:
 
 def test_a_due_retry_can_be_claimed(store: Store) -> None:
     ask(store)
-    store.uploads.retry(claim(store), error="S3 is away", delay=0)
+    store.uploads.retry(claim(store), error="S3 is away", delay=0, traceback="")
     assert claim(store).attempt == 2
 
 
@@ -178,7 +178,7 @@ def test_an_upload_that_must_wait_is_due_later_and_has_used_no_attempt(store: St
 
 def test_a_failed_upload_is_over_until_it_is_asked_for_by_a_new_message(store: Store) -> None:
     ask(store)
-    store.uploads.fail(claim(store), error="no such job")
+    store.uploads.fail(claim(store), error="no such job", traceback="")
     assert ask(store).state is UploadState.FAILED  # the same message, delivered again
     assert store.uploads.claim(12, 4, owner="me", lease=60) is None
     again = ask(store, task_id="second")
@@ -237,7 +237,7 @@ def test_an_earlier_message_asks_for_nothing_any_more(store: Store) -> None:
 def test_after_a_failed_replacement_only_replace_asks_anew(store: Store) -> None:
     landed(store)
     ask(store, replace=True, task_id="second")
-    store.uploads.fail(claim(store), error="no RUN*")
+    store.uploads.fail(claim(store), error="no RUN*", traceback="")
     assert ask(store, task_id="third").state is UploadState.FAILED
     renewed = ask(store, replace=True, task_id="fourth")
     assert (renewed.state, renewed.results_url) == (UploadState.REQUESTED, URL)
@@ -248,6 +248,82 @@ def test_what_is_over_can_not_be_written_any_more(store: Store, over: UploadStat
     landed(store)
     row = replace(store.row(), state=over)
     with pytest.raises(IllegalTransition, match="job 12, run 4"):
-        store.uploads.retry(row, error="late", delay=0)
+        store.uploads.retry(row, error="late", delay=0, traceback="")
     with pytest.raises(IllegalTransition):
         store.uploads.land(row, results_url="late")
+
+
+THERE = "host:77@boot.4026531836"
+
+
+def test_a_lease_is_found_by_its_holders_machine_and_released_at_once(store: Store) -> None:
+    ask(store)
+    held = store.uploads.claim(12, 4, owner=f"{THERE}.1234", lease=600)
+    assert held
+    assert store.uploads.held_on("boot.4026531836") == [held]
+    assert store.uploads.held_on("boot.402653183") == []
+    assert store.uploads.held_on("%") == []
+    store.uploads.release(held)
+    assert claim(store).fence == held.fence + 1
+
+
+def test_a_lease_that_is_anothers_by_now_is_not_released(store: Store) -> None:
+    ask(store)
+    first = claim(store, lease=-1)
+    claim(store)
+    store.uploads.release(first)
+    assert store.uploads.claim(12, 4, owner="other", lease=60) is None
+
+
+def test_the_last_traceback_is_kept_until_the_upload_is_renewed_or_lands(store: Store) -> None:
+    ask(store)
+    store.uploads.retry(claim(store), error="away", delay=0, traceback="Traceback: away")
+    assert store.row().traceback == "Traceback: away"
+    store.uploads.fail(claim(store), error="refused", traceback="Traceback: refused")
+    assert store.row().traceback == "Traceback: refused"
+    assert ask(store, task_id="second").traceback is None
+    store.uploads.retry(claim(store), error="away", delay=0, traceback="Traceback: away")
+    store.uploads.land(claim(store), results_url=URL)
+    assert store.row().traceback is None
+
+
+def test_a_handed_back_upload_is_due_at_once_with_what_is_known_of_it(store: Store) -> None:
+    ask(store)
+    held = claim(store)
+    store.uploads.opened(held, multipart_id="m", file_count=1, bytes_total=9, s3_key="k")
+    store.uploads.postpone(held, reason="handed back", delay=0, bytes_total=None)
+    again = claim(store)
+    assert (again.attempt, again.bytes_total, again.multipart_upload_id) == (1, 9, "m")
+
+
+def test_multipart_uploads_of_uploads_that_are_over_are_found_until_they_are_forgotten(
+    store: Store,
+) -> None:
+    ask(store)
+    held = claim(store)
+    store.uploads.opened(held, multipart_id="m", file_count=1, bytes_total=9, s3_key="k")
+    assert store.orphans.given_up() == []
+    store.uploads.fail(held, error="refused", traceback="")
+    [row] = store.orphans.given_up()
+    assert row == store.row() == store.orphans.find(12, 4)
+    store.orphans.forget_multipart(row)
+    assert store.orphans.given_up() == []
+    assert store.row().multipart_upload_id is None
+
+
+def test_a_newer_multipart_upload_is_not_forgotten_with_an_older_one(store: Store) -> None:
+    ask(store)
+    held = claim(store)
+    store.uploads.opened(held, multipart_id="old", file_count=1, bytes_total=9, s3_key="k")
+    older = store.row()
+    store.uploads.opened(held, multipart_id="new", file_count=1, bytes_total=9, s3_key="k")
+    store.orphans.forget_multipart(older)
+    assert store.row().multipart_upload_id == "new"
+
+
+def test_what_has_landed_names_no_multipart_upload(store: Store) -> None:
+    ask(store)
+    held = claim(store)
+    store.uploads.opened(held, multipart_id="m", file_count=1, bytes_total=9, s3_key="k")
+    store.uploads.land(held, results_url=URL)
+    assert store.row().multipart_upload_id is None

@@ -20,6 +20,11 @@ class RecordedAttempt:
     refuse: dict[str, Exception] = field(default_factory=dict)
     checks: int = 0
 
+    moves: int = 0
+
+    def moved(self) -> None:
+        self.moves += 1
+
     def check(self) -> None:
         self.checks += 1
         self._maybe_refuse(f"check {self.checks}")

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tests.worker.storage.conftest import RecordedAttempt
 from worker.storage.checks import Crc32Checks, Whole
 from worker.storage.multipart import MultipartUpload, multipart_upload
 from worker.storage.part_requests import LatestRequest
@@ -58,13 +59,15 @@ def send_all(store: Any, contents: list[bytes], connections: int) -> None:
     whole = Whole()
     sending = Sending(connections=connections)
     latest = LatestRequest()
-    with multipart_upload(store, Crc32Checks(), sending, latest, bucket="b", key="k") as upload:
+    with multipart_upload(
+        store, Crc32Checks(), sending, latest, RecordedAttempt(), begun=None, bucket="b", key="k"
+    ) as upload:
         for content in contents:
             part = part_of(content)
             whole.add(part)
             upload.send(part)
         upload.finish()
-        upload.complete(whole)
+        upload.complete(whole, {})
 
 
 def nothing_still_sends() -> bool:
@@ -101,7 +104,16 @@ def test_a_part_on_its_way_is_given_up_when_the_upload_is() -> None:
         raise KeyboardInterrupt
 
     latest = LatestRequest()
-    sending = multipart_upload(store, Crc32Checks(), Sending(), latest, bucket="b", key="k")
+    sending = multipart_upload(
+        store,
+        Crc32Checks(),
+        Sending(),
+        latest,
+        RecordedAttempt(),
+        begun=None,
+        bucket="b",
+        key="k",
+    )
     with pytest.raises(KeyboardInterrupt), sending as upload:
         be_interrupted(upload)
     assert store.aborted

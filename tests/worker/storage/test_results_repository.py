@@ -54,6 +54,17 @@ def open_uploads(strict: Strict) -> list[str]:
     return [each["UploadId"] for each in listed.get("Uploads", [])]
 
 
+def parts_of(strict: Strict, attempt: RecordedAttempt) -> list[int]:
+    """The numbers of the parts that S3 has of the upload that was begun, if one was."""
+    return [
+        part["PartNumber"]
+        for each in attempt.opened_ids
+        for part in strict.upstream.list_parts(Bucket=strict.bucket, Key=KEY, UploadId=each).get(
+            "Parts", []
+        )
+    ]
+
+
 BODIES = ("PutObject", "UploadPart")
 
 
@@ -153,7 +164,8 @@ def test_bytes_that_change_on_the_way_are_refused_and_leave_nothing(
     with pytest.raises(StorageUnavailable, match="BadDigest"):
         upload(results, content, attempt)
     assert strict.stored() == {}
-    assert open_uploads(strict) == []
+    assert open_uploads(strict) == attempt.opened_ids  # for the next attempt
+    assert parts_of(strict, attempt) == []
 
 
 @pytest.mark.parametrize("content", [SMALL, LARGE], ids=["put", "multipart"])
@@ -185,7 +197,7 @@ def test_a_passing_fault_of_one_request_is_not_felt(
 @pytest.mark.parametrize(
     "operation", ["CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload"]
 )
-def test_a_lasting_fault_of_any_request_aborts_and_leaves_nothing(
+def test_after_a_lasting_fault_of_any_request_only_what_can_be_gone_on_with_is_left(
     strict: Strict,
     results: S3ResultsRepository,
     attempt: RecordedAttempt,
@@ -197,12 +209,12 @@ def test_a_lasting_fault_of_any_request_aborts_and_leaves_nothing(
     with pytest.raises(kind, match=f"storing {KEY}: S3 answered {fault.status} {fault.code}"):
         upload(results, LARGE, attempt)
     assert strict.stored() == {}
-    assert open_uploads(strict) == []
+    assert open_uploads(strict) == (attempt.opened_ids if kind is StorageUnavailable else [])
 
 
 @pytest.mark.parametrize("call", ["check 1", "check 9", "opened", "sealed"])
 @pytest.mark.parametrize("error", [LeaseLost("taken over"), KeyboardInterrupt()], ids=repr)
-def test_an_attempt_that_is_given_up_aborts_and_leaves_nothing(
+def test_an_attempt_that_is_given_up_leaves_its_parts_to_who_took_over_and_else_nothing(
     strict: Strict,
     results: S3ResultsRepository,
     attempt: RecordedAttempt,
@@ -213,7 +225,7 @@ def test_an_attempt_that_is_given_up_aborts_and_leaves_nothing(
     with pytest.raises(type(error)):
         upload(results, LARGE, attempt)
     assert strict.stored() == {}
-    assert open_uploads(strict) == []
+    assert open_uploads(strict) == (attempt.opened_ids if isinstance(error, LeaseLost) else [])
     assert "CompleteMultipartUpload" not in operations(strict)
 
 
@@ -238,7 +250,26 @@ def test_a_tree_that_changes_while_it_is_sent_leaves_nothing(
     [(SMALL, "PutObject"), (LARGE, "CompleteMultipartUpload")],
     ids=["put", "multipart"],
 )
-def test_an_object_whose_answer_was_lost_is_found_again(
+def test_an_object_whose_answer_was_lost_is_known_as_ours(
+    strict: Strict,
+    results: S3ResultsRepository,
+    attempt: RecordedAttempt,
+    content: bytes,
+    operation: str,
+) -> None:
+    strict.proxy.fault(lambda request: request.operation == operation, DropAnswer(), times=1)
+    upload(results, content, attempt)
+    assert strict.stored() == {KEY: content}
+    assert open_uploads(strict) == []
+
+
+@only_moto
+@pytest.mark.parametrize(
+    ("content", "operation"),
+    [(SMALL, "PutObject"), (LARGE, "CompleteMultipartUpload")],
+    ids=["put", "multipart"],
+)
+def test_an_object_whose_every_answer_is_lost_is_found_by_the_next_attempt(
     strict: Strict,
     results: S3ResultsRepository,
     attempt: RecordedAttempt,
@@ -304,7 +335,7 @@ def test_bytes_that_change_on_the_way_are_refused_by_their_md5(
     with pytest.raises(StorageUnavailable, match="BadDigest"):
         upload(results, LARGE, attempt)
     assert strict.stored() == {}
-    assert open_uploads(strict) == []
+    assert parts_of(strict, attempt) == []
 
 
 @pytest.mark.parametrize("number", [1, 2, 3])

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from worker.errors import DatabaseUnavailable, LeaseLost
+from worker.errors import DatabaseUnavailable, LeaseLost, Stalled
 from worker.use_cases.heartbeat import Heartbeat
 
 
@@ -93,3 +93,36 @@ def test_each_renewal_tells_the_progress() -> None:
         heartbeat.progress = lambda: 77
         eventually(lambda: 77 in told)
     assert told[0] == 0
+
+
+def test_it_renews_no_more_once_nothing_moves_and_says_so() -> None:
+    renewals: list[int] = []
+    with Heartbeat(renewals.append, lease=0.2, stall=0.4) as heartbeat:
+        eventually(lambda: len(renewals) >= 2)
+        time.sleep(0.6)
+        count = len(renewals)
+        time.sleep(0.3)
+        assert len(renewals) == count
+        with pytest.raises(Stalled, match=r"nothing moved for 0\.4 s"):
+            heartbeat.check()
+
+
+def test_what_moves_slowly_keeps_its_lease() -> None:
+    with Heartbeat(lambda _: None, lease=0.2, stall=0.3) as heartbeat:
+        for _ in range(10):
+            time.sleep(0.1)
+            heartbeat.moved()
+        heartbeat.check()
+
+
+def test_a_block_that_hangs_is_abandoned_one_lease_after_it_stalled() -> None:
+    abandoned = threading.Event()
+    with Heartbeat(lambda _: None, lease=0.2, stall=0.2, abandon=abandoned.set):
+        assert abandoned.wait(10)
+
+
+def test_a_block_that_ends_in_time_is_not_abandoned() -> None:
+    abandoned = threading.Event()
+    with Heartbeat(lambda _: None, lease=1, stall=0.1, abandon=abandoned.set):
+        time.sleep(0.5)
+    assert not abandoned.wait(1.5)

@@ -1,7 +1,7 @@
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -15,6 +15,7 @@ from tests.fakes.uploads import FakeDatabase, FakeJobs, FakeRequests, FakeRuns, 
 from worker.errors import (
     AttemptsExhausted,
     DatabaseUnavailable,
+    HandedBack,
     InvalidResultsDirectory,
     JobNotFound,
     LeaseLost,
@@ -24,6 +25,7 @@ from worker.errors import (
     ResultsDirectoryMissing,
     RunNotFound,
     RunNotInJob,
+    Stalled,
     StorageRefused,
     StorageUnavailable,
     TransientError,
@@ -35,6 +37,7 @@ from worker.models.run import Run
 from worker.models.upload import Upload, UploadState
 from worker.models.upload_request import UploadRequest
 from worker.slots import Slots
+from worker.stop_sign import StopSign
 from worker.use_cases.upload_results import UploadResults
 
 KEY = "jobs/12/2025/10/23/211500/run_4_results.zip"
@@ -51,6 +54,9 @@ class World:
     packager: FakePackager = field(default_factory=FakePackager)
     results: FakeResults = field(default_factory=FakeResults)
     places: Slots = field(default_factory=lambda: Slots(1))
+    ended: set[str] = field(default_factory=set)
+    """Owners that run no more."""
+    stop_sign: StopSign = field(default_factory=StopSign)
     use_case: UploadResults = field(init=False)
 
     def __post_init__(self) -> None:
@@ -69,7 +75,11 @@ class World:
             places_for_large=self.places,
             large=1 << 20,
             owner="me",
+            has_ended=self.ended.__contains__,
+            must_stop=self.stop_sign.says_stop,
             lease=60,
+            stall=60,
+            abandon=lambda: None,
         )
 
     @property
@@ -258,10 +268,10 @@ class Unrecordable(FakeUploads):
             raise DatabaseUnavailable("the connection was cut")
         super().land(upload, results_url=results_url)
 
-    def retry(self, upload: Upload, *, error: str, delay: float) -> None:
+    def retry(self, upload: Upload, *, error: str, delay: float, traceback: str) -> None:
         if self.broken:
             raise DatabaseUnavailable("the connection was cut")
-        super().retry(upload, error=error, delay=delay)
+        super().retry(upload, error=error, delay=delay, traceback=traceback)
 
 
 @pytest.mark.parametrize("retry_is_recorded", [True, False])
@@ -372,9 +382,11 @@ def test_a_database_that_is_away_from_the_start_leaves_it_to_the_message(world: 
 def test_the_lease_is_kept_while_a_large_tree_is_measured(world: World) -> None:
     class Slow(FakePackager):
         @contextmanager
-        def open(self, path: str) -> Iterator[FakePackage]:
+        def open(
+            self, path: str, moved: Callable[[], None] = lambda: None
+        ) -> Iterator[FakePackage]:
             time.sleep(3)
-            with super().open(path) as package:
+            with super().open(path, moved) as package:
                 yield package
 
     slow = replace(world.use_case, packager=Slow(world.packager.directories), lease=2)
@@ -456,3 +468,99 @@ def test_a_place_is_given_back_whatever_became_of_the_attempt(world: World) -> N
     with pytest.raises(OneprefixError):
         world.use_case(UploadRequest(12, 5, "/r/RUN4", task_id="other"))
     assert world.places._held is None
+
+
+def test_the_lease_of_a_holder_that_has_ended_is_taken_at_once(world: World) -> None:
+    world.use_case.requests.request(REQUEST, published=True)
+    world.use_case.uploads.claim(12, 4, owner="dead", lease=600)
+    assert world.use_case(REQUEST) is None
+    world.ended.add("dead")
+    assert world.use_case(REQUEST) == URL
+
+
+def test_a_worker_that_stops_hands_back_what_it_is_at_without_using_an_attempt(
+    world: World,
+) -> None:
+    world.stop_sign.put_up(0)
+    with pytest.raises(HandedBack) as error:
+        world.use_case(REQUEST)
+    assert error.value.recorded
+    assert (world.row.state, world.row.attempt) == (UploadState.RETRYING, 0)
+    assert world.row.next_attempt_at
+    assert world.row.next_attempt_at <= later(0)
+    assert world.results.objects == {}
+    other = replace(world.use_case, must_stop=lambda: False)
+    assert other(REQUEST) == URL
+
+
+@dataclass
+class Interrupted(FakeResults):
+    """Begins a multipart upload, and then fails."""
+
+    error: OneprefixError | None = field(default_factory=lambda: StorageUnavailable("away"))
+
+    def upload(
+        self, prefix: Any, run: Any, package: Any, attempt: Any, begun: str | None = None
+    ) -> Any:
+        if self.error:
+            attempt.opened("multipart")
+            raise self.error
+        return super().upload(prefix, run, package, attempt, begun)
+
+
+def test_the_next_attempt_goes_on_with_what_was_begun(world: World) -> None:
+    results = Interrupted()
+    use_case = replace(world.use_case, results=results)
+    with pytest.raises(StorageUnavailable):
+        use_case(REQUEST)
+    results.error = None
+    world.make_due()
+    assert use_case(REQUEST) == URL
+    assert results.begun == ["multipart"]
+    assert results.aborted == []
+    assert world.row.multipart_upload_id is None
+
+
+def test_what_was_begun_with_another_tree_is_aborted(world: World) -> None:
+    results = Interrupted()
+    use_case = replace(world.use_case, results=results)
+    with pytest.raises(StorageUnavailable):
+        use_case(REQUEST)
+    results.error = None
+    world.packager.directories["/r/RUN4"] = b"more results"
+    world.make_due()
+    assert use_case(REQUEST) == URL
+    assert results.begun == [None]
+    assert results.aborted == [(KEY, "multipart")]
+
+
+@pytest.mark.parametrize(
+    ("error", "state"),
+    [(StorageRefused("no"), UploadState.FAILED), (TreeChanged("grew"), UploadState.RETRYING)],
+)
+def test_a_failed_attempt_leaves_its_traceback_without_secrets(
+    world: World, error: OneprefixError, state: UploadState
+) -> None:
+    error.__cause__ = ValueError("https://user:hunter2@host/?X-Amz-Signature=abc")
+    with pytest.raises(type(error)):
+        replace(world.use_case, results=Interrupted(error=error))(REQUEST)
+    assert world.row.state is state
+    assert world.row.traceback
+    assert type(error).__name__ in world.row.traceback.splitlines()[-1]
+    assert "hunter2" not in world.row.traceback
+    assert "abc" not in world.row.traceback
+
+
+def test_an_upload_in_which_nothing_moves_is_tried_again(world: World) -> None:
+    class Stuck(FakeResults):
+        def upload(
+            self, prefix: Any, run: Any, package: Any, attempt: Any, begun: str | None = None
+        ) -> Any:
+            while True:
+                time.sleep(0.01)
+                attempt.check()
+
+    use_case = replace(world.use_case, results=Stuck(), lease=0.4, stall=0.2)
+    with pytest.raises(Stalled, match=r"nothing moved for 0\.2 s"):
+        use_case(REQUEST)
+    assert world.row.state is UploadState.RETRYING

@@ -1,0 +1,51 @@
+"""`oneprefix failed`: the uploads that were given up, and why."""
+
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from cli.arguments import OptionalJobId, OptionalRunId
+from cli.output import Json, as_row, console, print_json, reported
+from worker.bootstrap import Services
+from worker.models.upload import Upload, UploadState
+from worker.settings import load_settings
+
+
+def failed(
+    job: OptionalJobId = None,
+    run: OptionalRunId = None,
+    with_traceback: Annotated[
+        bool, typer.Option("--traceback", help="Show each one's last traceback.")
+    ] = False,
+    limit: Annotated[
+        int, typer.Option(min=1, help="How many to show: those that failed last.")
+    ] = 1000,
+    as_json: Json = False,
+) -> None:
+    """List the uploads that FAILED: what was asked for, after how many attempts, and why."""
+    with reported(as_json):
+        listed = Services(load_settings()).upload_list
+        found = listed.uploads(job, run, state=UploadState.FAILED, limit=limit)
+    if as_json:
+        print_json({"failed": [as_row(upload) for upload in found]})
+        return
+    console.print(_table(found) if found else "No upload has failed.")
+    for upload in found if with_traceback else []:
+        console.print(f"\n[bold]job {upload.job_id}, run {upload.run_id}[/]")
+        console.print(escape(upload.traceback or "no traceback"), highlight=False)
+
+
+def _table(uploads: list[Upload]) -> Table:
+    table = Table("job", "run", "attempts", "path", "reason", box=None)
+    for upload in uploads:
+        named = f"job {upload.job_id}, run {upload.run_id}: "
+        table.add_row(
+            str(upload.job_id),
+            str(upload.run_id),
+            str(upload.attempt),
+            escape(upload.path),
+            escape((upload.error or "").removeprefix(named)),
+        )
+    return table

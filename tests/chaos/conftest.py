@@ -1,0 +1,51 @@
+"""Installations to be broken. ONEPREFIX_CHAOS=long makes every scenario longer."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from tests.chaos.figures import record_to
+from tests.end_to_end.cluster import Cluster, cluster
+from tests.servers.postgres import PostgresServer
+from tests.servers.s3 import S3Server
+from tests.servers.strict_bucket import Strict
+
+LONG = os.environ.get("ONEPREFIX_CHAOS") == "long"
+#: Told with every scenario; ONEPREFIX_CHAOS_SEED repeats one.
+SEED = int(os.environ.get("ONEPREFIX_CHAOS_SEED", "0")) or Random().randrange(1, 10**6)
+
+
+def pytest_report_header() -> str:
+    return f"chaos: {'long' if LONG else 'short'}, ONEPREFIX_CHAOS_SEED={SEED}"
+
+
+@pytest.fixture
+def dice() -> Random:
+    print(f"ONEPREFIX_CHAOS_SEED={SEED}")  # noqa: T201  to repeat a failure
+    return Random(SEED)
+
+
+@pytest.fixture(scope="session", params=["moto"])
+def upstream(request: pytest.FixtureRequest) -> S3Server:
+    server: S3Server = request.getfixturevalue(request.param)
+    return server
+
+
+@pytest.fixture
+def database_url(postgres: PostgresServer) -> str:
+    return postgres.new_database()
+
+
+@pytest.fixture
+def running(tmp_path: Path, strict: Strict, database_url: str) -> Iterator[Cluster]:
+    with cluster(tmp_path, strict, database_url) as started:
+        yield started
+    shutil.rmtree(tmp_path, ignore_errors=True)
+
+
+def pytest_sessionfinish() -> None:
+    record_to(os.environ.get("ONEPREFIX_CHAOS_REPORT"))

@@ -1,0 +1,31 @@
+"""What the scenarios measure, kept for the report."""
+
+import json
+import platform
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import quantiles
+from typing import Any
+
+_figures: dict[str, Any] = {}
+
+
+def note(scenario: str, **figures: Any) -> None:
+    """Printed with the test, and kept."""
+    print(f"{scenario}: {figures}")  # noqa: T201  for who reads the test's output
+    _figures[scenario] = figures
+
+
+def times(seconds: list[float]) -> dict[str, float]:
+    """Median, 99th percentile and maximum, in seconds."""
+    if len(seconds) < 2:
+        return {"p50": max(seconds, default=0), "p99": max(seconds, default=0)}
+    cuts = quantiles(seconds, n=100, method="inclusive")
+    return {"p50": round(cuts[49], 2), "p99": round(cuts[98], 2), "max": round(max(seconds), 2)}
+
+
+def record_to(file: str | None) -> None:
+    if file and _figures:
+        machine = {"python": platform.python_version(), "system": platform.platform()}
+        report = {"at": datetime.now(UTC).isoformat(), "machine": machine, "scenarios": _figures}
+        Path(file).write_text(json.dumps(report, indent=1) + "\n")

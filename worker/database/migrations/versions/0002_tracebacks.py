@@ -1,0 +1,17 @@
+"""What went wrong last, for those who mend it."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column("uploads", sa.Column("traceback", sa.Text))
+
+
+def downgrade() -> None:
+    op.drop_column("uploads", "traceback")

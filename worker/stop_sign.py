@@ -1,0 +1,25 @@
+"""Tells the processes of one worker until when they may go on."""
+
+from mmap import mmap
+from struct import Struct
+from time import monotonic
+
+_TIME = Struct("d")
+
+
+class StopSign:
+    """Made before the processes are forked, which share its memory, and the clock with it."""
+
+    def __init__(self) -> None:
+        self._memory = mmap(-1, _TIME.size)
+
+    def put_up(self, seconds: float) -> None:
+        """What has not ended in so many seconds shall stop; never later than was said before."""
+        until = monotonic() + seconds
+        (said,) = _TIME.unpack(self._memory[:])
+        if not said or until < said:
+            self._memory[:] = _TIME.pack(until)
+
+    def says_stop(self) -> bool:
+        (until,) = _TIME.unpack(self._memory[:])
+        return bool(until) and monotonic() >= until

@@ -11,7 +11,7 @@ from worker.models.archive import Archive
 from worker.packaging.deflate import FAST, DeflateStream
 from worker.packaging.measure import Measure
 from worker.packaging.plan import Plan
-from worker.packaging.pool import PackingPool
+from worker.packaging.pool import HELD_AT_FIRST, PackingPool
 from worker.packaging.results_roots import opened_beneath
 from worker.packaging.selection import Selection
 from worker.packaging.survey import Survey
@@ -74,7 +74,7 @@ class TreePackage:
                 if may_help and self._measure.has_many_small_files:
                     pool.start_helpers()
                 if pool.has_helpers:  # they begin while the rest is measured
-                    pool.pack_ahead(self._units)
+                    pool.pack_ahead(self._units, held=HELD_AT_FIRST)
         self._survey.end()
 
     def close(self) -> None:

@@ -16,6 +16,8 @@ Packed = PackedBatch | tuple[Segment, PackedSegment]
 
 #: Bytes that may wait for their turn after helpers have packed them, beside the batches at work.
 HELD = 12 << 20
+#: The same while the tree is still measured, when nothing is sent yet.
+HELD_AT_FIRST = 28 << 20
 #: Members from which a batch is worth the way to a helper process.
 WORTH_A_HELPER = 8
 
@@ -59,30 +61,33 @@ class PackingPool:
         while self._helpers:
             self._helpers.pop().close()
 
-    def pack_ahead(self, units: Iterator[Unit | None]) -> None:
-        """Let the next units be packed, as many as may be; until one is None, which comes later."""
-        while self._has_room() and (unit := next(units, None)):
+    def pack_ahead(self, units: Iterator[Unit | None], *, held: int) -> None:
+        """Let the next units be packed, as many as may be; until one is None, which comes later.
+
+        At most so many bytes are `held` that helpers have packed.
+        """
+        while self._has_room(held) and (unit := next(units, None)):
             self._begin(unit)
 
     def in_order(self, units: Iterator[Unit | None]) -> Generator[Packed]:
         """What each unit became; a few are packed ahead of the one that is asked for. Once."""
-        self.pack_ahead(units)
+        self.pack_ahead(units, held=HELD)
         while self._ahead:
             packed = self._ahead[0][1].take()
             unit, _ = self._ahead.popleft()
             try:
-                self.pack_ahead(units)
+                self.pack_ahead(units, held=HELD)
                 yield packed
             finally:
                 unit.release()
 
-    def _has_room(self) -> bool:
+    def _has_room(self, most: int) -> bool:
         for helper in self._helpers:
             helper.collect()
         held = [asked.held for _, asked in self._ahead if isinstance(asked, Asked) and asked.held]
         return (
             len(self._ahead) - len(held) < self.in_flight
-            and sum(held) < HELD
+            and sum(held) < most
             and (not self._helpers or self._idlest().unanswered < AT_ONCE)
         )
 

@@ -19,7 +19,7 @@ from worker.packaging.batch import BatchPacker, PackedBatch
 from worker.packaging.deflate import FAST
 from worker.packaging.helper import AT_ONCE, Asked, Helper
 from worker.packaging.plan import Batch
-from worker.packaging.pool import WORTH_A_HELPER, Packed, PackingPool
+from worker.packaging.pool import HELD, WORTH_A_HELPER, Packed, PackingPool
 
 threads = pytest.mark.parametrize("threads", [1, 2, 8])
 COUNT = 40
@@ -290,8 +290,8 @@ def test_units_may_be_packed_ahead_before_any_is_asked_for(threads: int) -> None
     pool = PackingPool(threads=threads, level=FAST)
     with nothing_left_behind(), closing(pool):
         taken = iter(units)
-        pool.pack_ahead(taken)
-        pool.pack_ahead(taken)
+        pool.pack_ahead(taken, held=HELD)
+        pool.pack_ahead(taken, held=HELD)
         assert units.taken == pool.in_flight
         assert numbers(pool.in_order(taken)) == list(range(COUNT))
 
@@ -302,7 +302,7 @@ def test_packing_ahead_stops_where_the_next_unit_is_not_known_and_goes_on_behind
     with nothing_left_behind(), closing(pool):
         left = []
         for _ in range(4):
-            pool.pack_ahead(units)
+            pool.pack_ahead(units, held=HELD)
             left.append(length_hint(units))
         assert left == [5, 4, 1, 0]
         assert numbers(pool.in_order(units)) == [0, 1, 2, 3]
@@ -314,7 +314,7 @@ def test_units_ahead_that_nobody_asks_for_are_closed_with_the_pool(helpers: bool
     with nothing_left_behind(), closing(pool):
         if helpers:
             pool.start_helpers()
-        pool.pack_ahead(iter(Units(members=WORTH_A_HELPER)))
+        pool.pack_ahead(iter(Units(members=WORTH_A_HELPER)), held=HELD)
         assert open_roots() > 0
     assert open_roots() == 0
 
@@ -340,7 +340,8 @@ class NoisyUnits(Units):
 def test_what_helpers_have_packed_ahead_stays_within_its_bound(
     threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.packaging.pool.HELD", 10 * NoisyUnits.size)
+    most = 10 * NoisyUnits.size
+    monkeypatch.setattr("worker.packaging.pool.HELD", most)
     units = NoisyUnits(members=WORTH_A_HELPER)
     pool = PackingPool(threads=threads, level=FAST)
     with nothing_left_behind(), closing(pool):
@@ -348,13 +349,13 @@ def test_what_helpers_have_packed_ahead_stays_within_its_bound(
         taken = iter(units)
 
         def is_held() -> bool:
-            pool.pack_ahead(taken)
+            pool.pack_ahead(taken, held=most)
             held = [asked.held for _, asked in pool._ahead if isinstance(asked, Asked)]
-            return sum(held) >= 10 * NoisyUnits.size
+            return sum(held) >= most
 
         wait_until(is_held)
         for _ in range(20):
-            pool.pack_ahead(taken)
+            pool.pack_ahead(taken, held=most)
             sleep(0.01)
         assert 10 <= units.taken <= 10 + threads * AT_ONCE
         for number, packed in enumerate(pool.in_order(taken)):

@@ -17,14 +17,25 @@ worker_prefetch_multiplier = 1
 # True lost the running tasks when the broker's connection broke; the lease guards against doubles.
 worker_cancel_long_running_tasks_on_connection_loss = False
 
-broker_transport_options = {
-    # Redis and Valkey redeliver what is not acknowledged by then, while it is still running.
-    # The lease in SQL, renewed every few seconds, notices a dead worker long before.
-    "visibility_timeout": 24 * 60 * 60,
-    # Without them a publish to a broker that hangs would block for ever.
-    "socket_timeout": 5,
-    "socket_connect_timeout": 3,
-}
+if broker_url.startswith("amqp"):
+    # Replicated, and never lost with a node. RabbitMQ closes the channel of a consumer that has not
+    # acknowledged for 30 minutes (its consumer_timeout): the upload goes on, and the message that
+    # comes again finds it held.
+    task_default_queue_type = "quorum"
+    broker_transport_options = {
+        "confirm_publish": True,  # that a message was published means that RabbitMQ has it
+        "read_timeout": 5,
+        "write_timeout": 5,
+    }
+else:
+    broker_transport_options = {
+        # Redis and Valkey redeliver what is not acknowledged by then, while it is still running.
+        # The lease in SQL, renewed every few seconds, notices a dead worker long before.
+        "visibility_timeout": 24 * 60 * 60,
+        # Without them a publish to a broker that hangs would block for ever.
+        "socket_timeout": 5,
+        "socket_connect_timeout": 3,
+    }
 broker_connection_timeout = 3
 
 # A worker waits for its broker as long as it takes, at its start as later.

@@ -16,6 +16,8 @@ from worker.settings import Settings
 LOOK_EVERY = 0.2
 #: Seconds before a dead worker is started again; doubles while it dies young, up to the second.
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
+#: Seconds for a worker to hand back what it is at.
+LAST_PAUSE = 15.0
 #: Seconds after which a worker no longer counts as young.
 GROWN_UP = 60.0
 
@@ -52,7 +54,10 @@ class Supervisor:
         return self._worker is not None
 
     def run(self, stop: threading.Event, hurry: threading.Event) -> None:
-        """Until `stop`; then the worker finishes what it is at, unless `hurry` comes too."""
+        """Until `stop`; then the worker finishes what it can in a while, or hands it back.
+
+        If `hurry` comes too, it hands it back at once.
+        """
         try:
             if self._broker:
                 self._broker.start()
@@ -96,5 +101,10 @@ class Supervisor:
         self._worker.send_signal(signal.SIGTERM)
         while self._worker.poll() is None:
             if hurry.wait(LOOK_EVERY):
-                self._worker.send_signal(signal.SIGQUIT)
-                self._worker.wait()
+                self._worker.send_signal(signal.SIGTERM)  # told twice, it hands back at once
+                break
+        try:
+            self._worker.wait(LAST_PAUSE)
+        except subprocess.TimeoutExpired:
+            self._worker.send_signal(signal.SIGQUIT)
+            self._worker.wait()

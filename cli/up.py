@@ -49,7 +49,9 @@ def _on_signals(say: Callable[[str], None]) -> tuple[threading.Event, threading.
         if stop.is_set():
             hurry.set()
         else:
-            say("Stopping once the uploads under way have landed; Ctrl-C again stops now.")
+            say(
+                "Stopping: what does not land in time is handed back; Ctrl-C again does so at once."
+            )
             stop.set()
 
     signal.signal(signal.SIGINT, on_signal)

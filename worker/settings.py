@@ -30,7 +30,7 @@ class Settings(BaseSettings):
         None, description="PostgreSQL or SQLite; SQLite in the data directory if not set"
     )
     broker_url: SecretStr | None = Field(
-        None, description="Redis or Valkey; the embedded Valkey if not set"
+        None, description="Redis, Valkey or RabbitMQ; the embedded Valkey if not set"
     )
     s3_bucket: str | None = Field(None, description="bucket that the artifacts land in")
     results_roots: Annotated[tuple[Path, ...], NoDecode] = Field(

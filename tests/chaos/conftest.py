@@ -48,4 +48,4 @@ def running(tmp_path: Path, strict: Strict, database_url: str) -> Iterator[Clust
 
 
 def pytest_sessionfinish() -> None:
-    record_to(os.environ.get("ONEPREFIX_CHAOS_REPORT"))
+    record_to(os.environ.get("ONEPREFIX_CHAOS_REPORT"), SEED)

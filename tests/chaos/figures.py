@@ -1,6 +1,7 @@
 """What the scenarios measure, kept for the report."""
 
 import json
+import os
 import platform
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,8 +25,17 @@ def times(seconds: list[float]) -> dict[str, float]:
     return {"p50": round(cuts[49], 2), "p99": round(cuts[98], 2), "max": round(max(seconds), 2)}
 
 
-def record_to(file: str | None) -> None:
+def record_to(file: str | None, seed: int) -> None:
     if file and _figures:
-        machine = {"python": platform.python_version(), "system": platform.platform()}
-        report = {"at": datetime.now(UTC).isoformat(), "machine": machine, "scenarios": _figures}
+        machine = {
+            "python": platform.python_version(),
+            "system": f"{platform.system()} {platform.release()}",
+            "cores": os.cpu_count(),
+        }
+        report = {
+            "at": datetime.now(UTC).isoformat(),
+            "machine": machine,
+            "seed": seed,
+            "scenarios": _figures,
+        }
         Path(file).write_text(json.dumps(report, indent=1) + "\n")

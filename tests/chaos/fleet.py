@@ -26,6 +26,9 @@ class Fleet:
     size: int
     concurrency: int = 2
     own_hosts: bool = False
+    app: str = "tasks"
+    within: tuple[str, ...] = ()
+    """A command that starts each worker in surroundings of its own."""
     environment: dict[str, str] = field(default_factory=dict)
     workers: list["subprocess.Popen[bytes]"] = field(default_factory=list)
     restarts: int = 0
@@ -60,12 +63,12 @@ class Fleet:
         return "".join(log.read_text(errors="replace") for log in logs)
 
     def _started(self, number: int) -> "subprocess.Popen[bytes]":
-        command = [sys.executable, "-P", "-m", "celery", "-A", "tasks", "worker"]
+        command = [sys.executable, "-P", "-m", "celery", "-A", self.app, "worker"]
         command += ["--without-mingle", "--without-gossip", f"--concurrency={self.concurrency}"]
         command += ["--loglevel=WARNING", f"--hostname=f{number}@%h"]
         with (self.running.directory / f"fleet-{number}.log").open("ab") as log:
             return subprocess.Popen(
-                [*(OWN_HOST if self.own_hosts else ()), *command],
+                [*(OWN_HOST if self.own_hosts else self.within), *command],
                 cwd=self.running.directory,
                 env=self.running.environment | self.environment,
                 stdout=log,

@@ -24,6 +24,7 @@ from worker.embedded.broker import EmbeddedBroker
 from worker.models.upload import Upload, UploadState
 
 CREATED_AT = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
+ENQUEUE = "import sys; from tasks import enqueue; enqueue(*map(int, sys.argv[1:3]), sys.argv[3])"
 #: Seconds; generous, since the machine may be busy with other tests.
 PATIENCE = 60
 
@@ -44,6 +45,7 @@ class Cluster:
     database_url: str
     broker_url: str
     engine: Engine
+    broker: EmbeddedBroker
     workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
@@ -91,6 +93,15 @@ class Cluster:
                 "tasks.package_and_upload", args=arguments, kwargs=keywords, queue="uploads"
             )
             return str(sent.id)
+
+    def enqueue(self, job_id: int, run_id: int, path: str) -> None:
+        """As a program beside us asks."""
+        subprocess.run(
+            [sys.executable, "-c", ENQUEUE, str(job_id), str(run_id), path],
+            cwd=self.directory,
+            env=self.environment,
+            check=True,
+        )
 
     def start_worker(self, *options: str, **environment: str) -> subprocess.Popen[bytes]:
         """A real worker, once it takes messages."""
@@ -163,7 +174,7 @@ def cluster(
     migrate(engine)
     add_job(engine, 12, CREATED_AT, [4, 5, 6])
     broker = EmbeddedBroker(directory / "broker")
-    running = Cluster(directory, strict, database_url, broker.start(), engine)
+    running = Cluster(directory, strict, database_url, broker.start(), engine, broker)
     try:
         yield running
     finally:

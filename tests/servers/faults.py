@@ -49,7 +49,17 @@ class CorruptBody:
     """Change the first byte of the content, as if on its way here."""
 
 
-Action = AnswerError | ResetConnection | DropAnswer | Hang | CorruptBody
+@dataclass(frozen=True, slots=True)
+class HalfAnswer:
+    """Let the upstream do its work, and break the connection in the middle of its answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class LieAboutETag:
+    """Let the upstream do its work, and answer with an ETag that is another's."""
+
+
+Action = AnswerError | ResetConnection | DropAnswer | HalfAnswer | LieAboutETag | Hang | CorruptBody
 Match = Callable[[S3Request], bool]
 
 

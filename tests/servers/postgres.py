@@ -2,14 +2,16 @@
 
 import fcntl
 import os
+import signal
 import stat
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import LiteralString
+from typing import Any, LiteralString
 from unittest.mock import patch
 from uuid import uuid4
 
@@ -31,6 +33,24 @@ LAST_RESORT = 'read -r _; kill -QUIT "$0"; while kill -0 "$0"; do sleep 0.1; don
 class PostgresServer:
     socket_directory: Path
     port: int
+    server: Any = field(repr=False, compare=False)
+
+    @property
+    def pids(self) -> list[int]:
+        """The server's processes, the one that starts the others first."""
+        first = self.server.get_pid()
+        listed = Path(f"/proc/{first}/task/{first}/children").read_text()
+        return [first, *map(int, listed.split())]
+
+    def stop(self) -> None:
+        """Cut every connection."""
+        os.kill(self.server.get_pid(), signal.SIGINT)
+        while self.server.get_pid() is not None:
+            time.sleep(0.02)
+
+    def start(self) -> None:
+        with _one_at_a_time():
+            self.server.ensure_postgres_running()
 
     def url(self, database: str) -> str:
         """The SQLAlchemy URL of a database of this server."""
@@ -71,7 +91,7 @@ def postgres_server(directory: Path | None = None) -> Iterator[PostgresServer]:
         if info.socket_dir is None or info.port is None:
             raise RuntimeError(f"PostgreSQL has no Unix socket here: {info}")
         with _ended_with_this_process(info.pid, data):
-            running = PostgresServer(info.socket_dir, info.port)
+            running = PostgresServer(info.socket_dir, info.port, server)
             # It need not outlive a crash of this machine, only of its own processes
             running.execute("ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
             yield running

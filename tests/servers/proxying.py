@@ -35,6 +35,7 @@ class Answer:
     status: int
     headers: tuple[tuple[str, str], ...]
     body: bytes
+    broken: bool = False  # in the middle
 
     def header(self, name: str) -> str:
         return next((value for key, value in self.headers if key.lower() == name.lower()), "")
@@ -124,6 +125,11 @@ class _Handler(BaseHTTPRequestHandler):
         return line
 
     def _send(self, answer: Answer) -> None:
+        if answer.broken:
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n<?xml")
+            self.wfile.flush()
+            self._reset()
+            return
         self.send_response_only(answer.status)
         has_body = self.command != "HEAD" and answer.status not in BODILESS
         # What HEAD says of the length is the object's; else it is that of the body sent here.

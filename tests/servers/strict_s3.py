@@ -17,7 +17,9 @@ from tests.servers.faults import (
     CorruptBody,
     DropAnswer,
     Faults,
+    HalfAnswer,
     Hang,
+    LieAboutETag,
     Match,
     ResetConnection,
     S3Request,
@@ -114,7 +116,15 @@ class StrictS3:
         )
         with self._lock:
             self._exchanges.append(exchange)
-        return None if isinstance(fault, DropAnswer) else answer
+        match fault:
+            case DropAnswer():
+                return None
+            case HalfAnswer() if answer:
+                return replace(answer, broken=True)
+            case LieAboutETag() if answer:
+                others = tuple((k, v) for k, v in answer.headers if k.lower() != "etag")
+                return replace(answer, headers=(*others, ("ETag", f'"{"0" * 32}"')))
+        return answer
 
     def _identified(self, incoming: Incoming) -> S3Request:
         url = urlsplit(incoming.target)

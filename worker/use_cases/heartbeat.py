@@ -22,16 +22,18 @@ class Heartbeat:
         renew: Callable[[int], None],
         *,
         lease: float,
+        since: float | None = None,
         stall: float = inf,
         abandon: Callable[[], None] = lambda: None,
     ) -> None:
+        """`since`: when the lease was asked for, on the monotonic clock; now if it is None."""
         self._renew = renew
         self._lease = lease
         self._stall = stall
         self._abandon = abandon
         self.progress: Callable[[], int] = lambda: 0
         """Bytes of the tree that are packed."""
-        self._held_until = monotonic() + lease
+        self._held_until = (monotonic() if since is None else since) + lease
         self._moved_at = monotonic()
         self._refused: LeaseLost | None = None
         self._stop = Event()

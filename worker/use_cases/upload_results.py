@@ -5,6 +5,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
+from time import monotonic
 
 from worker.errors import (
     AttemptsExhausted,
@@ -79,18 +80,19 @@ class UploadResults:
             return upload.results_url
         if upload.state is UploadState.UPLOADING and self.has_ended(upload.owner or ""):
             self.uploads.release(upload)
+        asked_at = monotonic()
         claimed = self.uploads.claim(
             request.job_id, request.run_id, owner=self.owner, lease=self.lease
         )
-        return self._attempt(claimed) if claimed else None
+        return self._attempt(claimed, asked_at) if claimed else None
 
-    def _attempt(self, upload: Upload) -> str:
+    def _attempt(self, upload: Upload, asked_at: float) -> str:
         def renew(bytes_done: int) -> None:
             self.uploads.renew(upload, lease=self.lease, bytes_done=bytes_done)
 
         try:
             with Heartbeat(
-                renew, lease=self.lease, stall=self.stall, abandon=self.abandon
+                renew, lease=self.lease, since=asked_at, stall=self.stall, abandon=self.abandon
             ) as heartbeat:
                 return self._land(upload, heartbeat)
         except OneprefixError as error:

@@ -126,3 +126,8 @@ def test_a_block_that_ends_in_time_is_not_abandoned() -> None:
     with Heartbeat(lambda _: None, lease=1, stall=0.1, abandon=abandoned.set):
         time.sleep(0.5)
     assert not abandoned.wait(1.5)
+
+
+def test_a_lease_counts_from_when_it_was_asked_for() -> None:
+    answered_late = Heartbeat(lambda _: None, lease=60, since=time.monotonic() - 61)
+    assert is_lost(answered_late)

@@ -1,0 +1,48 @@
+"""Writes docs/reliability.md's table of figures from what the scenarios measured."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "reliability.md"
+BEGIN, END = "<!-- figures -->", "<!-- /figures -->"
+
+
+def main(report: Path, document: Path = DOCUMENT) -> None:
+    """Replace what stands between the marks."""
+    before, _, rest = document.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    table = rendered(json.loads(report.read_text()))
+    document.write_text(f"{before}{BEGIN}\n{table}\n{END}{after}")
+
+
+def rendered(report: dict[str, Any]) -> str:
+    machine = report["machine"]
+    lines = [
+        (
+            f"Measured on {report['at'][:10]}: {machine['system']}, Python {machine['python']}, "
+            f"{machine['cores']} cores, seed {report['seed']}."
+        ),
+        "",
+        "| scenario | measured |",
+        "|---|---|",
+    ]
+    for scenario, figures in report["scenarios"].items():
+        told = "; ".join(f"{_words(name)} {_value(value)}" for name, value in figures.items())
+        lines.append(f"| {scenario} | {told} |")
+    return "\n".join(lines)
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {number} s" for name, number in value.items())
+    return str(value)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

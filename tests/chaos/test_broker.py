@@ -1,0 +1,182 @@
+"""A broker that dies, comes back empty, or answers nothing."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from random import Random
+from threading import Thread
+
+import pytest
+
+from tests.chaos.audit import audit, settle
+from tests.chaos.conftest import LONG
+from tests.chaos.figures import note
+from tests.chaos.fleet import Fleet
+from tests.chaos.runs import MIB, make_runs, path_of
+from tests.end_to_end.cluster import Cluster, eventually
+from tests.servers.faults import Hang
+from worker.embedded import broker as embedded
+from worker.models.upload import UploadState
+
+ENQUEUE = """
+import sys, time
+from tasks import enqueue
+for run_id in map(int, sys.argv[2:]):
+    began = time.monotonic()
+    enqueue(12, run_id, f"{sys.argv[1]}/RUN{run_id}")
+    print(time.monotonic() - began, flush=True)
+"""
+#: A message that the broker has lost is published again after so long.
+SETTINGS = {"ONEPREFIX_REPUBLISH_SECONDS": "3", "ONEPREFIX_LEASE_SECONDS": "4"}
+
+
+def kill(running: Cluster) -> None:
+    process = running.broker._process
+    assert process
+    process.kill()
+    process.wait()
+
+
+def enqueuing(running: Cluster, ids: list[int]) -> "subprocess.Popen[str]":
+    """A producer beside us; it prints how long each call took."""
+    return subprocess.Popen(
+        [sys.executable, "-c", ENQUEUE, str(running.results), *map(str, ids)],
+        cwd=running.directory,
+        env=running.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+
+
+def enqueued(running: Cluster, ids: list[int]) -> list[float]:
+    """The seconds that each call took."""
+    with enqueuing(running, ids) as producer:
+        printed, _ = producer.communicate(timeout=300)
+    assert producer.returncode == 0
+    return [float(line) for line in printed.split()]
+
+
+def under_way(running: Cluster, count: int) -> bool:
+    states = running.scalar("SELECT count(*) FROM uploads WHERE state = 'UPLOADING'")
+    return bool(states >= count)
+
+
+def idle(running: Cluster, ids: list[int], die: Callable[[], None]) -> None:
+    die()
+    enqueued(running, ids[:2])
+
+
+def one_busy(running: Cluster, ids: list[int], die: Callable[[], None]) -> None:
+    busy(running, ids[:1], die)
+
+
+def all_busy(running: Cluster, ids: list[int], die: Callable[[], None]) -> None:
+    busy(running, ids, die)
+
+
+def busy(running: Cluster, ids: list[int], die: Callable[[], None]) -> None:
+    running.strict.proxy.fault(lambda request: True, Hang(30))
+    enqueued(running, ids)
+    eventually(lambda: under_way(running, min(len(ids), 2)), "workers are busy")
+    die()
+    running.strict.proxy.mend()
+
+
+def at_a_tasks_end(running: Cluster, ids: list[int], die: Callable[[], None]) -> None:
+    running.strict.proxy.fault(lambda request: True, Hang(0.3), times=4)
+    enqueued(running, ids)
+    eventually(
+        lambda: running.scalar("SELECT count(*) FROM uploads WHERE state = 'LANDED'"), "one landed"
+    )
+    die()
+
+
+def while_publishing(running: Cluster, ids: list[int], die: Callable[[], None]) -> None:
+    with enqueuing(running, ids) as producer:
+        assert producer.stdout
+        producer.stdout.readline()
+        die()
+        producer.communicate(timeout=300)
+    assert producer.returncode == 0
+
+
+MOMENTS = [idle, one_busy, all_busy, at_a_tasks_end, while_publishing]
+KEPT, NONE, WIPED = "append-only file", "no persistence", "wiped"
+ALL = [(moment, keeps) for moment in MOMENTS for keeps in (KEPT, NONE, WIPED)]
+FEW = [(all_busy, KEPT), (while_publishing, NONE), (at_a_tasks_end, WIPED)]
+
+
+@pytest.mark.parametrize(
+    ("moment", "keeps"), ALL if LONG else FEW, ids=lambda v: getattr(v, "__name__", v)
+)
+def test_a_broker_that_is_killed_and_comes_back_loses_nothing(
+    running: Cluster,
+    dice: Random,
+    moment: Callable[[Cluster, list[int], Callable[[], None]], None],
+    keeps: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if keeps == NONE:
+        written = embedded._configuration
+        monkeypatch.setattr(
+            embedded,
+            "_configuration",
+            lambda *given: written(*given).replace("appendonly yes", "appendonly no"),
+        )
+        running.broker.stop()
+        running.broker.start()
+
+    def die() -> None:
+        kill(running)
+        if keeps == WIPED:
+            shutil.rmtree(running.directory / "broker" / "appendonlydir", ignore_errors=True)
+        time.sleep(1)
+        Thread(target=running.broker.start).start()
+
+    ids = make_runs(running, 6, dice, largest=MIB)
+    with Fleet(running, 1, environment=SETTINGS) as fleet:
+        time.sleep(2)
+        moment(running, ids, die)
+        settle(running)
+    audit(running)
+    note(f"broker killed, {moment.__name__}, {keeps}", restarts=fleet.restarts)
+
+
+def test_a_broker_that_answers_nothing_holds_up_no_producer_and_loses_nothing(
+    running: Cluster, dice: Random
+) -> None:
+    ids = make_runs(running, 4, dice, largest=MIB)
+    process = running.broker._process
+    assert process
+    with Fleet(running, 1, environment=SETTINGS) as fleet:
+        enqueued(running, ids[:1])
+        running.wait_for(12, ids[0])
+        os.kill(process.pid, signal.SIGSTOP)
+        took = enqueued(running, ids[1:])
+        time.sleep(12 if LONG else 6)
+        os.kill(process.pid, signal.SIGCONT)
+        settle(running)
+    audit(running)
+    assert max(took) < 30
+    note("enqueue while the broker hangs", seconds=round(max(took), 1), restarts=fleet.restarts)
+
+
+def test_rows_without_any_message_land_while_the_broker_is_new(
+    running: Cluster, dice: Random
+) -> None:
+    ids = make_runs(running, 5, dice, largest=MIB)
+    with running.engine.begin() as connection:
+        for run_id in ids:
+            connection.exec_driver_sql(
+                "INSERT INTO uploads (job_id, run_id, path) VALUES (12, %s, %s)",
+                (run_id, path_of(running, run_id)),
+            )
+    with Fleet(running, 1, environment=SETTINGS):
+        settle(running)
+        assert running.row(12, ids[0]).state is UploadState.LANDED  # type: ignore[union-attr]
+    audit(running)

@@ -1,0 +1,34 @@
+"""A process that dies between two steps that belong together."""
+
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from tests.chaos.audit import audit, completed_twice, settle
+from tests.chaos.figures import note
+from tests.chaos.fleet import Fleet
+from tests.chaos.runs import MIB, make_runs
+from tests.chaos.test_broker import enqueued
+from tests.end_to_end.cluster import Cluster
+
+PROJECT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("moment", ["popped", "completed", "recorded"])
+def test_a_death_between_two_steps_loses_and_doubles_nothing(
+    running: Cluster, dice: Random, moment: str
+) -> None:
+    ids = make_runs(running, 3, dice, largest=12 * MIB)
+    environment = {
+        "PYTHONPATH": str(PROJECT),
+        "ONEPREFIX_DIES_AT": moment,
+        "ONEPREFIX_REPUBLISH_SECONDS": "3",
+    }
+    with Fleet(running, 1, app="tests.chaos.sabotaged", environment=environment) as fleet:
+        enqueued(running, ids)
+        settle(running)
+    assert (running.directory / "died").exists()
+    audit(running)
+    assert completed_twice(running) == 0
+    note(f"death once {moment}", restarts=fleet.restarts)

@@ -1,0 +1,69 @@
+"""S3 in every kind of trouble, for a while and in the midst of uploads."""
+
+from random import Random
+
+import pytest
+
+from tests.chaos.audit import audit, completed_twice, settle
+from tests.chaos.conftest import LONG
+from tests.chaos.figures import note
+from tests.chaos.fleet import Fleet
+from tests.chaos.runs import MIB, make_run, path_of
+from tests.end_to_end.cluster import Cluster, eventually
+from tests.servers.faults import (
+    Action,
+    AnswerError,
+    CorruptBody,
+    DropAnswer,
+    HalfAnswer,
+    Hang,
+    LieAboutETag,
+    ResetConnection,
+    S3Request,
+)
+
+SETTINGS = {"ONEPREFIX_STALL_SECONDS": "3", "ONEPREFIX_SWEEP_SECONDS": "1"}
+PARTS, COMPLETION = ("UploadPart",), ("CompleteMultipartUpload",)
+SENDING = ("PutObject", "UploadPart", "CreateMultipartUpload")
+TROUBLES: dict[str, tuple[tuple[str, ...], Action]] = {
+    "500": (SENDING, AnswerError(500, "InternalError")),
+    "503 SlowDown": (SENDING, AnswerError(503, "SlowDown")),
+    "a reset in the midst of a part": (PARTS, ResetConnection()),
+    "half an answer": (SENDING, HalfAnswer()),
+    "a part that hangs": (PARTS, Hang(20)),
+    "credentials that expire": (SENDING, AnswerError(400, "ExpiredToken")),
+    "404 NoSuchUpload": (PARTS, AnswerError(404, "NoSuchUpload")),
+    "a part whose ETag lies": (PARTS, LieAboutETag()),
+    "bytes that change on the way": (SENDING, CorruptBody()),
+    "a completion of 200 that holds an error": (COMPLETION, AnswerError(200, "InternalError")),
+    "a completion whose answer is lost": (COMPLETION, DropAnswer()),
+}
+SIZES = (1000, 9 * MIB, 30 * MIB)
+
+
+@pytest.mark.parametrize("name", TROUBLES)
+def test_a_store_in_trouble_loses_and_doubles_nothing(
+    running: Cluster, dice: Random, name: str
+) -> None:
+    operations, action = TROUBLES[name]
+    troubled: list[str] = []
+
+    def is_hit(request: S3Request) -> bool:
+        hit = request.operation in operations and dice.random() < 0.5
+        if hit:
+            troubled.append(request.operation)
+        return hit
+
+    with running.engine.begin() as connection:
+        for run_id, size in enumerate(SIZES * (3 if LONG else 1), 101):
+            make_run(running.results / f"RUN{run_id}", size, dice)
+            connection.exec_driver_sql("INSERT INTO runs (id, job_id) VALUES (%s, 12)", (run_id,))
+    running.strict.proxy.fault(is_hit, action, times=60 if LONG else 12)
+    with Fleet(running, 2, environment=SETTINGS) as fleet:
+        for run_id in range(101, 101 + len(SIZES) * (3 if LONG else 1)):
+            running.send(12, run_id, path_of(running, run_id))
+        eventually(lambda: troubled, "trouble")
+        settle(running, seconds=240 if LONG else 90)
+    audit(running)
+    assert completed_twice(running) == 0
+    note(f"S3: {name}", times=len(troubled), restarts=fleet.restarts)

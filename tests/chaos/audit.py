@@ -3,7 +3,6 @@
 import io
 import os
 import time
-from collections import Counter
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -16,9 +15,12 @@ PREFIX = "jobs/12/2025/10/23/211500/"
 PLACING = ("PutObject", "CompleteMultipartUpload")
 
 
-def all_over(running: Cluster, seconds: float) -> None:
-    """Wait until every upload has landed or failed."""
+def all_over(running: Cluster, count: int, seconds: float) -> None:
+    """Wait until there are so many uploads, and each has landed or failed."""
     deadline = time.monotonic() + seconds
+    while len(rows := _rows(running)) < count:
+        assert time.monotonic() < deadline, f"only {len(rows)} uploads of {count} are known"
+        time.sleep(0.1)
     while open_runs := [row for row in _rows(running) if not row.state.is_over]:
         assert time.monotonic() < deadline, [
             (row.run_id, row.state, row.attempt, row.error) for row in open_runs[:5]
@@ -26,10 +28,10 @@ def all_over(running: Cluster, seconds: float) -> None:
         time.sleep(0.1)
 
 
-def settle(running: Cluster, *, seconds: float = 90) -> None:
-    """Wait until workers have brought everything to its end, and cleaned up in S3."""
-    all_over(running, seconds)
-    deadline = time.monotonic() + 30
+def settle(running: Cluster, count: int, *, seconds: float = 90) -> None:
+    """Wait until workers have brought `count` uploads to their end, and cleaned up in S3."""
+    all_over(running, count, seconds)
+    deadline = time.monotonic() + 90
     while found := running.open_multipart_uploads():
         assert time.monotonic() < deadline, found
         time.sleep(0.2)
@@ -51,13 +53,13 @@ def audit(running: Cluster, *, failed: set[int] | None = None) -> None:
 
 
 def completed_twice(running: Cluster) -> int:
-    """Objects that were put in place more than once."""
-    placed = Counter(
-        each.key
-        for each in running.strict.proxy.requests
-        if each.operation in PLACING and each.status == 200
-    )
-    return sum(count - 1 for count in placed.values())
+    """Objects that were put in place more than once; the same upload's completion counts once."""
+    placed = {
+        (each.key, each.upload_id or number)
+        for number, each in enumerate(running.strict.proxy.requests)
+        if each.operation in PLACING and each.status == 200 and not each.refused_with
+    }
+    return len(placed) - len({key for key, _ in placed})
 
 
 def _rows(running: Cluster) -> list[Upload]:

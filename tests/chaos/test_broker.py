@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Callable
 from random import Random
-from threading import Thread
 
 import pytest
 
@@ -68,11 +67,12 @@ def under_way(running: Cluster, count: int) -> bool:
 
 def idle(running: Cluster, ids: list[int], die: Callable[[], None]) -> None:
     die()
-    enqueued(running, ids[:2])
+    enqueued(running, ids)
 
 
 def one_busy(running: Cluster, ids: list[int], die: Callable[[], None]) -> None:
     busy(running, ids[:1], die)
+    enqueued(running, ids[1:])
 
 
 def all_busy(running: Cluster, ids: list[int], die: Callable[[], None]) -> None:
@@ -136,13 +136,13 @@ def test_a_broker_that_is_killed_and_comes_back_loses_nothing(
         if keeps == WIPED:
             shutil.rmtree(running.directory / "broker" / "appendonlydir", ignore_errors=True)
         time.sleep(1)
-        Thread(target=running.broker.start).start()
+        running.broker.start()
 
     ids = make_runs(running, 6, dice, largest=MIB)
     with Fleet(running, 1, environment=SETTINGS) as fleet:
         time.sleep(2)
         moment(running, ids, die)
-        settle(running)
+        settle(running, len(ids))
     audit(running)
     note(f"broker killed, {moment.__name__}, {keeps}", restarts=fleet.restarts)
 
@@ -160,7 +160,7 @@ def test_a_broker_that_answers_nothing_holds_up_no_producer_and_loses_nothing(
         took = enqueued(running, ids[1:])
         time.sleep(12 if LONG else 6)
         os.kill(process.pid, signal.SIGCONT)
-        settle(running)
+        settle(running, len(ids))
     audit(running)
     assert max(took) < 30
     note("enqueue while the broker hangs", seconds=round(max(took), 1), restarts=fleet.restarts)
@@ -177,6 +177,6 @@ def test_rows_without_any_message_land_while_the_broker_is_new(
                 (run_id, path_of(running, run_id)),
             )
     with Fleet(running, 1, environment=SETTINGS):
-        settle(running)
+        settle(running, len(ids))
         assert running.row(12, ids[0]).state is UploadState.LANDED  # type: ignore[union-attr]
     audit(running)

@@ -36,9 +36,7 @@ def running(tmp_path: Path, strict: Strict, own_postgres: PostgresServer) -> Ite
 
 
 def restart(server: PostgresServer, _dice: Random) -> None:
-    server.stop()
-    time.sleep(1)
-    server.start()
+    server.restart()
 
 
 def hang_past_the_lease(server: PostgresServer, _dice: Random) -> None:
@@ -106,6 +104,6 @@ def test_a_database_in_trouble_loses_nothing(
         )
         running.engine.dispose()
         trouble(own_postgres, dice)
-        settle(running, seconds=120)
+        settle(running, len(ids), seconds=120)
     audit(running)
     note(f"database: {trouble.__name__}", uploads=len(ids), restarts=fleet.restarts)

@@ -34,7 +34,7 @@ def test_no_kill_of_a_child_or_a_worker_loses_or_doubles_an_upload(
         while killer.kills < KILLS and not _all_over(running):
             time.sleep(dice.uniform(0.2, 1.0))
             killer.kill(dice.choice(["child", "child", "main", "group"]))
-        settle(running, seconds=900 if LONG else 120)
+        settle(running, RUNS, seconds=900 if LONG else 120)
     audit(running)
     measured = times(killer.recovered_after)
     note(
@@ -61,7 +61,7 @@ def test_no_kill_of_a_whole_host_loses_or_doubles_an_upload(running: Cluster, di
         while killer.kills < kills and not _all_over(running):
             time.sleep(dice.uniform(0.2, 1.0))
             killer.kill("group")
-        settle(running, seconds=300)
+        settle(running, runs, seconds=300)
     audit(running)
     note(
         "kill of a whole host",

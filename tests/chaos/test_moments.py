@@ -27,7 +27,7 @@ def test_a_death_between_two_steps_loses_and_doubles_nothing(
     }
     with Fleet(running, 1, app="tests.chaos.sabotaged", environment=environment) as fleet:
         enqueued(running, ids)
-        settle(running)
+        settle(running, len(ids))
     assert (running.directory / "died").exists()
     audit(running)
     assert completed_twice(running) == 0

@@ -37,11 +37,11 @@ def test_a_run_that_is_asked_for_fifty_times_at_once_lands_once(
             "it is under way",
         )
         ask_often(running)  # meanwhile
-        settle(running)
+        settle(running, 1)
         landed_at = running.scalar("SELECT landed_at FROM uploads")
         ask_often(running)  # afterwards
         time.sleep(3)
-        settle(running)
+        settle(running, 1)
     audit(running)
     assert running.scalar("SELECT landed_at FROM uploads") == landed_at
     assert running.scalar("SELECT count(*) FROM uploads") == 1

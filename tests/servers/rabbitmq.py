@@ -14,7 +14,7 @@ from worker.embedded.ports import HOST, free_port
 
 #: Debian's wrapper on the PATH would change the user; this is the program itself.
 SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
-START_SECONDS = 60
+START_SECONDS = 120
 
 
 def is_installed() -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
 
+from worker.errors import TreeChanged
 from worker.memory import give_back_what_is_free, keep_what_is_freed
 from worker.models.archive import Archive
 from worker.packaging.deflate import FAST, DeflateStream
@@ -116,8 +117,17 @@ class TreePackage:
         return self._chunks
 
     def _checked(self) -> Generator[Chunk]:
-        yield from self._stream
+        for chunk in self._stream:
+            self._require(self._stream.size <= self.size_bound)
+            yield chunk
+        self._require(self._stream.file_count == self.file_count)
+        self._require(self._stream.bytes_done == self.bytes_total)
         self._selection.require_unchanged()
+
+    @staticmethod
+    def _require(as_measured: bool) -> None:
+        if not as_measured:
+            raise TreeChanged("entries came, went or grew between measuring and packing")
 
 
 def _stream(packing: Packing) -> Callable[[], Stream]:

@@ -64,20 +64,20 @@ def _over_idle(plan: Plan, session: Session) -> Iterator[Series]:
     for data_set in (plan.sets["A"], plan.sets["C"]):
         for connections in CONNECTIONS:
             series = session.series(data_set, f"{connections} connections")
-            session.run_peer(OURS, series, f"--connections={connections}")
+            session.run_peer(OURS, series, "--idle-first", f"--connections={connections}")
             yield series
 
 
 def _growing(plan: Plan, session: Session) -> Iterator[Series]:
     for data_set in plan.memory:
-        yield _once(session, OURS, data_set)
+        yield _once(session, OURS, data_set, "--idle-first")
         if data_set in plan.memory_of_old_code:
             yield _once(session, OLD_CODE, data_set)
 
 
-def _once(session: Session, peer: Peer, data_set: str) -> Series:
+def _once(session: Session, peer: Peer, data_set: str, *options: str) -> Series:
     series = session.series(data_set, peer.name)
-    session.run_peer(peer, series)
+    session.run_peer(peer, series, *options)
     return series
 
 

@@ -4,9 +4,12 @@ The only module here that knows the worker.
 """
 
 import argparse
+import atexit
+import gc
 import os
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,8 +24,6 @@ from worker.models.artifact import Artifact
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.run import Run
 from worker.packaging.package import Packing, TreePackager
-from worker.storage.client import make_client
-from worker.storage.results_repository import S3ResultsRepository
 from worker.storage.sending import Sending
 
 Uploader = Callable[[Package], int]
@@ -35,6 +36,9 @@ def packager(results_root: Path, threads: int | None = None) -> TreePackager:
 
 def uploader(bucket: str, **sending: int) -> Uploader:
     """Sends a package to where the AWS SDK's environment leads; gives the object's size."""
+    from worker.storage.client import make_client  # noqa: PLC0415  slow, and packing needs none
+    from worker.storage.results_repository import S3ResultsRepository  # noqa: PLC0415
+
     how = Sending(**sending)  # type: ignore[arg-type]
     results = S3ResultsRepository(make_client(how.connections), bucket, {}, how)
     prefix = JobS3Prefix(12, datetime(2025, 10, 23, 21, 15, tzinfo=UTC))
@@ -92,10 +96,23 @@ def main() -> None:
     parser.add_argument("--bucket", help="upload there instead of packing to nowhere")
     parser.add_argument("--threads", type=int)
     parser.add_argument("--connections", type=int)
+    parser.add_argument("--idle-first", action="store_true", help="begin when all is made")
     given = parser.parse_args()
     sending = {"connections": given.connections} if given.connections else {}
-    work = uploader(given.bucket, **sending) if given.bucket else packed
-    give(timed(given.directory, packager(given.directory.parent, given.threads), work))
+    using = packager(given.directory.parent, given.threads)
+    atexit.register(gc.freeze)  # as the command line does
+    if not given.bucket:
+        give(timed(given.directory, using, packed))
+        return
+    with ThreadPoolExecutor(1) as beside:  # as a pipe's programs are started beside each other
+        made = beside.submit(uploader, given.bucket, **sending)
+        if given.idle_first:
+            made.result()
+
+        def sent(package: Package) -> int:
+            return made.result()(package)
+
+        give(timed(given.directory, using, sent))
 
 
 if __name__ == "__main__":

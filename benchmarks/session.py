@@ -59,7 +59,7 @@ class Session:
         series.sink_cpu_seconds.append(took)
         series.others[-1] = max(0.0, measured.others - took / measured.seconds)
         series.size = after.latest_size
-        if measured.said.startswith("{"):
+        if "--idle-first" in options:
             series.idle.append(measured.result["idle"])
 
     def run_inside(self, series: Series, module: str, *arguments: object) -> None:

@@ -1,11 +1,11 @@
 """Packs many small members at once, wherever that is done: in a thread or in a helper process."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import NamedTuple
 
 from worker.packaging.deflate import STORE, Deflater, compressible, crc32
-from worker.packaging.reading import Identity, Stamp, read_file, require_unchanged
+from worker.packaging.reading import Content, Identity, Stamp, read_files, require_unchanged
 from worker.packaging.segment import SEGMENT
 from worker.packaging.zip_format import (
     DEFLATED,
@@ -51,7 +51,7 @@ class BatchPacker:
         headers: list[bytes] = []
         offset = 0
         # all are read first: what deflates would drive what reads out of the processor's caches
-        for name, content, (mode, mtime) in list(_contents(items, descriptors)):
+        for name, content, (mode, mtime) in _contents(items, descriptors):
             method, crc, body = self._packed(content)
             local, central = small_headers(
                 name, mode, mtime, method, crc, len(body), len(content), offset
@@ -85,18 +85,15 @@ class BatchPacker:
         return self._deflate.whole(content)
 
 
-def _contents(
-    items: Sequence[Ready | Files], descriptors: Sequence[int]
-) -> Iterator[tuple[bytes, bytes, Stamp]]:
-    """What each member is called, what it holds, and its stamp."""
+def _contents(items: Sequence[Ready | Files], descriptors: Sequence[int]) -> list[Content]:
+    contents: list[Content] = []
     for item in items:
         if isinstance(item[0], bytes):
             name, at, content = item
-            yield name, content, at
+            contents.append((name, content, at))
             continue
         (directory, index, before), bases, sizes, identities = item
         parent = descriptors[index]
-        for base, size, measured in zip(bases, sizes, identities, strict=True):
-            name = directory + base
-            yield name, *read_file(name, base, parent, size, measured)
+        contents += read_files(directory, parent, bases, sizes, identities)
         require_unchanged(directory, before, parent)
+    return contents

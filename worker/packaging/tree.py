@@ -22,8 +22,9 @@ from worker.packaging.results_roots import OPEN_DIRECTORY
 
 #: Each level holds two descriptors, of the 1,024 that a process may have, and two Python frames.
 MAX_DEPTH = 200
-#: Files of a directory that are told of at once: it may hold a million.
-TOGETHER = 1024
+#: Files of a directory that are told of at once: it may hold a million, and the helpers are heard
+#: in between.
+TOGETHER = 256
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,8 +33,10 @@ class S3ArtifactStore:
             ]
 
     def download(self, key: str, to: Path) -> None:
+        from boto3.s3.transfer import S3Transfer  # noqa: PLC0415  see `make_client`
+
         with translated(f"downloading {key}"):
-            self._client.download_file(self._bucket, key, str(to))
+            S3Transfer(self._client).download_file(self._bucket, key, str(to))
 
     def _artifact(self, key: str) -> Artifact:
         head = self._client.head_object(Bucket=self._bucket, Key=key, ChecksumMode="ENABLED")

@@ -13,14 +13,15 @@ from tests.worker.packaging.left_behind import nothing_left_behind
 from tests.worker.packaging.plans import opened
 from tests.worker.packaging.trees import LinkTo, content, make
 from worker.errors import TreeChanged
-from worker.packaging.reading import identity, open_measured, read_file, shown
+from worker.packaging.reading import identity, open_measured, read_files, shown
 
 
 def read(directory: Path, size: int, measured: int | None = None) -> bytes:
     """The file that was measured to be so, or else is as it is now."""
     measured = measure(directory) if measured is None else measured
     with opened(directory) as parent:
-        data, stamp = read_file(b"RUN4/out", b"out", parent, size, measured)
+        [(name, data, stamp)] = read_files(b"RUN4/", parent, [b"out"], [size], [measured])
+    assert name == b"RUN4/out"
     status = (directory / "out").lstat()
     assert stamp == (status.st_mode, status.st_mtime_ns // 10**9)
     return data
@@ -154,7 +155,7 @@ def test_whichever_call_fails_the_file_is_named_and_closed(run: Path, function: 
     with opened(run) as parent, short_reads(30):
 
         def read_it() -> None:
-            read_file(b"RUN4/out", b"out", parent, 100, measured)
+            read_files(b"RUN4/", parent, [b"out"], [100], [measured])
 
         for number in range(1, calls_of(function, read_it) + 1):
             with (

@@ -6,8 +6,8 @@ from typing import Any
 
 from celery import Celery
 from celery.signals import after_setup_logger, celeryd_init, worker_shutting_down
-from kombu.transport import TRANSPORT_ALIASES
 
+from tasks.broker import use_own_transport
 from tasks.recovery_step import RecoveryStep
 from tasks.services import ask_to_stop, expect_processes
 from worker.bootstrap import require_worker_settings
@@ -28,8 +28,7 @@ def prepare_worker(conf: Any, options: dict[str, Any], **_: Any) -> None:
         require_worker_settings(load_settings())
     except OneprefixError as error:
         raise SystemExit(f"oneprefix: {error}") from None
-    for scheme in ("redis", "rediss"):
-        TRANSPORT_ALIASES[scheme] = "tasks.transport:Transport"
+    use_own_transport()
 
 
 @worker_shutting_down.connect

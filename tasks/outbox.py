@@ -6,6 +6,7 @@ from celery.utils import uuid
 from kombu.exceptions import OperationalError
 
 from tasks.app import app
+from tasks.broker import URGENT
 from tasks.services import services
 from worker.errors import InvalidSettings, OneprefixError
 from worker.models.upload import Upload
@@ -32,13 +33,18 @@ def enqueue(job_id: int, run_id: int, path: str, *, replace: bool = False) -> Up
     return upload
 
 
-def publish(request: UploadRequest) -> bool:
-    """Whether the broker took the request's message; after False it may have it all the same."""
+def publish(request: UploadRequest, *, urgent: bool = False) -> bool:
+    """Whether the broker took the request's message; after False it may have it all the same.
+
+    An `urgent` one comes before those that wait, where this process uses our own transport, or
+    RabbitMQ 4.
+    """
     try:
         app.send_task(
             "tasks.package_and_upload",
             args=[request.job_id, request.run_id, request.path],
             task_id=request.task_id,
+            priority=URGENT if urgent else None,
         )
     except (OperationalError, OSError, InvalidSettings) as error:
         log.warning(

@@ -15,6 +15,7 @@ from types import FrameType
 
 from celery.utils import uuid
 
+from tasks.broker import use_own_transport
 from tasks.outbox import publish
 from tasks.services import services
 from worker.bootstrap import Services
@@ -30,13 +31,14 @@ def recover(using: Services) -> int:
     published = 0
     for row in doorbells.due():
         try:
-            request = doorbells.take(row, task_id=uuid())
+            doorbell = doorbells.take(row, task_id=uuid())
         except DatabaseRefused as error:
             log.warning("row %d of uploads can't be published: %s", row, error)
             continue
-        if request is None:
+        if doorbell is None:
             continue  # another worker's recovery was first
-        if not publish(request):
+        request = doorbell.request
+        if not publish(request, urgent=doorbell.is_begun):
             doorbells.give_back(row)
             break  # the broker is away; the next look tries again
         log.info("job %s, run %s: published again", request.job_id, request.run_id)
@@ -57,6 +59,7 @@ def main(parent: int) -> None:
 
     signal.signal(signal.SIGTERM, on_signal)
     signal.signal(signal.SIGINT, on_signal)
+    use_own_transport()
     using = services()
     # not all workers at once
     sweep_at = monotonic() + SystemRandom().uniform(0, using.settings.sweep_seconds)

@@ -8,7 +8,9 @@ import logging
 from typing import Any
 
 from kombu.transport import redis
+from kombu.utils.json import dumps
 
+from tasks.broker import URGENT
 from tasks.queue_entry import problem_with
 
 log = logging.getLogger(__name__)
@@ -22,6 +24,13 @@ class Channel(redis.Channel):
         client = super()._create_client(asynchronous)  # type: ignore[misc]  # not in kombu's stubs
         client.set_response_callback("BRPOP", self._checked)
         return client
+
+    def _put(self, queue: str, message: dict[str, Any], **options: Any) -> None:
+        if message["properties"].get("priority") != URGENT:
+            super()._put(queue, message, **options)  # type: ignore[misc]  # not in kombu's stubs
+            return
+        with self.conn_or_acquire() as client:
+            client.rpush(queue, dumps(message))  # the end that entries are taken from
 
     def _checked(self, reply: list[bytes] | None, **_: Any) -> list[bytes] | None:
         """The popped entry; None, as after a time-out, once a malformed one is put aside."""

@@ -1,6 +1,7 @@
 """Which uploads need a message, each handed to exactly one caller."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Engine, and_, func, or_, select, update
 
@@ -10,6 +11,14 @@ from worker.database.tables import uploads
 from worker.database.types import now
 from worker.models.upload import UploadState
 from worker.models.upload_request import UploadRequest
+
+
+class Doorbell(NamedTuple):
+    """A message to publish."""
+
+    request: UploadRequest
+    is_begun: bool
+    """Whether somebody has worked on the upload already, and was interrupted or failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,19 +37,26 @@ class SqlDoorbells:
         with translated(), self.engine.begin() as connection:
             return list(connection.scalars(query))
 
-    def take(self, row: int, *, task_id: str) -> UploadRequest | None:
+    def take(self, row: int, *, task_id: str) -> Doorbell | None:
         """What to publish for the row, under `task_id` if it has none; None if it was taken."""
         taken = (
             update(uploads)
             .where(uploads.c.id == row, self._is_due())
             .values(published_at=now(), task_id=func.coalesce(uploads.c.task_id, task_id))
-            .returning(uploads.c.job_id, uploads.c.run_id, uploads.c.path, uploads.c.task_id)
+            .returning(
+                uploads.c.job_id,
+                uploads.c.run_id,
+                uploads.c.path,
+                uploads.c.task_id,
+                uploads.c.state,
+            )
         )
         with translated(), self.engine.begin() as connection:
             found = connection.execute(taken).one_or_none()
         if found is None:
             return None
-        return UploadRequest(found.job_id, found.run_id, found.path, task_id=found.task_id)
+        request = UploadRequest(found.job_id, found.run_id, found.path, task_id=found.task_id)
+        return Doorbell(request, found.state != UploadState.REQUESTED)
 
     def give_back(self, row: int) -> None:
         """The message could not be published: the row is due again."""

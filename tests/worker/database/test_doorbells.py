@@ -32,7 +32,7 @@ def test_a_row_that_nobody_published_is_due(
 ) -> None:
     requests.request(REQUEST, published=False)
     [row] = doorbells.due()
-    assert doorbells.take(row, task_id="unused") == REQUEST
+    assert doorbells.take(row, task_id="unused") == (REQUEST, False)
 
 
 def test_a_new_row_is_left_to_its_producer_for_a_while(
@@ -50,9 +50,8 @@ def test_a_row_by_plain_sql_gets_a_message_with_an_id_of_ours(
             text("INSERT INTO uploads (job_id, run_id, path) VALUES (12, 4, '/r/RUN4')")
         )
     [row] = replace(doorbells, grace=-1).due()
-    assert replace(doorbells, grace=-1).take(row, task_id="ours") == UploadRequest(
-        12, 4, "/r/RUN4", task_id="ours"
-    )
+    request = UploadRequest(12, 4, "/r/RUN4", task_id="ours")
+    assert replace(doorbells, grace=-1).take(row, task_id="ours") == (request, False)
 
 
 def test_a_published_row_is_not_due_until_its_message_counts_as_lost(
@@ -97,6 +96,15 @@ def test_an_upload_is_due_once_its_lease_ran_out(
     assert len(doorbells.due()) == due
 
 
+def test_what_was_begun_is_told_from_what_waits(
+    doorbells: SqlDoorbells, requests: SqlRequestRepository, uploads: SqlUploadRepository
+) -> None:
+    requests.request(REQUEST, published=True)
+    uploads.claim(12, 4, owner="me", lease=-1)
+    [row] = doorbells.due()
+    assert doorbells.take(row, task_id="unused") == (REQUEST, True)
+
+
 @pytest.mark.parametrize(("delay", "due"), [(0, 1), (60, 0)])
 def test_a_retry_is_due_after_its_delay(
     doorbells: SqlDoorbells,
@@ -130,7 +138,7 @@ def test_many_recoveries_publish_each_row_once(
 
     def look(_: int) -> list[int]:
         taken = [doorbells.take(row, task_id="x") for row in doorbells.due()]
-        return [request.run_id for request in taken if request]
+        return [doorbell.request.run_id for doorbell in taken if doorbell]
 
     with ThreadPoolExecutor(5) as recoveries:
         published = [run_id for found in recoveries.map(look, range(5)) for run_id in found]

@@ -68,8 +68,9 @@ def ring_and_refuse(engine: Engine) -> None:
     """What recovery and the worker do with each row that nobody has published."""
     doorbells = SqlDoorbells(engine, grace=-1, republish=300)
     for row in doorbells.due():
-        request = doorbells.take(row, task_id=f"rung {row}")
-        assert request
+        doorbell = doorbells.take(row, task_id=f"rung {row}")
+        assert doorbell
+        request = doorbell.request
         refuse(engine, request.job_id, request.run_id, request.path, task_id=f"rung {row}")
 
 

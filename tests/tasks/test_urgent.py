@@ -1,0 +1,47 @@
+"""What was interrupted goes on before what waits, on a real Valkey."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from celery import Celery
+from redis import Redis
+
+from worker.embedded.broker import EmbeddedBroker
+
+PUBLISH = """
+from tasks.broker import use_own_transport
+from tasks.outbox import publish
+from worker.models.upload_request import UploadRequest
+
+use_own_transport()
+for run_id, urgent in [(4, False), (5, True), (6, True)]:
+    assert publish(UploadRequest(12, run_id, "/r", task_id=f"task {run_id}"), urgent=urgent)
+"""
+
+
+@pytest.fixture
+def broker_url(tmp_path: Path) -> object:
+    broker = EmbeddedBroker(tmp_path / "broker")
+    yield broker.start()
+    broker.stop()
+
+
+def test_urgent_messages_are_taken_before_those_that_wait(broker_url: str, tmp_path: Path) -> None:
+    with Celery(broker=broker_url, set_as_current=False) as producer:
+        for run_id in (1, 2, 3):
+            producer.send_task(
+                "tasks.package_and_upload", args=[12, run_id, "/r"], queue="uploads"
+            )
+    subprocess.run(
+        [sys.executable, "-c", PUBLISH],
+        env={"ONEPREFIX_BROKER_URL": broker_url, "HOME": str(tmp_path)},
+        cwd=Path(__file__).parents[2],
+        check=True,
+    )
+    with Redis.from_url(broker_url) as client:
+        entries = client.lrange("uploads", 0, -1)[::-1]  # as BRPOP takes them
+    runs = [json.loads(json.loads(entry)["headers"]["argsrepr"].replace("'", '"')) for entry in entries]
+    assert [run_id for _, run_id, _ in runs] == [6, 5, 1, 2, 3, 4]

@@ -51,7 +51,7 @@ def _whole(plan: Plan, session: Session, data_set: str) -> list[Series]:
 def _inside(plan: Plan, session: Session, family: str) -> list[Series]:
     data_set, (way, floor) = plan.sets[family], INSIDE[family]
     run, port = session.directory(data_set), session.sink.port
-    bucket = [f"--bucket={BUCKET}"] if way == "upload" else []
+    bucket = [f"--bucket={BUCKET}", "--idle-first"] if way == "upload" else []
     ours, least = session.series(data_set, way), session.series(data_set, "floor")
     for _ in range(plan.repeats):
         session.run_inside(least, "floors", floor, run, f"--port={port}")

@@ -27,7 +27,7 @@ class Channel(redis.Channel):
 
     def _put(self, queue: str, message: dict[str, Any], **options: Any) -> None:
         if message["properties"].get("priority") != URGENT:
-            super()._put(queue, message, **options)  # type: ignore[misc]  # not in kombu's stubs
+            super()._put(queue, message, **options)
             return
         with self.conn_or_acquire() as client:
             client.rpush(queue, dumps(message))  # the end that entries are taken from

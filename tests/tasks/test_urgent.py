@@ -32,9 +32,7 @@ def broker_url(tmp_path: Path) -> object:
 def test_urgent_messages_are_taken_before_those_that_wait(broker_url: str, tmp_path: Path) -> None:
     with Celery(broker=broker_url, set_as_current=False) as producer:
         for run_id in (1, 2, 3):
-            producer.send_task(
-                "tasks.package_and_upload", args=[12, run_id, "/r"], queue="uploads"
-            )
+            producer.send_task("tasks.package_and_upload", args=[12, run_id, "/r"], queue="uploads")
     subprocess.run(
         [sys.executable, "-c", PUBLISH],
         env={"ONEPREFIX_BROKER_URL": broker_url, "HOME": str(tmp_path)},
@@ -43,5 +41,7 @@ def test_urgent_messages_are_taken_before_those_that_wait(broker_url: str, tmp_p
     )
     with Redis.from_url(broker_url) as client:
         entries = client.lrange("uploads", 0, -1)[::-1]  # as BRPOP takes them
-    runs = [json.loads(json.loads(entry)["headers"]["argsrepr"].replace("'", '"')) for entry in entries]
+    runs = [
+        json.loads(json.loads(entry)["headers"]["argsrepr"].replace("'", '"')) for entry in entries
+    ]
     assert [run_id for _, run_id, _ in runs] == [6, 5, 1, 2, 3, 4]

@@ -7,7 +7,7 @@ INSTALL ?= .venv/bin/uv pip install --quiet --python .venv/bin/python
 INSTALLED := .venv/installed
 BENCH_INSTALLED := .venv/installed-bench
 
-.PHONY: help demo test check chaos chaos-short bench bench-full format requirements clean
+.PHONY: help demo test check chaos bench bench-full format requirements clean
 
 help: ## list what a person can do here
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -16,15 +16,12 @@ demo: $(INSTALLED) ## do the main job on this machine, visibly, in under a minut
 	@.venv/bin/oneprefix demo
 
 test: $(INSTALLED) ## run every test
-	@.venv/bin/pytest -n auto --dist loadgroup --ignore tests/chaos $(ARGS)
+	@.venv/bin/pytest -n auto --dist loadgroup $(ARGS)
 
 chaos: $(INSTALLED) ## break everything for twenty minutes, and write docs/reliability.md's figures
 	@ONEPREFIX_CHAOS=long ONEPREFIX_CHAOS_REPORT=$(REPORTS)/chaos.json \
 		.venv/bin/pytest tests/chaos -p no:xdist --timeout 1800 $(ARGS)
 	@.venv/bin/python -m tests.chaos.report $(REPORTS)/chaos.json
-
-chaos-short: $(INSTALLED) ## the same in about five minutes, without figures
-	@.venv/bin/pytest tests/chaos -n auto $(ARGS)
 
 check: $(INSTALLED) ## format, lint, types, and who may import whom
 	.venv/bin/ruff format --check .

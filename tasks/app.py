@@ -34,11 +34,7 @@ def prepare_worker(conf: Any, options: dict[str, Any], **_: Any) -> None:
 @worker_shutting_down.connect
 def hand_back(**_: Any) -> None:
     """Told to stop, a worker finishes what it can in a while; told again, it stops at once."""
-    ask_to_stop(0 if _told_to_stop else load_settings().stop_seconds)
-    _told_to_stop.append(True)
-
-
-_told_to_stop: list[bool] = []
+    ask_to_stop(load_settings().stop_seconds)
 
 
 @after_setup_logger.connect

@@ -46,8 +46,11 @@ def expect_processes(count: int) -> None:
 
 
 def ask_to_stop(seconds: float) -> None:
-    """Those processes are to hand back what they have not finished in so many seconds."""
-    _pool.stop_sign.put_up(seconds)
+    """Those processes are to hand back what they have not finished in so many seconds.
+
+    Asked again, they do it at once.
+    """
+    _pool.stop_sign.put_up(0 if _pool.stop_sign.is_up else seconds)
 
 
 def _end_this_process() -> None:

@@ -16,10 +16,17 @@ class StopSign:
     def put_up(self, seconds: float) -> None:
         """What has not ended in so many seconds shall stop; never later than was said before."""
         until = monotonic() + seconds
-        (said,) = _TIME.unpack(self._memory[:])
-        if not said or until < said:
+        if not self.is_up or until < self._until:
             self._memory[:] = _TIME.pack(until)
 
+    @property
+    def is_up(self) -> bool:
+        return bool(self._until)
+
     def says_stop(self) -> bool:
-        (until,) = _TIME.unpack(self._memory[:])
-        return bool(until) and monotonic() >= until
+        return self.is_up and monotonic() >= self._until
+
+    @property
+    def _until(self) -> float:
+        until: float = _TIME.unpack(self._memory[:])[0]
+        return until

@@ -10,9 +10,10 @@ import pytest
 
 from tests.chaos.figures import record_to
 from tests.end_to_end.cluster import Cluster, cluster
-from tests.servers.postgres import PostgresServer
-from tests.servers.s3 import S3Server
+from tests.end_to_end.conftest import database_url, upstream
 from tests.servers.strict_bucket import Strict
+
+__all__ = ["database_url", "upstream"]
 
 LONG = os.environ.get("ONEPREFIX_CHAOS") == "long"
 #: Told with every scenario; ONEPREFIX_CHAOS_SEED repeats one.
@@ -27,17 +28,6 @@ def pytest_report_header() -> str:
 def dice() -> Random:
     print(f"ONEPREFIX_CHAOS_SEED={SEED}")  # noqa: T201  to repeat a failure
     return Random(SEED)
-
-
-@pytest.fixture(scope="session", params=["moto"])
-def upstream(request: pytest.FixtureRequest) -> S3Server:
-    server: S3Server = request.getfixturevalue(request.param)
-    return server
-
-
-@pytest.fixture
-def database_url(postgres: PostgresServer) -> str:
-    return postgres.new_database()
 
 
 @pytest.fixture

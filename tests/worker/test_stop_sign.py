@@ -6,8 +6,10 @@ from worker.stop_sign import StopSign
 
 def test_it_says_nothing_until_it_is_put_up_and_its_time_has_come() -> None:
     sign = StopSign()
+    assert not sign.is_up
     assert not sign.says_stop()
     sign.put_up(0.2)
+    assert sign.is_up
     assert not sign.says_stop()
     time.sleep(0.25)
     assert sign.says_stop()

@@ -14,6 +14,9 @@ from worker.models.upload_request import UploadRequest
 
 log = logging.getLogger(__name__)
 
+#: What is raised where the broker does not answer, or nobody says where it is.
+UNREACHABLE = (OperationalError, OSError, InvalidSettings)
+
 
 def enqueue(job_id: int, run_id: int, path: str, *, replace: bool = False) -> Upload:
     """The upload's row. Once this returns, the upload lands or ends FAILED with its reason.
@@ -46,7 +49,7 @@ def publish(request: UploadRequest, *, urgent: bool = False) -> bool:
             task_id=request.task_id,
             priority=URGENT if urgent else None,
         )
-    except (OperationalError, OSError, InvalidSettings) as error:
+    except UNREACHABLE as error:
         log.warning(
             "job %d, run %d: no message published, a worker will do it: %s",
             request.job_id,

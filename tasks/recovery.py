@@ -1,4 +1,5 @@
-"""Takes up what others have left: leases of the dead, uploads nobody works on, parts in S3.
+"""Takes up what others have left: leases and messages of the dead, uploads that nobody works on,
+parts in S3.
 
 Runs beside a worker, as a process.
 """
@@ -15,12 +16,14 @@ from types import FrameType
 
 from celery.utils import uuid
 
+from tasks.adoption import Adoption
 from tasks.broker import use_own_transport
-from tasks.outbox import publish
+from tasks.outbox import UNREACHABLE, publish
 from tasks.services import services
 from worker.bootstrap import Services
 from worker.child_process import die_with
 from worker.errors import DatabaseRefused, OneprefixError
+from worker.secrets import without_secrets
 
 log = logging.getLogger("oneprefix.recovery")
 
@@ -61,10 +64,12 @@ def main(parent: int) -> None:
     signal.signal(signal.SIGINT, on_signal)
     use_own_transport()
     using = services()
+    adopt = Adoption(using.requests, using.settings.publish_grace_seconds)
     # not all workers at once
     sweep_at = monotonic() + SystemRandom().uniform(0, using.settings.sweep_seconds)
     while os.getppid() == parent:
         _tried(using.release_leases)
+        _tried(adopt)
         _tried(lambda: recover(using))
         if monotonic() >= sweep_at:
             _tried(using.abort_orphans)
@@ -76,8 +81,8 @@ def main(parent: int) -> None:
 def _tried(step: Callable[[], int]) -> None:
     try:
         step()
-    except OneprefixError as error:
-        log.warning("%s", error)
+    except (OneprefixError, *UNREACHABLE) as error:
+        log.warning("%s", without_secrets(error))
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ def package_and_upload(
     message again then. FAILURE: the row says why.
     """
     try:
-        request = _request(self, job_id, run_id, path, replace)
+        request = request_of(self.request.id, job_id, run_id, path, replace)
         return services().upload_results(request)
     except LeaseLost as error:
         log.warning("%s", error)
@@ -48,10 +48,10 @@ def package_and_upload(
         raise
 
 
-def _request(
-    task: "Task[Any, Any]", job_id: object, run_id: object, path: object, replace: object
+def request_of(
+    task_id: str | None, job_id: object, run_id: object, path: object, replace: object = False
 ) -> UploadRequest:
-    task_id = task.request.id
+    """What a message asks for; InvalidRequest, once there is a row that says so, if nothing."""
     try:
         return UploadRequest.parse(job_id, run_id, path, replace=replace, task_id=task_id)
     except InvalidRequest as error:

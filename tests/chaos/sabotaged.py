@@ -2,25 +2,29 @@
 
 import os
 import signal
+import time
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
 from typing import Any
 
+from celery import current_task
+
 from tasks import app, transport
+from worker.database.request_repository import SqlRequestRepository
 from worker.database.upload_repository import SqlUploadRepository
 from worker.storage.results_repository import S3ResultsRepository
 
 __all__ = ["app"]
 
 
-def _die_once() -> None:
+def _die_once(process: int) -> None:
     done = Path(os.environ["ONEPREFIX_DATA_DIR"]).with_name("died")
     try:
         done.touch(exist_ok=False)
     except FileExistsError:
         return
-    os.kill(os.getpid(), signal.SIGKILL)
+    os.kill(process, signal.SIGKILL)
 
 
 def _and_die(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -28,8 +32,21 @@ def _and_die(function: Callable[..., Any]) -> Callable[..., Any]:
     def dying(*given: Any, **named: Any) -> Any:
         result = function(*given, **named)
         if result is not None or function.__name__ == "land":
-            _die_once()
+            _die_once(os.getpid())
         return result
+
+    return dying
+
+
+def _before_dying(function: Callable[..., Any]) -> Callable[..., Any]:
+    """With the worker's main process, so that nobody puts the message back."""
+
+    @wraps(function)
+    def dying(*given: Any, **named: Any) -> Any:
+        if current_task:
+            _die_once(os.getppid())
+            time.sleep(1)  # until this one is killed too
+        return function(*given, **named)
 
     return dying
 
@@ -37,6 +54,8 @@ def _and_die(function: Callable[..., Any]) -> Callable[..., Any]:
 match os.environ.get("ONEPREFIX_DIES_AT"):
     case "popped":  # by the broker, and in none of its books
         transport.Channel._checked = _and_die(transport.Channel._checked)  # type: ignore[method-assign]
+    case "taken":  # by a process that has not written its row yet
+        SqlRequestRepository.request = _before_dying(SqlRequestRepository.request)  # type: ignore[method-assign]
     case "completed":  # the object, but not the row
         S3ResultsRepository.upload = _and_die(S3ResultsRepository.upload)  # type: ignore[method-assign]
     case "recorded":  # the row, but the message is not acknowledged

@@ -9,7 +9,8 @@ from tests.chaos.audit import audit, completed_twice, settle
 from tests.chaos.conftest import LONG
 from tests.chaos.figures import note, times
 from tests.chaos.fleet import CAN_HAVE_HOSTS, Fleet, Killer
-from tests.chaos.runs import MIB, make_runs, path_of
+from tests.chaos.runs import MIB, make_runs
+from tests.chaos.test_broker import enqueued
 from tests.end_to_end.cluster import Cluster
 
 RUNS, KILLS, LARGEST = (500, 30, 200 * MIB) if LONG else (40, 5, 12 * MIB)
@@ -29,8 +30,7 @@ def test_no_kill_of_a_child_or_a_worker_loses_or_doubles_an_upload(
     ids = make_runs(running, RUNS, dice, largest=LARGEST)
     with Fleet(running, 3, environment=DEFAULTS) as fleet:
         killer = Killer(fleet, dice)
-        for run_id in ids:
-            running.send(12, run_id, path_of(running, run_id))
+        enqueued(running, ids)
         while killer.kills < KILLS and not _all_over(running):
             time.sleep(dice.uniform(0.2, 1.0))
             killer.kill(dice.choice(["child", "child", "main", "group"]))
@@ -56,8 +56,7 @@ def test_no_kill_of_a_whole_host_loses_or_doubles_an_upload(running: Cluster, di
     ids = make_runs(running, runs, dice, largest=40 * MIB if LONG else 12 * MIB)
     with Fleet(running, 2, own_hosts=True, environment=DEFAULTS) as fleet:
         killer = Killer(fleet, dice)
-        for run_id in ids:
-            running.send(12, run_id, path_of(running, run_id))
+        enqueued(running, ids)
         while killer.kills < kills and not _all_over(running):
             time.sleep(dice.uniform(0.2, 1.0))
             killer.kill("group")

@@ -8,11 +8,20 @@ import pytest
 from tests.chaos.audit import audit, completed_twice, settle
 from tests.chaos.figures import note
 from tests.chaos.fleet import Fleet
-from tests.chaos.runs import MIB, make_runs
+from tests.chaos.runs import MIB, make_runs, path_of
 from tests.chaos.test_broker import enqueued
 from tests.end_to_end.cluster import Cluster
 
 PROJECT = Path(__file__).parents[2]
+
+
+def sabotaged(running: Cluster, moment: str) -> Fleet:
+    environment = {
+        "PYTHONPATH": str(PROJECT),
+        "ONEPREFIX_DIES_AT": moment,
+        "ONEPREFIX_REPUBLISH_SECONDS": "3",
+    }
+    return Fleet(running, 1, app="tests.chaos.sabotaged", environment=environment)
 
 
 @pytest.mark.parametrize("moment", ["popped", "completed", "recorded"])
@@ -20,15 +29,24 @@ def test_a_death_between_two_steps_loses_and_doubles_nothing(
     running: Cluster, dice: Random, moment: str
 ) -> None:
     ids = make_runs(running, 3, dice, largest=12 * MIB)
-    environment = {
-        "PYTHONPATH": str(PROJECT),
-        "ONEPREFIX_DIES_AT": moment,
-        "ONEPREFIX_REPUBLISH_SECONDS": "3",
-    }
-    with Fleet(running, 1, app="tests.chaos.sabotaged", environment=environment) as fleet:
+    with sabotaged(running, moment) as fleet:
         enqueued(running, ids)
         settle(running, len(ids))
     assert (running.directory / "died").exists()
     audit(running)
     assert completed_twice(running) == 0
     note(f"death once {moment}", restarts=fleet.restarts)
+
+
+def test_a_message_without_a_row_outlives_the_worker_that_took_it(
+    running: Cluster, dice: Random
+) -> None:
+    ids = make_runs(running, 3, dice, largest=MIB)
+    with sabotaged(running, "taken") as fleet:
+        for run_id in ids:
+            running.send(12, run_id, path_of(running, run_id))
+        settle(running, len(ids))
+    assert (running.directory / "died").exists()
+    audit(running)
+    assert completed_twice(running) == 0
+    note("death once taken, of a message alone", restarts=fleet.restarts)

@@ -109,7 +109,8 @@ def _run_job(results: Path, *, quiet: bool) -> Shown:
     archive = results.parent / "run_4_results.zip"
     store.download(prefix.run_results_key(RUN_IDS[0]), archive)
     files = _verify(archive, results)
-    return Shown(prefix.base_prefix, uploads, store.list(prefix), archive.name, files)
+    artifacts = [store.head(found.key) for found in store.list(prefix)]
+    return Shown(prefix.base_prefix, uploads, artifacts, archive.name, files)
 
 
 def _watch(

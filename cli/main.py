@@ -5,7 +5,7 @@ import gc
 
 import typer
 
-from cli import database, demo, enqueue, failed, retry, settings, status, up
+from cli import database, demo, enqueue, failed, ls, retry, settings, status, up
 
 app = typer.Typer(
     name="oneprefix",
@@ -17,6 +17,7 @@ app.command()(demo.demo)
 app.command()(up.up)
 app.command()(enqueue.enqueue)
 app.command()(status.status)
+app.command()(ls.ls)
 app.command()(failed.failed)
 app.command()(retry.retry)
 app.command(name="settings")(settings.settings)

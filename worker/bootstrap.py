@@ -32,6 +32,7 @@ from worker.settings import Settings
 from worker.slots import Slots
 from worker.stop_sign import StopSign
 from worker.use_cases.abort_orphans import AbortOrphans
+from worker.use_cases.find_artifacts import FindArtifacts
 from worker.use_cases.release_leases import ReleaseLeases
 from worker.use_cases.upload_results import UploadResults
 
@@ -75,6 +76,14 @@ class Services:
         return SqlUploadRepository(self.engine)
 
     @cached_property
+    def jobs(self) -> SqlJobRepository:
+        return SqlJobRepository(self.engine)
+
+    @cached_property
+    def runs(self) -> SqlRunRepository:
+        return SqlRunRepository(self.engine)
+
+    @cached_property
     def upload_list(self) -> SqlUploadList:
         return SqlUploadList(self.engine)
 
@@ -92,8 +101,8 @@ class Services:
         return UploadResults(
             requests=self.requests,
             uploads=self.uploads,
-            jobs=SqlJobRepository(self.engine),
-            runs=SqlRunRepository(self.engine),
+            jobs=self.jobs,
+            runs=self.runs,
             packager=self.packager,
             results=self.results,
             retry_policy=RetryPolicy(
@@ -157,6 +166,14 @@ class Services:
             _encryption(self.settings),
             sending,
         )
+
+    @cached_property
+    def artifact_store(self) -> "S3ArtifactStore":
+        return artifact_store(self.settings)
+
+    @cached_property
+    def find_artifacts(self) -> FindArtifacts:
+        return FindArtifacts(self.jobs, self.runs, self.upload_list, self.artifact_store)
 
     def migrate(self) -> None:
         """Bring the schema up to date."""

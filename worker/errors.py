@@ -10,6 +10,7 @@ OneprefixError
 │   ├── PathRefused                outside the results roots, or through a link
 │   ├── InvalidResultsDirectory    not a run's directory, or not packable as one
 │   ├── PrefixMismatch             a key of one job for a run of another
+│   ├── InvalidObjectUrl           no object of S3
 │   ├── StorageRefused             S3 will answer the same next time
 │   ├── DatabaseRefused            SQL will answer the same next time
 │   └── AttemptsExhausted          transient, too often
@@ -102,6 +103,10 @@ class InvalidResultsDirectory(PermanentError):
 
 class PrefixMismatch(PermanentError):
     """The prefix belongs to another job than the run."""
+
+
+class InvalidObjectUrl(PermanentError, ValueError):
+    """The text is no URL of an object in S3."""
 
 
 class StorageRefused(PermanentError):

@@ -11,6 +11,7 @@ from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.open_upload import OpenUpload
 from worker.models.refusal import Refusal
 from worker.models.run import Run
+from worker.models.stored_object import StoredObject
 from worker.models.upload import Upload
 from worker.models.upload_request import UploadRequest
 
@@ -24,6 +25,26 @@ class JobRepository(Protocol):
 class RunRepository(Protocol):
     def get(self, run_id: int) -> Run:
         """The run, or RunNotFound."""
+        ...
+
+    def of_job(self, job_id: int) -> list[Run]:
+        """The job's runs, by id."""
+        ...
+
+
+class UploadRecords(Protocol):
+    """The rows of `uploads`, to be read."""
+
+    def uploads(self, job_id: int) -> list[Upload]:
+        """The job's, by run."""
+        ...
+
+
+class ArtifactStore(Protocol):
+    """What lies under jobs' prefixes."""
+
+    def list(self, prefix: JobS3Prefix) -> Iterator[StoredObject]:
+        """The job's objects by key; of one job alone, since its prefix ends with a slash."""
         ...
 
 

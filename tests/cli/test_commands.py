@@ -15,6 +15,7 @@ COMMANDS = [
     ("enqueue", "12", "4", "/results/RUN4"),
     ("failed",),
     ("retry", "--all"),
+    ("ls", "12"),
     ("up",),
 ]
 

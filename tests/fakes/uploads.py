@@ -47,6 +47,11 @@ class FakeRuns:
             raise RunNotFound("there is no such run", run_id=run_id)
         return self._runs[run_id]
 
+    def of_job(self, job_id: int) -> list[Run]:
+        return sorted(
+            (run for run in self._runs.values() if run.job_id == job_id), key=lambda run: run.id
+        )
+
 
 class FakeRequests:
     def __init__(self, database: FakeDatabase) -> None:

@@ -1,10 +1,12 @@
 """What lies under a job's prefix: listed and downloaded."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from worker.models.artifact import Artifact
 from worker.models.job_s3_prefix import JobS3Prefix
+from worker.models.stored_object import StoredObject
 from worker.storage.checks import CRC32
 from worker.storage.error_translation import translated
 
@@ -21,16 +23,20 @@ class S3ArtifactStore:
         with translated(f"making the bucket {self._bucket}"):
             self._client.create_bucket(Bucket=self._bucket)
 
-    def list(self, prefix: JobS3Prefix) -> list[Artifact]:
-        """The job's artifacts by key, with the checksums that S3 has of them."""
+    def list(self, prefix: JobS3Prefix) -> Iterator[StoredObject]:
+        """The job's objects by key, a thousand for each request."""
         pages = self._client.get_paginator("list_objects_v2")
         beneath = prefix.base_prefix + "/"  # without the slash, job 1 would list job 10's too
         with translated(f"listing {beneath}"):
-            return [
-                self._artifact(found["Key"])
-                for page in pages.paginate(Bucket=self._bucket, Prefix=beneath)
-                for found in page.get("Contents", [])
-            ]
+            for page in pages.paginate(Bucket=self._bucket, Prefix=beneath):
+                for found in page.get("Contents", []):
+                    yield StoredObject(
+                        key=found["Key"],
+                        size=found["Size"],
+                        etag=found["ETag"].strip('"'),
+                        storage_class=found.get("StorageClass", "STANDARD"),
+                        modified_at=found["LastModified"],
+                    )
 
     def download(self, key: str, to: Path) -> None:
         from boto3.s3.transfer import S3Transfer  # noqa: PLC0415  see `make_client`
@@ -38,8 +44,10 @@ class S3ArtifactStore:
         with translated(f"downloading {key}"):
             S3Transfer(self._client).download_file(self._bucket, key, str(to))
 
-    def _artifact(self, key: str) -> Artifact:
-        head = self._client.head_object(Bucket=self._bucket, Key=key, ChecksumMode="ENABLED")
+    def head(self, key: str) -> Artifact:
+        """What S3 itself has recorded of the object."""
+        with translated(f"looking at {key}"):
+            head = self._client.head_object(Bucket=self._bucket, Key=key, ChecksumMode="ENABLED")
         return Artifact(
             key=key,
             size=head["ContentLength"],

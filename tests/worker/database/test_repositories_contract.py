@@ -327,3 +327,8 @@ def test_what_has_landed_names_no_multipart_upload(store: Store) -> None:
     store.uploads.opened(held, multipart_id="m", file_count=1, bytes_total=9, s3_key="k")
     store.uploads.land(held, results_url=URL)
     assert store.row().multipart_upload_id is None
+
+
+def test_a_jobs_runs_are_listed_by_id(store: Store) -> None:
+    assert [(run.id, run.job_id) for run in store.runs.of_job(12)] == [(4, 12), (5, 12)]
+    assert store.runs.of_job(1) == []

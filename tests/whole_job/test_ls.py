@@ -100,7 +100,7 @@ def test_twenty_five_thousand_objects_take_one_request_for_each_thousand(
 def test_unknown_jobs_and_stores_that_refuse_are_told_in_one_line(
     installed: Installation,
 ) -> None:
-    with pytest.raises(JobNotFound, match="^job 13: there is no such job$"):
+    with pytest.raises(JobNotFound, match=r"^job 13: there is no such job$"):
         installed.services.find_artifacts(13)
     installed.strict.proxy.fault(
         lambda request: request.operation == "ListObjectsV2", AnswerError(403, "AccessDenied")

@@ -32,10 +32,12 @@ ENDPOINT = "http://minio.example:9000"
         f"https://s3.eu-central-1.amazonaws.com/my-bucket/{KEY}",
         f"https://s3-eu-west-1.amazonaws.com/my-bucket/{KEY}",
         f"{ENDPOINT}/my-bucket/{KEY}",
-        f"https://my-bucket.s3.amazonaws.com/{KEY}?X-Amz-Algorithm=AWS4-HMAC-SHA256"
-        "&X-Amz-Credential=AKIA%2F20251023%2Fus-east-1%2Fs3%2Faws4_request"
-        "&X-Amz-Date=20251023T211500Z&X-Amz-Expires=3600&X-Amz-SignedHeaders=host"
-        "&X-Amz-Signature=0123&response-content-disposition=attachment&x-id=GetObject",
+        (
+            f"https://my-bucket.s3.amazonaws.com/{KEY}?X-Amz-Algorithm=AWS4-HMAC-SHA256"
+            "&X-Amz-Credential=AKIA%2F20251023%2Fus-east-1%2Fs3%2Faws4_request"
+            "&X-Amz-Date=20251023T211500Z&X-Amz-Expires=3600&X-Amz-SignedHeaders=host"
+            "&X-Amz-Signature=0123&response-content-disposition=attachment&x-id=GetObject"
+        ),
         f"https://s3.amazonaws.com/my-bucket/{KEY}?AWSAccessKeyId=A&Signature=b%3D&Expires=1",
     ],
 )

@@ -1,6 +1,6 @@
 """An installation with a job whose artifacts lie in a bucket of each kind of server."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,7 +9,7 @@ import pytest
 
 from tests.cli.command import Answer, Command
 from tests.servers.strict_bucket import Strict
-from tests.worker.packaging.trees import make
+from tests.worker.packaging.trees import Node, make
 from worker.bootstrap import Services
 from worker.database.stand_in import add_job
 from worker.models.artifact_kind import ArtifactId, ArtifactKind
@@ -18,7 +18,7 @@ from worker.models.upload_request import UploadRequest
 from worker.settings import load_settings
 
 CREATED_AT = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
-FILES = {"out.csv": b"t,x\n0,1\n", "logs": {"solver.log": b"converged\n" * 1000}}
+FILES: Node = {"out.csv": b"t,x\n0,1\n", "logs": {"solver.log": b"converged\n" * 1000}}
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Installation:
         """The command, as a person gives it."""
         return Command(self.results.parent, self.environment | environment)(*arguments)
 
-    def land(self, run_id: int, files: Mapping[str, object] = FILES) -> str:
+    def land(self, run_id: int, files: Node = FILES) -> str:
         """Upload such a directory as a worker does; the object's key."""
         directory = self.results / f"RUN{run_id}"
         make(directory, files)

@@ -5,7 +5,18 @@ import gc
 
 import typer
 
-from cli import database, demo, enqueue, failed, ls, retry, settings, status, up
+from cli import (
+    database,
+    demo,
+    enqueue,
+    failed,
+    ls,
+    retry,
+    settings,
+    status,
+    up,
+    verify,
+)
 
 app = typer.Typer(
     name="oneprefix",
@@ -18,6 +29,7 @@ app.command()(up.up)
 app.command()(enqueue.enqueue)
 app.command()(status.status)
 app.command()(ls.ls)
+app.command()(verify.verify)
 app.command()(failed.failed)
 app.command()(retry.retry)
 app.command(name="settings")(settings.settings)

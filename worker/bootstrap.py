@@ -25,8 +25,10 @@ from worker.database.upload_repository import SqlUploadRepository
 from worker.errors import InvalidSettings
 from worker.machine import processors
 from worker.models.retry_policy import RetryPolicy
+from worker.packaging.check_archive import check_archive
 from worker.packaging.deflate import LEVELS
 from worker.packaging.package import Packing, TreePackager
+from worker.parallel import AT_ONCE
 from worker.process_identity import has_ended, this_machine, this_process
 from worker.settings import Settings
 from worker.slots import Slots
@@ -35,10 +37,12 @@ from worker.use_cases.abort_orphans import AbortOrphans
 from worker.use_cases.find_artifacts import FindArtifacts
 from worker.use_cases.release_leases import ReleaseLeases
 from worker.use_cases.upload_results import UploadResults
+from worker.use_cases.verify_job import VerifyJob
 
 if TYPE_CHECKING:
     from worker.embedded.broker import EmbeddedBroker
     from worker.storage.artifact_store import S3ArtifactStore
+    from worker.storage.inspected_store import S3InspectedStore
     from worker.storage.results_repository import S3ResultsRepository
 
 MIB = 1 << 20
@@ -174,6 +178,19 @@ class Services:
     @cached_property
     def find_artifacts(self) -> FindArtifacts:
         return FindArtifacts(self.jobs, self.runs, self.upload_list, self.artifact_store)
+
+    @cached_property
+    def inspected_store(self) -> "S3InspectedStore":
+        from worker.storage.client import make_client
+        from worker.storage.inspected_store import S3InspectedStore
+
+        return S3InspectedStore(make_client(AT_ONCE), _bucket(self.settings))
+
+    @cached_property
+    def verify_job(self) -> VerifyJob:
+        return VerifyJob(
+            self.jobs, self.runs, self.upload_list, self.inspected_store, check_archive
+        )
 
     def migrate(self) -> None:
         """Bring the schema up to date."""

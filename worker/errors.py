@@ -11,6 +11,8 @@ OneprefixError
 │   ├── InvalidResultsDirectory    not a run's directory, or not packable as one
 │   ├── PrefixMismatch             a key of one job for a run of another
 │   ├── InvalidObjectUrl           no object of S3
+│   ├── ArchiveDamaged             a stored archive is not what was stored
+│   ├── VerificationFailed         some of a job's results are not as recorded
 │   ├── StorageRefused             S3 will answer the same next time
 │   ├── DatabaseRefused            SQL will answer the same next time
 │   └── AttemptsExhausted          transient, too often
@@ -107,6 +109,14 @@ class PrefixMismatch(PermanentError):
 
 class InvalidObjectUrl(PermanentError, ValueError):
     """The text is no URL of an object in S3."""
+
+
+class ArchiveDamaged(PermanentError):
+    """An archive's bytes contradict themselves."""
+
+
+class VerificationFailed(PermanentError):
+    """Some of a job's results are not there as they were recorded."""
 
 
 class StorageRefused(PermanentError):

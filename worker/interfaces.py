@@ -6,6 +6,8 @@ from typing import Protocol
 
 from worker.models.archive import Archive
 from worker.models.artifact import Artifact
+from worker.models.checked_archive import CheckedArchive
+from worker.models.inspected_object import InspectedObject
 from worker.models.job import Job
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.open_upload import OpenUpload
@@ -45,6 +47,40 @@ class ArtifactStore(Protocol):
 
     def list(self, prefix: JobS3Prefix) -> Iterator[StoredObject]:
         """The job's objects by key; of one job alone, since its prefix ends with a slash."""
+        ...
+
+
+class Content(Protocol):
+    """The bytes of one stored object."""
+
+    @property
+    def size(self) -> int: ...
+
+    def read(self, start: int, end: int) -> bytes:
+        """All the bytes from `start` up to `end`. From any thread."""
+        ...
+
+
+class InspectedStore(ArtifactStore, Protocol):
+    """The same, looked at and read object by object."""
+
+    def elsewhere(self, url: str, key: str) -> str | None:
+        """The object that the URL names, if that is certainly another than our bucket's `key`."""
+        ...
+
+    def inspect(self, key: str) -> InspectedObject | None:
+        """What S3 itself says of it; None if there is none."""
+        ...
+
+    def content(self, found: InspectedObject) -> Content:
+        """The bytes of that very object, whatever replaces it."""
+        ...
+
+
+class ArchiveCheck(Protocol):
+    def __call__(self, content: Content) -> CheckedArchive:
+        """Every member's data against its CRC-32, in bounded memory; ArchiveDamaged if it differs
+        or the archive's records contradict each other."""
         ...
 
 

@@ -16,6 +16,7 @@ COMMANDS = [
     ("failed",),
     ("retry", "--all"),
     ("ls", "12"),
+    ("verify", "12"),
     ("up",),
 ]
 

@@ -1,6 +1,7 @@
 """Zstandard, which comes with the extra `zstd`, and with Python from 3.14 on."""
 
 import sys
+from collections.abc import Iterable, Iterator
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -13,6 +14,20 @@ from worker.packaging.zip_format import ZSTANDARD
 
 def compressed(content: bytes, level: int) -> bytes:
     return zstd.compress(content, level)
+
+
+def decompressed(pieces: Iterable[memoryview], size: int) -> Iterator[bytes]:
+    """In pieces of up to `size` bytes. ValueError unless one frame ends where the pieces do."""
+    frame = zstd.ZstdDecompressor()
+    try:
+        for piece in pieces:
+            yield frame.decompress(piece, size)
+            while not (frame.needs_input or frame.eof):
+                yield frame.decompress(b"", size)
+    except (zstd.ZstdError, EOFError) as error:
+        raise ValueError(str(error)) from error
+    if not frame.eof or frame.unused_data:
+        raise ValueError("its frame does not end where its data do")
 
 
 class ZstandardStream:

@@ -61,7 +61,7 @@ class FindArtifacts:
         found = [_found(each, prefix, uploads) for each in self.store.list(prefix)]
         there = {each.run_id for each in found if each.kind is ArtifactKind.RUN_RESULTS}
         runs = {run.id for run in self.runs.of_job(job_id)} | set(uploads)
-        missing = [_missing(run_id, uploads.get(run_id)) for run_id in sorted(runs - there)]
+        missing = [missing_because(run_id, uploads.get(run_id)) for run_id in sorted(runs - there)]
         return Findings(job_id, prefix.base_prefix, found, missing)
 
 
@@ -80,7 +80,7 @@ def _found(stored: StoredObject, prefix: JobS3Prefix, uploads: dict[int, Upload]
     )
 
 
-def _missing(run_id: int, upload: Upload | None) -> Missing:
+def missing_because(run_id: int, upload: Upload | None) -> Missing:
     if upload is None:
         return Missing(run_id, None, "nobody has asked for its upload")
     match upload.state:

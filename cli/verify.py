@@ -1,0 +1,113 @@
+"""`oneprefix verify`: whether a job's results lie in S3 as they were recorded."""
+
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
+
+from cli.arguments import JobId, OptionalRunId
+from cli.output import Json, console, errors, human_size, print_json, reported
+from worker.bootstrap import Services
+from worker.models.verification import Verdict, Verification, VerificationPlan
+from worker.settings import load_settings
+from worker.use_cases.verify_job import VerifyJob
+
+#: There is nothing to say of them one by one.
+_QUIET = (Verdict.VERIFIED, Verdict.SIZE_ONLY, Verdict.UNRECORDED)
+
+
+def verify(
+    job: JobId,
+    run: OptionalRunId = None,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Read every byte, and check every file's CRC-32.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say how much would be read.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Compare a job's landed results with S3's own checksums; exit code 1 if any differs."""
+    with reported(as_json):
+        verify_job = Services(load_settings()).verify_job
+        plan = verify_job.plan(job, run)
+        verification = None if dry_run else _verified(verify_job, plan, deep)
+    if verification is None:
+        _say_plan(plan, deep, as_json)
+        return
+    if as_json:
+        print_json(_as_dict(verification))
+    else:
+        _say(verification)
+    if not verification.is_right:
+        raise typer.Exit(1)
+
+
+def _verified(verify_job: VerifyJob, plan: VerificationPlan, deep: bool) -> Verification:
+    progress = Progress(
+        TextColumn("reading" if deep else "looking"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        console=errors,
+        transient=True,
+        disable=not errors.is_terminal,
+    )
+    with progress:
+        bar = progress.add_task("", total=len(plan.landed))
+        return verify_job(
+            plan,
+            deep=deep,
+            progress=lambda done, _total: progress.update(bar, completed=done),
+        )
+
+
+def _say_plan(plan: VerificationPlan, deep: bool, as_json: bool) -> None:
+    size = plan.size if deep else 0
+    if as_json:
+        keys = [plan.prefix.run_results_key(upload.run_id) for upload in plan.landed]
+        print_json({"job_id": plan.prefix.job_id, "keys": keys, "bytes_to_read": size})
+        return
+    console.print(
+        f"{len(plan.landed):,} objects would be looked at, {human_size(size)} read.",
+        highlight=False,
+    )
+
+
+def _as_dict(verification: Verification) -> dict[str, Any]:
+    return {
+        "job_id": verification.prefix.job_id,
+        "prefix": verification.prefix.base_prefix,
+        "is_right": verification.is_right,
+        "counts": verification.counts,
+        "judged": [
+            {
+                "key": each.key,
+                "run_id": each.run_id,
+                "verdict": each.verdict,
+                "is_right": each.verdict.is_right,
+                "detail": each.detail,
+            }
+            for each in verification.judged
+        ],
+    }
+
+
+def _say(verification: Verification) -> None:
+    told = [each for each in verification.judged if each.verdict not in _QUIET]
+    if told:
+        table = Table("run", "object", "verdict", "", box=None)
+        table.columns[-1].overflow = "fold"
+        for each in told:
+            colour = "yellow" if each.verdict.is_right else "red"
+            name = each.key.removeprefix(verification.prefix.base_prefix + "/")
+            table.add_row(
+                str(each.run_id or ""),
+                escape(name),
+                f"[{colour}]{each.verdict}[/]",
+                escape(each.detail),
+            )
+        console.print(table)
+    counted = ", ".join(f"{count:,} {verdict}" for verdict, count in verification.counts.items())
+    console.print(counted or "Nothing is there to be verified.", highlight=False)

@@ -8,6 +8,7 @@ import typer
 from cli import (
     database,
     demo,
+    doctor,
     enqueue,
     failed,
     ls,
@@ -30,6 +31,7 @@ app.command()(enqueue.enqueue)
 app.command()(status.status)
 app.command()(ls.ls)
 app.command()(verify.verify)
+app.command()(doctor.doctor)
 app.command()(failed.failed)
 app.command()(retry.retry)
 app.command(name="settings")(settings.settings)

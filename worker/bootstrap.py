@@ -22,8 +22,9 @@ from worker.database.request_repository import SqlRequestRepository
 from worker.database.run_repository import SqlRunRepository
 from worker.database.upload_list import SqlUploadList
 from worker.database.upload_repository import SqlUploadRepository
-from worker.errors import InvalidSettings
+from worker.errors import InvalidSettings, OneprefixError
 from worker.machine import processors
+from worker.models.finding import Check, broken
 from worker.models.retry_policy import RetryPolicy
 from worker.packaging.check_archive import check_archive
 from worker.packaging.deflate import LEVELS
@@ -31,17 +32,21 @@ from worker.packaging.package import Packing, TreePackager
 from worker.parallel import AT_ONCE
 from worker.process_identity import has_ended, this_machine, this_process
 from worker.settings import Settings
+from worker.settings_checks import settings_checks
 from worker.slots import Slots
 from worker.stop_sign import StopSign
 from worker.use_cases.abort_orphans import AbortOrphans
+from worker.use_cases.doctor import Doctor
 from worker.use_cases.find_artifacts import FindArtifacts
 from worker.use_cases.release_leases import ReleaseLeases
 from worker.use_cases.upload_results import UploadResults
 from worker.use_cases.verify_job import VerifyJob
 
 if TYPE_CHECKING:
+    from worker.database.checkup import DatabaseCheckup
     from worker.embedded.broker import EmbeddedBroker
     from worker.storage.artifact_store import S3ArtifactStore
+    from worker.storage.checkup import S3Checkup
     from worker.storage.inspected_store import S3InspectedStore
     from worker.storage.results_repository import S3ResultsRepository
 
@@ -192,6 +197,10 @@ class Services:
             self.jobs, self.runs, self.upload_list, self.inspected_store, check_archive
         )
 
+    @cached_property
+    def doctor(self) -> Doctor:
+        return Doctor(_checks(self.settings))
+
     def migrate(self) -> None:
         """Bring the schema up to date."""
         from worker.database.migrate import migrate
@@ -204,6 +213,48 @@ def artifact_store(settings: Settings) -> "S3ArtifactStore":
     from worker.storage.client import make_client
 
     return S3ArtifactStore(make_client(), _bucket(settings))
+
+
+def _checks(settings: Settings) -> list[Check]:
+    from worker.broker.checkup import broker_checks
+    from worker.packaging.checkup import packing_checks
+
+    return [
+        *settings_checks(settings, has_zstandard=_has_zstandard()),
+        *_checks_of("database", lambda: _database_checkup(settings)),
+        *broker_checks(_known_broker(settings)),
+        *(_checks_of("S3", lambda: _s3_checkup(settings)) if settings.s3_bucket else []),
+        *packing_checks(settings.results_roots),
+    ]
+
+
+def _checks_of(area: str, make: Callable[[], "DatabaseCheckup | S3Checkup"]) -> list[Check]:
+    """Those of an adapter, or the one that tells why it can't be made."""
+    try:
+        return make().checks()
+    except OneprefixError as error:
+        found = broken(str(error), "correct the settings")
+        return [Check(area, "reachable", lambda: found, "")]
+
+
+def _database_checkup(settings: Settings) -> "DatabaseCheckup":
+    from worker.database.checkup import DatabaseCheckup
+
+    return DatabaseCheckup(make_engine(database_url(settings)))
+
+
+def _s3_checkup(settings: Settings) -> "S3Checkup":
+    from worker.storage.checkup import S3Checkup
+    from worker.storage.client import make_client
+
+    return S3Checkup(make_client(quick=True), _bucket(settings))
+
+
+def _known_broker(settings: Settings) -> str | None:
+    try:
+        return broker_url(settings)
+    except InvalidSettings:
+        return None
 
 
 def database_url(settings: Settings) -> str:

@@ -17,6 +17,7 @@ COMMANDS = [
     ("retry", "--all"),
     ("ls", "12"),
     ("verify", "12"),
+    ("doctor",),
     ("up",),
 ]
 

@@ -20,8 +20,12 @@ REQUEST_ATTEMPTS = 4
 _VARIABLES: Any = {"region": ("region", ["AWS_REGION", "AWS_DEFAULT_REGION"], None, None)}
 
 
-def make_client(connections: int = 10) -> "S3Client":
-    """A client that keeps so many connections to its endpoint.
+#: The same for those who only want to know whether it answers.
+QUICK_TIMEOUT, QUICK_ATTEMPTS = 3, 2
+
+
+def make_client(connections: int = 10, *, quick: bool = False) -> "S3Client":
+    """A client that keeps so many connections to its endpoint; a quick one gives up in seconds.
 
     botocore's, as boto3 gives it, without what boto3 would add (`upload_file` and the like): that
     takes each process 40 ms and 3 MiB, and `boto3.s3.transfer` has it for those who need it.
@@ -31,7 +35,18 @@ def make_client(connections: int = 10) -> "S3Client":
     """
     with translated("making the S3 client"):
         session = botocore.session.Session(_VARIABLES)
-        return cast("S3Client", session.create_client("s3", config=_config(connections)))
+        config = _config(connections)
+        if quick:
+            session.set_default_client_config(_QUICK)  # also where credentials are asked for
+            config = config.merge(_QUICK)
+        return cast("S3Client", session.create_client("s3", config=config))
+
+
+_QUICK = Config(
+    connect_timeout=QUICK_TIMEOUT,
+    read_timeout=QUICK_TIMEOUT,
+    retries={"mode": "standard", "total_max_attempts": QUICK_ATTEMPTS},
+)
 
 
 def is_amazon(endpoint: str) -> bool:

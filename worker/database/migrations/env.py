@@ -2,10 +2,8 @@
 
 from alembic import context
 
+from worker.database.migrate import VERSION_TABLE
 from worker.database.tables import metadata
-
-#: Its own name, since the orchestrator's schema may be under Alembic too.
-VERSION_TABLE = "oneprefix_version"
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -1,0 +1,37 @@
+"""`oneprefix doctor`: what is wrong with the surroundings, and what to do about it."""
+
+from dataclasses import asdict
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from cli.output import Json, console, print_json, reported
+from worker.bootstrap import Services
+from worker.models.finding import Finding, Health
+from worker.settings import load_settings
+
+_COLOURS = {Health.OK: "green", Health.WARNING: "yellow", Health.BROKEN: "red"}
+
+
+def doctor(as_json: Json = False) -> None:
+    """Look at all that a worker needs; exit code 1 if anything is broken."""
+    with reported(as_json):
+        findings = list(Services(load_settings()).doctor())
+    is_broken = any(each.health is Health.BROKEN for each in findings)
+    if as_json:
+        print_json({"healthy": not is_broken, "findings": [asdict(each) for each in findings]})
+    else:
+        console.print(_table(findings))
+    if is_broken:
+        raise typer.Exit(1)
+
+
+def _table(findings: list[Finding]) -> Table:
+    table = Table("area", "check", "", "found", "what to do", box=None)
+    for column in table.columns[-2:]:
+        column.overflow = "fold"
+    for each in findings:
+        health = f"[{_COLOURS[each.health]}]{each.health}[/]"
+        table.add_row(each.area, escape(each.name), health, escape(each.found), escape(each.advice))
+    return table

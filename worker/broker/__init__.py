@@ -1,0 +1,1 @@
+"""The broker, as far as anybody but Celery looks at it."""

@@ -67,7 +67,8 @@ class S3Checkup:
             except ClientError as error:
                 self._skew = _skew(error.response)
                 if abs(self._skew or 0) >= MOST_SKEW:
-                    return judged_skew(self._skew or 0, refused_from=MOST_SKEW)
+                    found = judged_skew(self._skew or 0).found
+                    return broken(f"refused, since its clock is {found}", "set the clocks by NTP")
                 if error.response["Error"]["Code"] != "AccessDenied":
                     raise
                 return warning(

@@ -11,7 +11,9 @@ from cli import (
     doctor,
     enqueue,
     failed,
+    inventory,
     ls,
+    migrate,
     retry,
     settings,
     status,
@@ -34,6 +36,8 @@ app.command()(verify.verify)
 app.command()(doctor.doctor)
 app.command()(failed.failed)
 app.command()(retry.retry)
+app.command()(migrate.migrate)
+app.command()(inventory.inventory)
 app.command(name="settings")(settings.settings)
 app.add_typer(database.app, name="db")
 

@@ -15,7 +15,11 @@ from worker.errors import OneprefixError
 from worker.settings import load_settings
 
 # set_as_current: a program that imports us may have a Celery of its own
-app = Celery("oneprefix", include=["tasks.upload_task", "tasks.verify_task"], set_as_current=False)
+app = Celery(
+    "oneprefix",
+    include=["tasks.upload_task", "tasks.verify_task", "tasks.migrate_task"],
+    set_as_current=False,
+)
 app.config_from_object("celeryconfig")
 app.steps["worker"].add(RecoveryStep)
 

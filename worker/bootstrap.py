@@ -17,7 +17,9 @@ from sqlalchemy import Engine
 
 from worker.database.doorbells import SqlDoorbells
 from worker.database.engine import make_engine
+from worker.database.inventory import SqlInventory
 from worker.database.job_repository import SqlJobRepository
+from worker.database.moved_results import SqlMovedResults
 from worker.database.request_repository import SqlRequestRepository
 from worker.database.run_repository import SqlRunRepository
 from worker.database.upload_list import SqlUploadList
@@ -38,6 +40,7 @@ from worker.stop_sign import StopSign
 from worker.use_cases.abort_orphans import AbortOrphans
 from worker.use_cases.doctor import Doctor
 from worker.use_cases.find_artifacts import FindArtifacts
+from worker.use_cases.migrate_artifacts import MigrateArtifacts
 from worker.use_cases.release_leases import ReleaseLeases
 from worker.use_cases.upload_results import UploadResults
 from worker.use_cases.verify_job import VerifyJob
@@ -200,6 +203,21 @@ class Services:
     @cached_property
     def doctor(self) -> Doctor:
         return Doctor(_checks(self.settings))
+
+    @cached_property
+    def migrate_artifacts(self) -> MigrateArtifacts:
+        from worker.storage.client import make_client
+        from worker.storage.migration_store import S3MigrationStore
+
+        client = make_client(AT_ONCE + 1)  # one lists while the others copy
+        objects = S3MigrationStore(client, _bucket(self.settings), _encryption(self.settings))
+        return MigrateArtifacts(
+            self.jobs, self.runs, self.upload_list, objects, SqlMovedResults(self.engine)
+        )
+
+    @cached_property
+    def inventory(self) -> SqlInventory:
+        return SqlInventory(self.engine)
 
     def migrate(self) -> None:
         """Bring the schema up to date."""

@@ -56,7 +56,7 @@ class OneprefixError(Exception):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self)!r})"
 
-    def concerning(self, *, job_id: int, run_id: int) -> Self:
+    def concerning(self, *, job_id: int, run_id: int | None) -> Self:
         """Itself, naming the job and run where it did not yet."""
         self.job_id = job_id if self.job_id is None else self.job_id
         self.run_id = run_id if self.run_id is None else self.run_id

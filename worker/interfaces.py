@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from datetime import datetime
 from typing import Protocol
 
 from worker.models.archive import Archive
@@ -81,6 +82,64 @@ class ArchiveCheck(Protocol):
     def __call__(self, content: Content) -> CheckedArchive:
         """Every member's data against its CRC-32, in bounded memory; ArchiveDamaged if it differs
         or the archive's records contradict each other."""
+        ...
+
+
+class ScatteredObjects(Protocol):
+    """The bucket's objects wherever they lie."""
+
+    def list(self, beneath: str) -> Iterator[StoredObject]:
+        """Those whose keys begin so, by key."""
+        ...
+
+    def url(self, key: str) -> str:
+        """The object's permanent location."""
+        ...
+
+    def key_of(self, url: str) -> str:
+        """The key that the URL names, or InvalidObjectUrl if it is none of this bucket's."""
+        ...
+
+    def ends_as_archive(self, found: StoredObject) -> bool:
+        """Whether it ends as a ZIP does that was written to its end."""
+        ...
+
+    def is_same(self, one: StoredObject, other: StoredObject) -> bool:
+        """Whether they are the same bytes. They are read if S3 has nothing to tell it by."""
+        ...
+
+    def checksum(self, key: str) -> str | None:
+        """S3's of the whole object, as `ALGORITHM:base64`, if it has one that we know."""
+        ...
+
+    def copy(self, source: StoredObject, key: str, *, replaces: StoredObject | None = None) -> None:
+        """A verified copy stands under the key, where nothing stood but what it replaces.
+
+        Done already, it does nothing. StorageUnavailable if another object stands there.
+        """
+        ...
+
+    def delete(self, source: StoredObject) -> None:
+        """Unless it has changed since."""
+        ...
+
+
+class MovedResults(Protocol):
+    def record(
+        self,
+        run: Run,
+        *,
+        key: str,
+        size: int,
+        checksum: str | None,
+        results_url: str,
+        former_url: str,
+        landed_at: datetime,
+    ) -> None:
+        """The run's results lie under the key; so says its upload, made where there is none.
+
+        RunNotFound, and nothing written, if the run is gone.
+        """
         ...
 
 

@@ -18,6 +18,8 @@ COMMANDS = [
     ("ls", "12"),
     ("verify", "12"),
     ("doctor",),
+    ("migrate", "--all"),
+    ("inventory", "--since", "2025-10-01"),
     ("up",),
 ]
 
@@ -55,6 +57,16 @@ def test_every_command_takes_json_and_answers_an_error_with_it(
         ("failed", "x"),
         ("retry",),
         ("retry", "12", "--all"),
+        ("migrate",),
+        ("migrate", "12", "--all"),
+        ("migrate", "12", "x"),
+        ("migrate", "12", "--limit", "-1"),
+        ("inventory",),
+        ("inventory", "--since", "2025-02-30"),
+        ("inventory", "--since", "yesterday"),
+        ("inventory", "--since", "2025-10-01", "--until", "2025-10-01"),
+        ("inventory", "--since", "2025-10-01", "--by", "run"),
+        ("inventory", "--since", "2025-10-01", "--csv", "--json"),
     ],
     ids=" ".join,
 )

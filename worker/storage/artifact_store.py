@@ -24,19 +24,8 @@ class S3ArtifactStore:
             self._client.create_bucket(Bucket=self._bucket)
 
     def list(self, prefix: JobS3Prefix) -> Iterator[StoredObject]:
-        """The job's objects by key, a thousand for each request."""
-        pages = self._client.get_paginator("list_objects_v2")
-        beneath = prefix.base_prefix + "/"  # without the slash, job 1 would list job 10's too
-        with translated(f"listing {beneath}"):
-            for page in pages.paginate(Bucket=self._bucket, Prefix=beneath):
-                for found in page.get("Contents", []):
-                    yield StoredObject(
-                        key=found["Key"],
-                        size=found["Size"],
-                        etag=found["ETag"].strip('"'),
-                        storage_class=found.get("StorageClass", "STANDARD"),
-                        modified_at=found["LastModified"],
-                    )
+        # without the slash, job 1 would list job 10's too
+        return listed(self._client, self._bucket, prefix.base_prefix + "/")
 
     def download(self, key: str, to: Path) -> None:
         from boto3.s3.transfer import S3Transfer  # noqa: PLC0415  see `make_client`
@@ -54,3 +43,18 @@ class S3ArtifactStore:
             checksum=f"{CRC32}:{head.get('ChecksumCRC32', '?')}",
             sha256=head["Metadata"].get("sha256"),
         )
+
+
+def listed(client: "S3Client", bucket: str, beneath: str) -> Iterator[StoredObject]:
+    """The objects whose keys begin so, by key, a thousand for each request."""
+    pages = client.get_paginator("list_objects_v2")
+    with translated(f"listing {beneath}"):
+        for page in pages.paginate(Bucket=bucket, Prefix=beneath):
+            for found in page.get("Contents", []):
+                yield StoredObject(
+                    key=found["Key"],
+                    size=found["Size"],
+                    etag=found["ETag"].strip('"'),
+                    storage_class=found.get("StorageClass", "STANDARD"),
+                    modified_at=found["LastModified"],
+                )

@@ -1,11 +1,12 @@
-"""Reads where an object lies from its URL, in each form that is found in databases; no I/O."""
+"""Where an object lies, as a URL: read in each form that is found in databases; no I/O."""
 
 import re
 from typing import NamedTuple
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from worker.errors import InvalidObjectUrl
 from worker.secrets import without_secrets
+from worker.storage.client import is_amazon
 
 #: Amazon's hosts, after https://docs.aws.amazon.com/general/latest/gr/s3.html: with and without
 #: region, `s3-region` of old, dual stack, FIPS, acceleration, and China's domain.
@@ -34,6 +35,12 @@ class ObjectUrl(NamedTuple):
         if found is None or not _BUCKET.fullmatch(found[0]) or not found[1]:
             raise InvalidObjectUrl(f"{without_secrets(text)!r:.300} names no object in S3")
         return cls(*found)
+
+    def permanent(self, endpoint: str) -> str:
+        """As we store it; never presigned."""
+        if is_amazon(endpoint):
+            return f"https://{self.bucket}.s3.amazonaws.com/{quote(self.key)}"
+        return f"{endpoint.rstrip('/')}/{self.bucket}/{quote(self.key)}"
 
 
 def _of_s3(text: str) -> tuple[str, str]:

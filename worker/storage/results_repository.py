@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from botocore.exceptions import ClientError
 
@@ -24,9 +23,9 @@ from worker.storage.checks import (
     knows_no_checksums,
     knows_no_conditions,
 )
-from worker.storage.client import is_amazon
 from worker.storage.error_translation import translated
 from worker.storage.multipart import abort, multipart_upload
+from worker.storage.object_url import ObjectUrl
 from worker.storage.part_body import PartBody
 from worker.storage.part_requests import LatestRequest
 from worker.storage.parts import Part, Parts
@@ -100,10 +99,7 @@ class S3ResultsRepository:
             return self._verdict(Artifact(key, size, checksum, sha256)) is True
 
     def url(self, key: str) -> str:
-        endpoint = self._client.meta.endpoint_url.rstrip("/")
-        if is_amazon(endpoint):
-            return f"https://{self._bucket}.s3.amazonaws.com/{quote(key)}"
-        return f"{endpoint}/{self._bucket}/{quote(key)}"
+        return ObjectUrl(self._bucket, key).permanent(self._client.meta.endpoint_url)
 
     def _put(self, key: str, part: Part, metadata: dict[str, str], attempt: Attempt) -> Artifact:
         whole = Whole()

@@ -1,0 +1,113 @@
+"""`oneprefix migrate`: brings scattered artifacts under their jobs' prefixes."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from cli.arguments import JobIds
+from cli.output import Json, console, errors, human_size, print_error, print_json, reported
+from worker.bootstrap import Services
+from worker.errors import OneprefixError
+from worker.settings import load_settings
+from worker.use_cases.plan_migration import Decision, Left, Move
+
+
+def migrate(
+    jobs: JobIds = None,
+    everything: Annotated[bool, typer.Option("--all", help="Of every job.")] = False,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Do it; without, it is only said what would be done.")
+    ] = False,
+    limit: Annotated[int, typer.Option(min=0, help="How many to show.")] = 20,
+    as_json: Json = False,
+) -> None:
+    """Move artifacts that lie under old keys to where they belong."""
+    if bool(jobs) is everything:
+        raise typer.BadParameter("name jobs, or give --all")
+    tally = _Tally(limit)
+    with reported(as_json), errors.status("Looking …") as status:
+        for _, outcome in Services(load_settings()).migrate_artifacts(jobs, apply=apply):
+            tally.add(outcome)
+            status.update(f"{tally.moves:,} artifacts, {human_size(tally.size)}")
+    if as_json:
+        print_json({"applied": apply} | tally.as_dict())
+    else:
+        tally.show(applied=apply)
+    if tally.failures:
+        raise typer.Exit(1)
+
+
+@dataclass(slots=True)
+class _Tally:
+    """Counts all, and keeps what is shown of it, and every failure."""
+
+    limit: int
+    moves: int = 0
+    size: int = 0
+    left: Counter[str] = field(default_factory=Counter)
+    first_moves: list[Move] = field(default_factory=list)
+    first_left: list[Left] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+
+    def add(self, outcome: Decision | OneprefixError) -> None:
+        if isinstance(outcome, OneprefixError):
+            self.failures.append(str(outcome))
+            print_error(str(outcome))
+            return
+        self.moves += len(outcome.moves)
+        self.size += sum(move.source.size for move in outcome.moves)
+        self.left.update(each.reason for each in outcome.left)
+        self.first_moves += outcome.moves[: self.limit - len(self.first_moves)]
+        self.first_left += outcome.left[: self.limit - len(self.first_left)]
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "moves": self.moves,
+            "bytes": self.size,
+            "left": self.left,
+            "failed": len(self.failures),
+            "first_moves": [
+                {
+                    "from": each.source.key,
+                    "to": each.key,
+                    "bytes": each.source.size,
+                    "superseded": each.aside or None,
+                }
+                for each in self.first_moves
+            ],
+            "first_left": [
+                {"key": each.found.key, "reason": each.reason, "why": each.why}
+                for each in self.first_left
+            ],
+            "failures": self.failures,
+        }
+
+    def show(self, *, applied: bool) -> None:
+        console.print(self._table())
+        for each in self.first_left:
+            told = f"{each.reason}, {each.why}" if each.why else each.reason
+            console.print(
+                f"[yellow]stays:[/] {escape(each.found.key)}: {escape(told)}",
+                highlight=False,
+                soft_wrap=True,
+            )
+        done = "moved" if applied else "to move; --apply does it"
+        stay = "".join(f"; {count:,} stay: {reason}" for reason, count in self.left.items())
+        failed = f"; {len(self.failures):,} failed" if self.failures else ""
+        console.print(
+            f"{self.moves:,} artifacts, {human_size(self.size)} {done}{stay}{failed}",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+    def _table(self) -> Table:
+        table = Table("size", "from", "to", box=None)
+        for each in self.first_moves:
+            table.add_row(human_size(each.source.size), escape(each.source.key), escape(each.key))
+            if each.replaces:
+                table.add_row(human_size(each.replaces.size), escape(each.key), escape(each.aside))
+        return table

@@ -1,0 +1,42 @@
+"""Counts what has landed, from `uploads` alone."""
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, Date, Engine, cast, distinct, func, select
+
+from worker.database.error_translation import translated
+from worker.database.tables import uploads
+from worker.models.inventory import By, Landed
+from worker.models.upload import UploadState
+
+
+class SqlInventory:
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def landed(self, since: datetime, until: datetime, by: By | None = None) -> list[Landed]:
+        """What landed from `since` on and before `until`, per day and job unless `by` one."""
+        groups = {
+            By.DAY: func.date(uploads.c.landed_at, type_=Date).label("day"),
+            By.JOB: uploads.c.job_id,
+        }
+        chosen = [column for name, column in groups.items() if by in (None, name)]
+        query = (
+            select(
+                *chosen,
+                func.count(distinct(uploads.c.run_id)).label("runs"),
+                func.count().label("artifacts"),
+                # the sum of a BIGINT is a NUMERIC in PostgreSQL
+                cast(func.coalesce(func.sum(uploads.c.archive_size), 0), BigInteger).label("bytes"),
+            )
+            .where(
+                uploads.c.state == UploadState.LANDED,
+                uploads.c.landed_at >= since,
+                uploads.c.landed_at < until,
+            )
+            .group_by(*chosen)
+            .order_by(*chosen)
+        )
+        missing = {"day": None, "job_id": None}
+        with translated(), self._engine.begin() as connection:
+            return [Landed(**missing | row._asdict()) for row in connection.execute(query)]

@@ -1,0 +1,159 @@
+"""The bucket's objects wherever they lie, to be moved to where they belong."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from worker.errors import InvalidObjectUrl, StorageRefused, StorageUnavailable
+from worker.models.stored_object import StoredObject
+from worker.secrets import without_secrets
+from worker.storage.artifact_store import listed
+from worker.storage.checks import CRC32, knows_no_checksums, knows_no_conditions
+from worker.storage.client import is_amazon
+from worker.storage.error_translation import translated
+from worker.storage.object_url import ObjectUrl
+from worker.storage.sameness import ARCHIVE_TAIL, are_same, checksums_of, has_end_record
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+
+class S3MigrationStore:
+    """`encryption`: arguments of server-side encryption for every copy, as boto3 names them."""
+
+    def __init__(self, client: "S3Client", bucket: str, encryption: dict[str, Any]) -> None:
+        self._client = client
+        self._bucket = bucket
+        self._encryption = encryption
+        # some stores do not refuse a condition that they don't know, and copy nevertheless
+        self._looks_first = not is_amazon(client.meta.endpoint_url)
+        self._knows_conditions = True
+
+    def list(self, beneath: str) -> Iterator[StoredObject]:
+        return listed(self._client, self._bucket, beneath)
+
+    def url(self, key: str) -> str:
+        return ObjectUrl(self._bucket, key).permanent(self._client.meta.endpoint_url)
+
+    def key_of(self, url: str) -> str:
+        found = ObjectUrl.parse(url, endpoint=self._client.meta.endpoint_url)
+        if found.bucket != self._bucket:
+            told = without_secrets(url)
+            raise InvalidObjectUrl(f"{told!r:.300} is in another bucket than {self._bucket}")
+        return found.key
+
+    def ends_as_archive(self, found: StoredObject) -> bool:
+        start = max(0, found.size - ARCHIVE_TAIL)
+        with translated(f"reading the end of {found.key}"), _told_if_archived(found):
+            answer = self._client.get_object(
+                Bucket=self._bucket, Key=found.key, Range=f"bytes={start}-"
+            )
+            with closing(answer["Body"]) as body:
+                return has_end_record(body.read())
+
+    def is_same(self, one: StoredObject, other: StoredObject) -> bool:
+        if one.size != other.size or one.etag == other.etag:
+            return one.size == other.size
+        with translated(f"comparing {one.key} with {other.key}"), _told_if_archived(one):
+            known = are_same(self._head(one.key), self._head(other.key))
+            return self._digest(one.key) == self._digest(other.key) if known is None else known
+
+    def checksum(self, key: str) -> str | None:
+        with translated(f"looking at {key}"):
+            crc = checksums_of(self._head(key)).get("ChecksumCRC32")
+        return f"{CRC32}:{crc}" if crc else None
+
+    def copy(self, source: StoredObject, key: str, *, replaces: StoredObject | None = None) -> None:
+        with translated(f"copying {source.key} to {key}"), _told_if_archived(source):
+            etag = self._copied(source, key, replaces)
+            if etag is None:
+                self._require_copy(source, key)
+            # S3's own copy of an object of several parts has one part, and another ETag
+            elif etag != source.etag and self._differ(source.key, key):
+                raise StorageUnavailable(f"{key} is not what {source.key} is; both stay")
+
+    def delete(self, source: StoredObject) -> None:
+        condition: Any = {"IfMatch": source.etag} if self._knows_conditions else {}
+        with translated(f"deleting {source.key}"):
+            try:
+                self._client.delete_object(Bucket=self._bucket, Key=source.key, **condition)
+            except ClientError as error:
+                if error.response["Error"]["Code"] not in ("NoSuchKey", "404"):
+                    raise
+
+    def _copied(self, source: StoredObject, key: str, replaces: StoredObject | None) -> str | None:
+        """The copy's ETag; None if the source, or what stands under the key, is another by now."""
+        standing = self._standing(key) if self._looks_first else replaces
+        if (standing and standing.etag) != (replaces and replaces.etag):
+            return None
+        asked: dict[str, Any] = {"StorageClass": source.storage_class, **self._encryption}
+        if self._knows_conditions:
+            condition = {"IfMatch": replaces.etag} if replaces else {"IfNoneMatch": "*"}
+            asked |= {"ChecksumAlgorithm": CRC32, **condition}
+        try:
+            answer = self._client.copy_object(
+                Bucket=self._bucket,
+                Key=key,
+                CopySource={"Bucket": self._bucket, "Key": source.key},
+                CopySourceIfMatch=source.etag,
+                **asked,
+            )
+        except ClientError as error:
+            if self._knows_conditions and (knows_no_conditions(error) or knows_no_checksums(error)):
+                self._knows_conditions, self._looks_first = False, True
+                return self._copied(source, key, replaces)
+            if error.response["Error"]["Code"] == "PreconditionFailed":
+                return None
+            raise
+        return answer["CopyObjectResult"]["ETag"].strip('"')
+
+    def _require_copy(self, source: StoredObject, key: str) -> None:
+        """What stands there may be the copy that an earlier run, or another one, has made."""
+        standing = self._standing(key)
+        if standing is None or not self.is_same(source, standing):
+            raise StorageUnavailable(
+                f"{source.key} or {key} has changed since it was listed; run it again"
+            )
+
+    def _differ(self, one: str, other: str) -> bool:
+        return are_same(self._head(one), self._head(other)) is False
+
+    def _standing(self, key: str) -> StoredObject | None:
+        try:
+            head = self._head(key)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
+                return None
+            raise
+        return StoredObject(
+            key=key,
+            size=head["ContentLength"],
+            etag=head["ETag"].strip('"'),
+            storage_class=head.get("StorageClass", "STANDARD"),
+            modified_at=head["LastModified"],
+        )
+
+    def _head(self, key: str) -> dict[str, Any]:
+        return dict(self._client.head_object(Bucket=self._bucket, Key=key, ChecksumMode="ENABLED"))
+
+    def _digest(self, key: str) -> bytes:
+        digest = sha256()
+        with closing(self._client.get_object(Bucket=self._bucket, Key=key)["Body"]) as body:
+            for chunk in body.iter_chunks(1 << 20):
+                digest.update(chunk)
+        return digest.digest()
+
+
+@contextmanager
+def _told_if_archived(found: StoredObject) -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "InvalidObjectState":
+            raise
+        raise StorageRefused(
+            f"{found.key} is archived as {found.storage_class}; restore it first"
+        ) from error

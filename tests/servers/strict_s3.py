@@ -123,7 +123,8 @@ class StrictS3:
                 return replace(answer, broken=True)
             case LieAboutETag() if answer:
                 others = tuple((k, v) for k, v in answer.headers if k.lower() != "etag")
-                return replace(answer, headers=(*others, ("ETag", f'"{"0" * 32}"')))
+                body = re.sub(rb"<ETag>[^<]*<", b"<ETag>%b<" % (b"0" * 32), answer.body)
+                return replace(answer, headers=(*others, ("ETag", f'"{"0" * 32}"')), body=body)
         return answer
 
     def _identified(self, incoming: Incoming) -> S3Request:

@@ -147,12 +147,16 @@ class S3MigrationStore:
         return digest.digest()
 
 
+#: To those who read it, and to those who copy it.
+_ARCHIVED = ("InvalidObjectState", "ObjectNotInActiveTierError")
+
+
 @contextmanager
 def _told_if_archived(found: StoredObject) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        if error.response["Error"]["Code"] != "InvalidObjectState":
+        if error.response["Error"]["Code"] not in _ARCHIVED:
             raise
         raise StorageRefused(
             f"{found.key} is archived as {found.storage_class}; restore it first"

@@ -135,7 +135,8 @@ class MigrateArtifacts:
     def _carry_out(self, move: Move, candidates: Candidates) -> None:
         if move.replaces:
             self.objects.copy(move.replaces, move.aside)
-        self.objects.copy(move.source, move.key, replaces=move.replaces)
+        if not move.is_copied:
+            self.objects.copy(move.source, move.key, replaces=move.replaces)
         if candidates.run and candidates.artifact.kind is ArtifactKind.RUN_RESULTS:
             self.results.record(
                 candidates.run,

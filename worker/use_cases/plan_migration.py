@@ -63,6 +63,8 @@ class Move:
     key: str
     replaces: StoredObject | None = None
     """What stands under the key, and is kept beside it."""
+    is_copied: bool = False
+    """By an earlier run, which did not come to the end."""
 
     @property
     def aside(self) -> str:
@@ -137,16 +139,16 @@ def decide(
     `copied`: keys of those that what stands is a copy of, which are only to be finished with.
     `complete`: keys of complete ones; of interest where there are several.
     """
+    scattered, standing = candidates.scattered, candidates.standing
     if copied:
-        winners = [each for each in candidates.scattered if each.key in copied]
+        winners = [each for each in scattered if each.key in copied]
+        moves = [Move(each, candidates.key, is_copied=True) for each in winners]
     else:
         winners = _newest(candidates, complete)
-    replaces = None if copied or candidates.standing in winners else candidates.standing
-    moves = tuple(
-        Move(each, candidates.key, replaces) for each in winners if each is not candidates.standing
-    )
-    others = [each for each in candidates.scattered if each not in winners]
-    return Decision(moves, tuple(Left(each, Reason.CONFLICT, _why(winners)) for each in others))
+        moves = [Move(each, candidates.key, standing) for each in winners if each != standing]
+    others = [each for each in scattered if each not in winners]
+    left = [Left(each, Reason.CONFLICT, _why(winners)) for each in others]
+    return Decision(tuple(moves), tuple(left))
 
 
 def _newest(candidates: Candidates, complete: Collection[str]) -> list[StoredObject]:

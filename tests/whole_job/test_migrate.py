@@ -1,0 +1,605 @@
+"""`oneprefix migrate`, and the use case behind it."""
+
+import io
+import time
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from hashlib import md5
+from pathlib import Path
+
+import pytest
+
+from tests.cli.command import Command
+from tests.end_to_end.cluster import eventually
+from tests.servers.faults import AnswerError, DropAnswer, LieAboutETag
+from tests.servers.s3 import S3Server
+from tests.servers.strict_bucket import only_moto
+from tests.whole_job.conftest import CREATED_AT, Installation
+from worker.database.stand_in import add_job
+from worker.errors import (
+    InvalidObjectUrl,
+    JobNotFound,
+    OneprefixError,
+    StorageRefused,
+    StorageUnavailable,
+)
+from worker.models.job_s3_prefix import JobS3Prefix
+from worker.models.stored_object import StoredObject
+from worker.models.upload import UploadState
+from worker.models.upload_request import UploadRequest
+from worker.use_cases.plan_migration import Decision, Left, Move, Reason
+
+OLD = "jobs/12/2025/10/24/030000"
+RESULTS = "results/job_12/run_4.zip"
+
+
+def archive(text: str = "t,x\n") -> bytes:
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w") as opened:
+        opened.writestr(zipfile.ZipInfo("RUN4/out.csv"), text)
+    return written.getvalue()
+
+
+ARCHIVE = archive()
+
+
+def migrate(
+    installed: Installation, *jobs: int, apply: bool = True
+) -> tuple[list[Move], list[Left], list[OneprefixError]]:
+    outcomes = [
+        outcome for _, outcome in installed.services.migrate_artifacts(jobs or None, apply=apply)
+    ]
+    decisions = [each for each in outcomes if isinstance(each, Decision)]
+    return (
+        [move for each in decisions for move in each.moves],
+        [left for each in decisions for left in each.left],
+        [each for each in outcomes if isinstance(each, OneprefixError)],
+    )
+
+
+def set_results_url(installed: Installation, run_id: int, url: str) -> None:
+    with installed.services.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE runs SET results_url = ? WHERE id = ?", (url, run_id))
+
+
+def results_url(installed: Installation, run_id: int = 4) -> str | None:
+    return installed.services.runs.get(run_id).results_url
+
+
+def put_after(installed: Installation, key: str, content: bytes) -> None:
+    """Newer than what there is, by S3's clock, which tells seconds."""
+    time.sleep(1.1)
+    installed.put_key(key, content)
+
+
+def test_each_artifact_comes_under_the_prefix_and_is_recorded(installed: Installation) -> None:
+    scattered = {
+        f"{OLD}/job_config.json": b"{}",
+        f"{OLD}/run_4_logs.log": b"hello",
+        "jobs/12/2025/10/24/030001/run_5_results.zip": archive("5"),
+        RESULTS: ARCHIVE,
+    }
+    for key, content in scattered.items():
+        installed.put_key(key, content)
+    set_results_url(installed, 4, f"s3://{installed.strict.bucket}/{RESULTS}")
+    planned, _, _ = migrate(installed, apply=False)
+    assert installed.strict.stored() == scattered
+    assert installed.services.upload_list.uploads() == []
+
+    moves, left, failures = migrate(installed)
+    assert (left, failures) == ([], [])
+    assert set(moves) == set(planned)
+    prefix = installed.prefix
+    assert installed.strict.stored() == {
+        prefix.job_config_key(): b"{}",
+        prefix.run_logs_key(4): b"hello",
+        prefix.run_results_key(4): ARCHIVE,
+        prefix.run_results_key(5): archive("5"),
+    }
+    row = installed.services.upload_list.find(12, 4)
+    assert row
+    assert row.state is UploadState.LANDED
+    assert (row.s3_key, row.archive_size) == (prefix.run_results_key(4), len(ARCHIVE))
+    assert row.path.endswith(RESULTS)
+    [source] = [each.source for each in moves if each.source.key == RESULTS]
+    assert row.landed_at == source.modified_at
+    assert row.results_url == results_url(installed)
+    assert row.results_url == installed.services.results.url(prefix.run_results_key(4))
+    assert installed.services.upload_list.find(12, 6) is None
+    assert migrate(installed) == ([], [], [])
+
+
+@only_moto
+def test_s3_keeps_type_metadata_tags_and_class_and_makes_a_checksum(
+    installed: Installation,
+) -> None:
+    client, bucket = installed.strict.upstream, installed.strict.bucket
+    client.put_object(
+        Bucket=bucket,
+        Key=RESULTS,
+        Body=ARCHIVE,
+        ContentType="application/zip",
+        Metadata={"made-by": "hand"},
+        Tagging="team=cfd",
+        StorageClass="STANDARD_IA",
+    )
+    migrate(installed)
+    key = installed.prefix.run_results_key(4)
+    head = client.head_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED")
+    assert (head["ContentType"], head["Metadata"]) == ("application/zip", {"made-by": "hand"})
+    assert head["StorageClass"] == "STANDARD_IA"
+    tags = client.get_object_tagging(Bucket=bucket, Key=key)["TagSet"]
+    assert tags == [{"Key": "team", "Value": "cfd"}]
+    row = installed.services.upload_list.find(12, 4)
+    assert row
+    assert row.checksum == f"CRC32:{head['ChecksumCRC32']}"
+
+
+@only_moto
+def test_every_copy_and_deletion_is_conditional(installed: Installation) -> None:
+    """rclone knows no conditions, so that S3's own are the same there."""
+    installed.put_key(RESULTS, ARCHIVE)
+    migrate(installed)
+    asked = {each.operation: each for each in installed.strict.proxy.requests}
+    assert asked["CopyObject"].has_condition
+    assert asked["DeleteObject"].has_condition
+
+
+def test_other_jobs_and_what_is_unknown_stay(installed: Installation) -> None:
+    kept = {
+        "jobs/120/2025/10/24/030000/run_4_results.zip": b"of no job",
+        "results/job_1/run_4.zip": b"of a job that does not have it",
+        "jobs/12/notes.txt": b"by hand",
+        "jobs/readme": b"",
+        "results/job_12/run_7.zip": b"of no run",
+        "results/other.zip": b"not ours",
+        f"{installed.prefix.base_prefix}/notes.txt": b"at its place",
+        f"{OLD}/run_4_results.zip \u2028ü%2F+[red]&'": b"hostile",
+    }
+    for key, content in kept.items():
+        installed.put_key(key, content)
+    add_job(installed.services.engine, 1, installed.prefix.timestamp, [40])
+    moves, left, failures = migrate(installed)
+    assert (moves, failures) == ([], [])
+    assert installed.strict.stored() == kept
+    assert {each.found.key: each.reason for each in left} == {
+        "jobs/120/2025/10/24/030000/run_4_results.zip": Reason.NO_SUCH_JOB,
+        "results/job_1/run_4.zip": Reason.NO_SUCH_RUN,
+        "jobs/12/notes.txt": Reason.UNKNOWN,
+        "jobs/readme": Reason.UNKNOWN,
+        "results/job_12/run_7.zip": Reason.NO_SUCH_RUN,
+        f"{OLD}/run_4_results.zip \u2028ü%2F+[red]&'": Reason.UNKNOWN,
+    }
+
+
+def test_only_the_named_jobs_are_touched(installed: Installation) -> None:
+    add_job(installed.services.engine, 1, installed.prefix.timestamp, [40])
+    add_job(installed.services.engine, 120, installed.prefix.timestamp, [41])
+    for key in (RESULTS, "results/job_1/run_40.zip", "results/job_120/run_41.zip"):
+        installed.put_key(key, ARCHIVE)
+    moves, _, _ = migrate(installed, 1)
+    assert [move.source.key for move in moves] == ["results/job_1/run_40.zip"]
+    moves, _, _ = migrate(installed, 12)
+    assert [move.source.key for move in moves] == [RESULTS]
+    with pytest.raises(JobNotFound, match=r"^job 13: there is no such job$"):
+        migrate(installed, 13)
+
+
+def test_the_newest_complete_candidate_wins_and_the_others_stay(installed: Installation) -> None:
+    truncated = archive("newest")[:-1]
+    installed.put_key(RESULTS, ARCHIVE)
+    put_after(installed, f"{OLD}/run_4_results.zip", archive("newer"))
+    put_after(installed, "jobs/12/20251101/run_4_results.zip", truncated)
+    moves, left, failures = migrate(installed)
+    assert [move.source.key for move in moves] == [f"{OLD}/run_4_results.zip"]
+    assert failures == []
+    assert {each.reason for each in left} == {Reason.CONFLICT}
+    assert installed.strict.stored() == {
+        RESULTS: ARCHIVE,
+        "jobs/12/20251101/run_4_results.zip": truncated,
+        installed.prefix.run_results_key(4): archive("newer"),
+    }
+    _, left, _ = migrate(installed)
+    assert sorted(each.found.key for each in left) == sorted(
+        [RESULTS, "jobs/12/20251101/run_4_results.zip"]
+    )
+
+
+def test_what_stands_at_the_right_key_is_kept_if_it_is_newer(installed: Installation) -> None:
+    installed.put_key(RESULTS, ARCHIVE)
+    time.sleep(1.1)
+    key = installed.land(4)
+    landed = installed.strict.stored()[key]
+    moves, left, failures = migrate(installed)
+    assert (moves, failures) == ([], [])
+    assert [(each.found.key, each.reason) for each in left] == [(RESULTS, Reason.CONFLICT)]
+    assert installed.strict.stored() == {RESULTS: ARCHIVE, key: landed}
+
+
+def test_what_stands_at_the_right_key_is_set_aside_for_what_is_newer(
+    installed: Installation,
+) -> None:
+    key = installed.land(4)
+    landed = installed.strict.stored()[key]
+    before = installed.services.upload_list.find(12, 4)
+    put_after(installed, RESULTS, archive("newer"))
+    [move], left, failures = migrate(installed)
+    assert (left, failures) == ([], [])
+    assert installed.strict.stored() == {key: archive("newer"), move.aside: landed}
+    after = installed.services.upload_list.find(12, 4)
+    assert before
+    assert after
+    assert after.archive_size == len(archive("newer"))
+    assert (after.sha256, after.checksum) != (before.sha256, before.checksum)
+    assert after.sha256 is None
+    assert migrate(installed) == ([], [], [])
+
+
+@pytest.mark.parametrize("step", ["copied", "recorded"])
+def test_what_an_earlier_run_began_is_finished(installed: Installation, step: str) -> None:
+    installed.put_key(RESULTS, ARCHIVE)
+    source = next(installed.services.migrate_artifacts.objects.list(RESULTS))
+    key = installed.prefix.run_results_key(4)
+    broken = "DeleteObject" if step == "recorded" else "HeadObject"
+    installed.strict.proxy.fault(
+        lambda request: (
+            request.operation == broken
+            and request.key in (key, RESULTS)
+            and (broken == "DeleteObject" or key in installed.strict.stored())
+        ),
+        AnswerError(403, "AccessDenied"),
+    )
+    _, _, [failure] = migrate(installed)
+    assert str(failure).startswith("job 12, run 4: ")
+    assert installed.strict.stored() == {RESULTS: ARCHIVE, key: ARCHIVE}
+    row = installed.services.upload_list.find(12, 4)
+    assert (row is not None) is (step == "recorded")
+
+    installed.strict.proxy.mend()
+    moves, left, failures = migrate(installed)
+    assert ([move.source.key for move in moves], left, failures) == ([RESULTS], [], [])
+    assert installed.strict.stored() == {key: ARCHIVE}
+    row = installed.services.upload_list.find(12, 4)
+    assert row
+    assert (row.s3_key, row.landed_at) == (key, source.modified_at)
+
+
+def test_a_copy_whose_answer_is_lost_is_found(installed: Installation) -> None:
+    installed.put_key(RESULTS, ARCHIVE)
+    installed.strict.proxy.fault(
+        lambda request: request.operation == "CopyObject", DropAnswer(), times=1
+    )
+    migrate(installed)
+    migrate(installed)
+    assert installed.strict.stored() == {installed.prefix.run_results_key(4): ARCHIVE}
+
+
+@only_moto
+def test_a_large_object_in_parts_without_checksums_is_resumed_by_its_bytes(
+    installed: Installation,
+) -> None:
+    """As boto3 has stored results for years; rclone keeps no multipart ETags."""
+    client, bucket = installed.strict.upstream, installed.strict.bucket
+    content = b"x" * (5 << 20) + ARCHIVE
+    upload = client.create_multipart_upload(Bucket=bucket, Key=RESULTS)["UploadId"]
+    parts = [
+        client.upload_part(
+            Bucket=bucket, Key=RESULTS, UploadId=upload, PartNumber=number, Body=body
+        )["ETag"]
+        for number, body in enumerate([content[: 5 << 20], content[5 << 20 :]], 1)
+    ]
+    client.complete_multipart_upload(
+        Bucket=bucket,
+        Key=RESULTS,
+        UploadId=upload,
+        MultipartUpload={
+            "Parts": [{"PartNumber": n, "ETag": etag} for n, etag in enumerate(parts, 1)]
+        },
+    )
+    key = installed.prefix.run_results_key(4)
+    installed.put_key(key, content)
+    before = len(installed.strict.proxy.requests)
+    moves, left, failures = migrate(installed)
+    assert ([move.source.key for move in moves], left, failures) == ([RESULTS], [], [])
+    assert installed.strict.stored() == {key: content}
+    asked = [each.operation for each in installed.strict.proxy.requests[before:]]
+    assert (asked.count("CopyObject"), asked.count("GetObject")) == (0, 2)
+
+
+def test_a_job_with_an_upload_under_way_is_left_for_the_next_run(
+    installed: Installation,
+) -> None:
+    installed.put_key(RESULTS, ARCHIVE)
+    installed.put_key("jobs/12/notes.txt")
+    path = str(installed.results / "RUN5")
+    installed.services.requests.request(UploadRequest(12, 5, path), published=True)
+    held = installed.services.uploads.claim(12, 5, owner="me", lease=60)
+    assert held
+    moves, left, failures = migrate(installed)
+    assert (moves, failures) == ([], [])
+    assert {each.found.key: each.reason for each in left} == {
+        RESULTS: Reason.UNDER_WAY,
+        "jobs/12/notes.txt": Reason.UNKNOWN,
+    }
+    assert RESULTS in installed.strict.stored()
+    installed.services.uploads.fail(held, error="gone", traceback="")
+    moves, _, _ = migrate(installed)
+    assert [move.source.key for move in moves] == [RESULTS]
+
+
+def stand(installed: Installation, key: str) -> StoredObject:
+    return next(installed.services.migrate_artifacts.objects.list(key))
+
+
+def test_an_object_that_comes_under_the_key_meanwhile_is_never_overwritten(
+    installed: Installation,
+) -> None:
+    objects, key = installed.services.migrate_artifacts.objects, installed.prefix.run_results_key(4)
+    installed.put_key(RESULTS, ARCHIVE)
+    source = stand(installed, RESULTS)
+    installed.put_key(key, archive("newer"))
+    with pytest.raises(StorageUnavailable, match="has changed since it was listed; run it again"):
+        objects.copy(source, key)
+    replaced = stand(installed, key)
+    installed.put_key(key, archive("newest"))
+    with pytest.raises(StorageUnavailable, match="has changed since it was listed; run it again"):
+        objects.copy(source, key, replaces=replaced)
+    assert installed.strict.stored() == {RESULTS: ARCHIVE, key: archive("newest")}
+
+
+@only_moto
+def test_where_s3_refuses_to_overwrite_it_is_not_asked_again(installed: Installation) -> None:
+    """It stands between our look and the copy. rclone never refuses."""
+    installed.put_key(RESULTS, ARCHIVE)
+    installed.strict.proxy.fault(
+        lambda request: request.operation == "CopyObject", AnswerError(412, "PreconditionFailed")
+    )
+    _, _, [failure] = migrate(installed)
+    assert "has changed since it was listed; run it again" in str(failure)
+    assert installed.strict.stored() == {RESULTS: ARCHIVE}
+
+
+@only_moto
+def test_a_store_that_refuses_conditions_is_asked_without(installed: Installation) -> None:
+    """As some stores do; rclone passes over them."""
+    installed.put_key(RESULTS, ARCHIVE)
+    installed.strict.proxy.fault(
+        lambda request: request.operation == "CopyObject" and request.has_condition,
+        AnswerError(501, "NotImplemented"),
+    )
+    moves, _, failures = migrate(installed)
+    assert (len(moves), failures) == (1, [])
+    assert installed.strict.stored() == {installed.prefix.run_results_key(4): ARCHIVE}
+
+
+def test_a_source_that_is_gone_already_is_no_failure(installed: Installation) -> None:
+    objects = installed.services.migrate_artifacts.objects
+    installed.put_key(RESULTS, ARCHIVE)
+    source = stand(installed, RESULTS)
+    objects.delete(source)
+    objects.delete(source)  # it is gone: nothing is left to do
+    assert installed.strict.stored() == {}
+
+
+@only_moto
+def test_a_source_that_changed_is_not_deleted(installed: Installation) -> None:
+    """By a condition, which rclone does not know."""
+    installed.put_key(RESULTS, ARCHIVE)
+    source = stand(installed, RESULTS)
+    installed.put_key(RESULTS, archive("newer"))
+    with pytest.raises(StorageRefused, match="PreconditionFailed"):
+        installed.services.migrate_artifacts.objects.delete(source)
+    assert installed.strict.stored() == {RESULTS: archive("newer")}
+
+
+@only_moto
+def test_a_copy_that_is_not_what_was_copied_keeps_its_source(installed: Installation) -> None:
+    """Told by ETag; rclone has checksums of neither."""
+    installed.strict.upstream.put_object(
+        Bucket=installed.strict.bucket,
+        Key=f"{OLD}/run_4_logs.log",
+        Body=b"hello",
+        ChecksumAlgorithm="SHA256",
+    )
+    key = installed.prefix.run_logs_key(4)
+    installed.strict.proxy.fault(lambda asked: asked.operation == "CopyObject", LieAboutETag())
+    installed.strict.proxy.fault(
+        lambda asked: (asked.operation, asked.key) == ("HeadObject", key), LieAboutETag()
+    )
+    _, _, failures = migrate(installed)
+    assert [str(each) for each in failures] == [
+        f"job 12, run 4: {key} is not what {OLD}/run_4_logs.log is; both stay"
+    ]
+    assert len(installed.strict.stored()) == 2
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        (f"s3://another-bucket/{RESULTS}", "is in another bucket than"),
+        ("https://example.com/results.zip", "names no object in S3"),
+    ],
+)
+def test_results_recorded_elsewhere_are_left_and_told(
+    installed: Installation, url: str, says: str
+) -> None:
+    installed.put_key(RESULTS, ARCHIVE)
+    installed.put_key(f"{OLD}/run_4_logs.log", b"hello")
+    set_results_url(installed, 4, url)
+    moves, _, [failure] = migrate(installed)
+    assert isinstance(failure, InvalidObjectUrl)
+    assert str(failure).startswith(f"job 12, run 4: '{url}' {says}")
+    assert [move.source.key for move in moves] == [f"{OLD}/run_4_logs.log"]
+    assert installed.strict.stored()[RESULTS] == ARCHIVE
+    assert results_url(installed) == url
+
+
+@only_moto
+def test_an_archived_object_is_told_to_be_restored_first(installed: Installation) -> None:
+    """rclone archives nothing."""
+    client, bucket = installed.strict.upstream, installed.strict.bucket
+    client.put_object(Bucket=bucket, Key=RESULTS, Body=ARCHIVE, StorageClass="GLACIER")
+    installed.put_key(f"{OLD}/run_5_results.zip", ARCHIVE)
+    moves, _, [failure] = migrate(installed)
+    assert str(failure) == (f"job 12, run 4: {RESULTS} is archived as GLACIER; restore it first")
+    assert [move.source.key for move in moves] == [f"{OLD}/run_5_results.zip"]
+    installed.put_key(f"{OLD}/run_4_results.zip", ARCHIVE[:-1])
+    _, _, [failure] = migrate(installed)
+    assert "is archived as GLACIER; restore it first" in str(failure)
+
+
+def test_no_permission_on_one_object_among_many_stops_no_other(installed: Installation) -> None:
+    keys = [f"{OLD}/run_{run}_{name}" for run in (4, 5, 6) for name in ("logs.log", "results.zip")]
+    for key in keys:
+        installed.put_key(key, key.encode())
+    forbidden = installed.prefix.run_results_key(5)
+    installed.strict.proxy.fault(
+        lambda request: (request.operation, request.key) == ("CopyObject", forbidden),
+        AnswerError(403, "AccessDenied"),
+    )
+    done = installed.oneprefix("migrate", "12", "--apply", "--json")
+    assert (done.code, done.json["moves"], done.json["failed"]) == (1, 5, 1)
+    assert "job 12, run 5: copying" in done.err
+    assert "403 AccessDenied" in done.err
+    assert done.err.count("\n") == 1
+    installed.strict.proxy.mend()
+    again = installed.oneprefix("migrate", "12", "--apply", "--json")
+    assert (again.code, again.json["moves"]) == (0, 1)
+    assert len(installed.strict.stored()) == 6
+    assert all(
+        key.startswith(installed.prefix.base_prefix + "/") for key in installed.strict.stored()
+    )
+
+
+@pytest.mark.parametrize(
+    ("operation", "answer"),
+    [
+        ("ListObjectsV2", AnswerError(400, "ExpiredToken")),
+        ("CopyObject", AnswerError(400, "ExpiredToken")),
+        ("CopyObject", AnswerError(404, "NoSuchKey")),
+    ],
+)
+def test_expired_credentials_and_vanished_objects_lose_nothing(
+    installed: Installation, operation: str, answer: AnswerError
+) -> None:
+    installed.put_key(RESULTS, ARCHIVE)
+    installed.strict.proxy.fault(lambda request: request.operation == operation, answer)
+    done = installed.oneprefix("migrate", "--all", "--apply")
+    assert done.code == 1
+    assert answer.code in done.err
+    assert done.err.count("\n") == 1
+    assert installed.strict.stored() == {RESULTS: ARCHIVE}
+    assert results_url(installed) is None
+
+
+def test_the_command_says_what_it_would_do_and_does_it_when_told(
+    installed: Installation,
+) -> None:
+    installed.put_key(RESULTS, ARCHIVE)
+    installed.put_key(f"{OLD}/run_4_logs.log", b"hello")
+    installed.put_key("jobs/12/notes.txt")
+    key = installed.prefix.run_results_key(4)
+    planned = installed.oneprefix("migrate", "12")
+    assert planned.code == 0, planned
+    assert [line.split()[-2:] for line in planned.out.splitlines() if RESULTS in line] == [
+        [RESULTS, key]
+    ]
+    assert "stays: jobs/12/notes.txt: unknown\n" in planned.out
+    total = f"2 artifacts, {len(ARCHIVE) + 5} B"
+    assert planned.out.endswith(f"{total} to move; --apply does it; 1 stay: unknown\n")
+    assert len(installed.strict.stored()) == 3
+    few = installed.oneprefix("migrate", "--all", "--limit", "1", "--json").json
+    assert (few["applied"], few["moves"], len(few["first_moves"])) == (False, 2, 1)
+    assert few["left"] == {"unknown": 1}
+    assert installed.oneprefix("migrate", "--all", "--limit", "0").out.count("\n") <= 2
+
+    done = installed.oneprefix("migrate", "--all", "--apply")
+    assert done.code == 0, done
+    assert done.out.endswith(f"{total} moved; 1 stay: unknown\n")
+    assert sorted(installed.strict.stored()) == sorted(
+        ["jobs/12/notes.txt", key, installed.prefix.run_logs_key(4)]
+    )
+    refused = installed.oneprefix("migrate", "13", "--apply")
+    assert (refused.code, refused.err) == (1, "oneprefix: job 13: there is no such job\n")
+    nothing = installed.oneprefix("migrate", "12", "--apply", "--json").json
+    assert (nothing["moves"], nothing["failed"]) == (0, 0)
+
+
+JOBS, EACH = 25, 400
+
+
+def scatter(installed: Installation) -> dict[str, bytes]:
+    """400 objects of each of 25 jobs, as the old code left them; what shall lie where."""
+    expected: dict[str, bytes] = {}
+    old: dict[str, bytes] = {}
+    for job_id in range(1000, 1000 + JOBS):
+        runs = [job_id * 1000 + number for number in range(1, EACH // 2 + 1)]
+        created_at = CREATED_AT + timedelta(hours=job_id)
+        prefix = JobS3Prefix.from_job(add_job(installed.services.engine, job_id, created_at, runs))
+        for run_id in runs:
+            landed = created_at + timedelta(seconds=run_id % 1000)
+            scattered = JobS3Prefix(job_id, landed)
+            logs, results = f"{run_id}".encode(), archive(f"{run_id}")
+            old[scattered.run_logs_key(run_id)] = logs
+            expected[prefix.run_logs_key(run_id)] = logs
+            is_older = run_id % 2
+            old[
+                f"results/job_{job_id}/run_{run_id}.zip"
+                if is_older
+                else scattered.run_results_key(run_id)
+            ] = results
+            expected[prefix.run_results_key(run_id)] = results
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(installed.put_key, old, old.values()))
+    assert len(old) == len(expected) == JOBS * EACH
+    return expected
+
+
+@only_moto
+@pytest.mark.timeout(600)
+def test_ten_thousand_scattered_objects_survive_a_kill_in_the_middle(
+    installed: Installation, moto: S3Server, tmp_path: Path
+) -> None:
+    """Against moto itself: the strict proxy before it would take most of the time."""
+    expected = scatter(installed)
+    command = Command(tmp_path, installed.environment | moto.environment())
+    planned = command("migrate", "--all", "--json").json
+    assert (planned["moves"], planned["left"], planned["failed"]) == (JOBS * EACH, {}, 0)
+
+    log = tmp_path / "killed.log"
+    began = time.monotonic()
+    killed = command.start("migrate", "--all", "--apply", log=log)
+    eventually(lambda: landed_rows(installed) > 1000, "it is in the middle")
+    killed.kill()
+    killed.wait()
+    before_the_kill = landed_rows(installed)
+    assert before_the_kill < JOBS * EACH // 2
+
+    again = command("migrate", "--all", "--apply", "--json", timeout=500)
+    print(f"{time.monotonic() - began:.1f} s")
+    assert (again.code, again.json["left"], again.json["failed"]) == (0, {}, 0), again
+    assert 0 < again.json["moves"] < JOBS * EACH
+    listed = {each.key: each for each in installed.services.migrate_artifacts.objects.list("")}
+    assert {key: each.size for key, each in listed.items()} == {
+        key: len(content) for key, content in expected.items()
+    }
+    assert {key: each.etag for key, each in listed.items()} == {
+        key: md5(content).hexdigest() for key, content in expected.items()
+    }
+    for job_id in range(1000, 1000 + JOBS):
+        urls = {run.id: run.results_url for run in installed.services.runs.of_job(job_id)}
+        rows = {row.run_id: row for row in installed.services.upload_list.uploads(job_id)}
+        assert len(urls) == len(rows) == EACH // 2
+        for run_id, url in urls.items():
+            row = rows[run_id]
+            assert row.state is UploadState.LANDED
+            assert row.s3_key in expected
+            assert url == row.results_url
+            assert url.endswith(f"/{row.s3_key}")
+    nothing = command("migrate", "--all", "--apply", "--json").json
+    assert (nothing["moves"], nothing["left"]) == (0, {})
+
+
+def landed_rows(installed: Installation) -> int:
+    return installed.services.upload_list.counts().get(UploadState.LANDED, 0)

@@ -7,14 +7,15 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from hashlib import md5
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.cli.command import Command
-from tests.end_to_end.cluster import eventually
+from tests.end_to_end.cluster import PATIENCE, Cluster, cluster, eventually
 from tests.servers.faults import AnswerError, DropAnswer, LieAboutETag
 from tests.servers.s3 import S3Server
-from tests.servers.strict_bucket import only_moto
+from tests.servers.strict_bucket import Strict, only_moto
 from tests.whole_job.conftest import CREATED_AT, Installation
 from worker.database.stand_in import add_job
 from worker.errors import (
@@ -568,7 +569,6 @@ def test_ten_thousand_scattered_objects_survive_a_kill_in_the_middle(
     assert (planned["moves"], planned["left"], planned["failed"]) == (JOBS * EACH, {}, 0)
 
     log = tmp_path / "killed.log"
-    began = time.monotonic()
     killed = command.start("migrate", "--all", "--apply", log=log)
     eventually(lambda: landed_rows(installed) > 1000, "it is in the middle")
     killed.kill()
@@ -577,7 +577,6 @@ def test_ten_thousand_scattered_objects_survive_a_kill_in_the_middle(
     assert before_the_kill < JOBS * EACH // 2
 
     again = command("migrate", "--all", "--apply", "--json", timeout=500)
-    print(f"{time.monotonic() - began:.1f} s")
     assert (again.code, again.json["left"], again.json["failed"]) == (0, {}, 0), again
     assert 0 < again.json["moves"] < JOBS * EACH
     listed = {each.key: each for each in installed.services.migrate_artifacts.objects.list("")}
@@ -603,3 +602,48 @@ def test_ten_thousand_scattered_objects_survive_a_kill_in_the_middle(
 
 def landed_rows(installed: Installation) -> int:
     return installed.services.upload_list.counts().get(UploadState.LANDED, 0)
+
+
+@only_moto
+def test_as_a_task_it_tells_how_far_it_is(strict: Strict, tmp_path: Path) -> None:
+    """A worker's; what it does in S3 is the same as above."""
+    prefix = JobS3Prefix(12, CREATED_AT)
+    for run_id in (4, 5, 6):
+        key = f"results/job_12/run_{run_id}.zip"
+        strict.upstream.put_object(Bucket=strict.bucket, Key=key, Body=ARCHIVE)
+    forbidden = prefix.run_results_key(5)
+    strict.proxy.fault(
+        lambda asked: (asked.operation, asked.key) == ("CopyObject", forbidden),
+        AnswerError(403, "AccessDenied"),
+    )
+    with cluster(tmp_path, strict, f"sqlite:///{tmp_path / 'jobs.db'}") as running:
+        running.start_worker()
+        first = events_of(running, 12)
+        assert [each["type"] for each in first] == ["task-progress", "task-failed"]
+        assert (first[0]["done"], first[0]["total"]) == (3, 3)
+        assert "job 12, run 5: copying" in first[1]["exception"]
+        assert "job 12, run 5: copying" in running.log()
+        strict.proxy.mend()
+        second = events_of(running, 12)
+        assert [each["type"] for each in second] == ["task-progress", "task-succeeded"]
+        assert (second[0]["done"], second[0]["total"]) == (1, 1)
+        assert set(strict.stored()) == {prefix.run_results_key(run_id) for run_id in (4, 5, 6)}
+        [refused] = events_of(running, -1)
+        assert refused["type"] == "task-failed"
+        assert "job id must be a positive integer" in refused["exception"]
+
+
+def events_of(running: Cluster, job_id: int) -> list[dict[str, Any]]:
+    """What is told of such a task until it is over."""
+    told: list[dict[str, Any]] = []
+    with running.producer as producer, producer.connection() as connection:
+        over = ("task-failed", "task-succeeded")
+        receiver = producer.events.Receiver(
+            connection, handlers=dict.fromkeys(("task-progress", *over), told.append)
+        )
+        consumed = receiver.itercapture(limit=None, timeout=PATIENCE, wakeup=False)
+        next(consumed)
+        producer.send_task("tasks.migrate_job", args=[job_id], queue="uploads")
+        while not (told and told[-1]["type"] in over):
+            next(consumed)
+    return told

@@ -14,7 +14,7 @@ def _whole_number(text: str) -> int:
 
 JobId = Annotated[int, typer.Argument(help="The job's id.", parser=_whole_number)]
 JobIds = Annotated[
-    list[int] | None, typer.Argument(metavar="[JOB]...", help="Only these.", parser=_whole_number)
+    list[int] | None, typer.Argument(metavar="[JOB ...]", help="Only these.", parser=_whole_number)
 ]
 RunId = Annotated[int, typer.Argument(help="The run's id.", parser=_whole_number)]
 OptionalRunId = Annotated[

@@ -22,7 +22,8 @@ NEVER = datetime(9999, 12, 31, tzinfo=UTC)
 def inventory(
     since: Annotated[datetime, typer.Option(formats=[DAY], help="The first day, in UTC.")],
     until: Annotated[
-        datetime, typer.Option(formats=[DAY], help="The day after the last one.")
+        datetime,
+        typer.Option(formats=[DAY], show_default="all", help="The day after the last one."),
     ] = NEVER,
     by: Annotated[By | None, typer.Option(help="Count only by this, not by both.")] = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,

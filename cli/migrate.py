@@ -89,14 +89,15 @@ class _Tally:
     def show(self, *, applied: bool) -> None:
         console.print(self._table())
         for each in self.first_left:
-            told = f"{each.reason}, {each.why}" if each.why else each.reason
+            told = f"{_words(each.reason)}, {each.why}" if each.why else _words(each.reason)
             console.print(
                 f"[yellow]stays:[/] {escape(each.found.key)}: {escape(told)}",
                 highlight=False,
                 soft_wrap=True,
             )
         done = "moved" if applied else "to move; --apply does it"
-        stay = "".join(f"; {count:,} stay: {reason}" for reason, count in self.left.items())
+        left = ", ".join(f"{count:,} {_words(reason)}" for reason, count in self.left.items())
+        stay = f"; staying: {left}" if left else ""
         failed = f"; {len(self.failures):,} failed" if self.failures else ""
         console.print(
             f"{self.moves:,} artifacts, {human_size(self.size)} {done}{stay}{failed}",
@@ -111,3 +112,7 @@ class _Tally:
             if each.replaces:
                 table.add_row(human_size(each.replaces.size), escape(each.key), escape(each.aside))
         return table
+
+
+def _words(reason: str) -> str:
+    return reason.replace("_", " ")

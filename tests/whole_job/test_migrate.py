@@ -29,6 +29,7 @@ from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.stored_object import StoredObject
 from worker.models.upload import UploadState
 from worker.models.upload_request import UploadRequest
+from worker.storage.migration_store import S3MigrationStore
 from worker.use_cases.plan_migration import Decision, Left, Move, Reason
 
 OLD = "jobs/12/2025/10/24/030000"
@@ -508,7 +509,7 @@ def test_the_command_says_what_it_would_do_and_does_it_when_told(
     ]
     assert "stays: jobs/12/notes.txt: unknown\n" in planned.out
     total = f"2 artifacts, {len(ARCHIVE) + 5} B"
-    assert planned.out.endswith(f"{total} to move; --apply does it; 1 stay: unknown\n")
+    assert planned.out.endswith(f"{total} to move; --apply does it; staying: 1 unknown\n")
     assert len(installed.strict.stored()) == 3
     few = installed.oneprefix("migrate", "--all", "--limit", "1", "--json").json
     assert (few["applied"], few["moves"], len(few["first_moves"])) == (False, 2, 1)
@@ -517,12 +518,14 @@ def test_the_command_says_what_it_would_do_and_does_it_when_told(
 
     done = installed.oneprefix("migrate", "--all", "--apply")
     assert done.code == 0, done
-    assert done.out.endswith(f"{total} moved; 1 stay: unknown\n")
+    assert done.out.endswith(f"{total} moved; staying: 1 unknown\n")
     assert sorted(installed.strict.stored()) == sorted(
         ["jobs/12/notes.txt", key, installed.prefix.run_logs_key(4)]
     )
     refused = installed.oneprefix("migrate", "13", "--apply")
     assert (refused.code, refused.err) == (1, "oneprefix: job 13: there is no such job\n")
+    beyond = installed.oneprefix("migrate", str(2**63))
+    assert (beyond.code, beyond.err) == (1, f"oneprefix: job {2**63}: there is no such job\n")
     nothing = installed.oneprefix("migrate", "12", "--apply", "--json").json
     assert (nothing["moves"], nothing["failed"]) == (0, 0)
 
@@ -579,7 +582,8 @@ def test_ten_thousand_scattered_objects_survive_a_kill_in_the_middle(
     again = command("migrate", "--all", "--apply", "--json", timeout=500)
     assert (again.code, again.json["left"], again.json["failed"]) == (0, {}, 0), again
     assert 0 < again.json["moves"] < JOBS * EACH
-    listed = {each.key: each for each in installed.services.migrate_artifacts.objects.list("")}
+    objects = S3MigrationStore(moto.client(), installed.strict.bucket, {})
+    listed = {each.key: each for each in objects.list("")}
     assert {key: each.size for key, each in listed.items()} == {
         key: len(content) for key, content in expected.items()
     }
@@ -594,8 +598,7 @@ def test_ten_thousand_scattered_objects_survive_a_kill_in_the_middle(
             row = rows[run_id]
             assert row.state is UploadState.LANDED
             assert row.s3_key in expected
-            assert url == row.results_url
-            assert url.endswith(f"/{row.s3_key}")
+            assert url == row.results_url == objects.url(row.s3_key)
     nothing = command("migrate", "--all", "--apply", "--json").json
     assert (nothing["moves"], nothing["left"]) == (0, {})
 

@@ -24,9 +24,10 @@ class Reason(StrEnum):
     """Why an object stays where it is."""
 
     UNKNOWN = "unknown"
-    NO_SUCH_JOB = "no such job"
-    NO_SUCH_RUN = "no such run of the job"
-    UNDER_WAY = "an upload of the job is under way"
+    NO_SUCH_JOB = "no_such_job"
+    NO_SUCH_RUN = "no_such_run"
+    UNDER_WAY = "upload_under_way"
+    """Of the job's, whichever run it is of."""
     CONFLICT = "conflict"
 
 

@@ -7,12 +7,12 @@ import pytest
 from worker.storage.sameness import ARCHIVE_TAIL, are_same, has_end_record
 
 
-def head(etag: str, size: int = 10, **more: Any) -> dict[str, Any]:
+def head(etag: str, size: int = 10, **more: str) -> dict[str, Any]:
     return {"ContentLength": size, "ETag": f'"{etag}"'} | more
 
 
 MD5, OTHER, PARTS = "0" * 32, "1" * 32, "2" * 32 + "-3"
-FULL = {"ChecksumType": "FULL_OBJECT"}
+FULL: Any = {"ChecksumType": "FULL_OBJECT"}
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,16 @@ from sqlalchemy import Engine, text
 
 from tests.servers.postgres import PostgresServer
 from worker.database.engine import make_engine
+from worker.database.inventory import SqlInventory
 from worker.database.job_repository import SqlJobRepository
 from worker.database.migrate import migrate
+from worker.database.moved_results import SqlMovedResults
 from worker.database.request_repository import SqlRequestRepository
 from worker.database.run_repository import SqlRunRepository
 from worker.database.upload_repository import SqlUploadRepository
 from worker.errors import DatabaseRefused, JobNotFound, RunNotFound
 from worker.models.job_s3_prefix import JobS3Prefix
+from worker.models.run import Run
 from worker.models.upload import UploadState
 from worker.models.upload_request import UploadRequest
 
@@ -91,6 +94,26 @@ def test_landing_writes_the_runs_three_columns_and_nothing_else(
     assert abs(datetime.now(UTC) - at.replace(tzinfo=at.tzinfo or UTC)) < timedelta(minutes=1)
     assert tuple(upload) == (UploadState.LANDED, URL)
     assert SqlRunRepository(theirs).get(4).status == "DONE"
+
+
+def test_moved_results_keep_the_instant_at_which_they_landed(theirs: Engine) -> None:
+    landed_at = datetime(2025, 10, 24, 3, tzinfo=UTC)
+    SqlMovedResults(theirs).record(
+        Run(4, 12),
+        key=f"{PREFIX}/run_4_results.zip",
+        size=10,
+        checksum=None,
+        results_url=URL,
+        former_url="https://bucket.s3.amazonaws.com/results/job_12/run_4.zip",
+        landed_at=landed_at,
+    )
+    with theirs.begin() as connection:
+        run = connection.execute(text("SELECT *, status::text AS said FROM runs")).one()
+    at = run.results_uploaded_at
+    assert at.replace(tzinfo=at.tzinfo or UTC) == landed_at
+    assert (run.said, run.results_url) == ("RUNNING", URL)
+    [landed] = SqlInventory(theirs).landed(landed_at, landed_at + timedelta(seconds=1))
+    assert landed.day == landed_at.date()
 
 
 def test_a_status_without_the_label_is_a_refusal_that_leaves_both_rows(

@@ -13,6 +13,12 @@ OneprefixError
 │   ├── InvalidObjectUrl           no object of S3
 │   ├── ArchiveDamaged             a stored archive is not what was stored
 │   ├── VerificationFailed         some of a job's results are not as recorded
+│   ├── ExpiryRefused              longer than S3 or the credentials let a URL live
+│   ├── ArtifactNotFound           nothing lies there
+│   ├── ArtifactArchived           it has to be restored before it can be read
+│   ├── InvalidArchive             no ZIP, a damaged one, or one made to do harm
+│   ├── MemberNotFound             the archive holds no such file
+│   ├── FileUnusable               a file on this machine can't be read or written
 │   ├── StorageRefused             S3 will answer the same next time
 │   ├── DatabaseRefused            SQL will answer the same next time
 │   └── AttemptsExhausted          transient, too often
@@ -26,6 +32,7 @@ OneprefixError
     │   └── HandedBack             the worker stops, another one goes on
     ├── Stalled                    nothing moved for too long
     ├── StorageUnavailable         S3, or the way to it
+    ├── ArtifactReplaced           another object stands under the key by now
     ├── DatabaseUnavailable        SQL, or the way to it
     ├── RecordNotWritten           the object is complete, its row is not; carries the key
     └── LeaseLost                  another worker has the upload now
@@ -56,7 +63,7 @@ class OneprefixError(Exception):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self)!r})"
 
-    def concerning(self, *, job_id: int, run_id: int | None) -> Self:
+    def concerning(self, *, job_id: int, run_id: int | None = None) -> Self:
         """Itself, naming the job and run where it did not yet."""
         self.job_id = job_id if self.job_id is None else self.job_id
         self.run_id = run_id if self.run_id is None else self.run_id
@@ -117,6 +124,30 @@ class ArchiveDamaged(PermanentError):
 
 class VerificationFailed(PermanentError):
     """Some of a job's results are not there as they were recorded."""
+
+
+class ExpiryRefused(PermanentError):
+    """S3 or the credentials don't let a URL live so long."""
+
+
+class ArtifactNotFound(PermanentError):
+    """Nothing lies under the key."""
+
+
+class ArtifactArchived(PermanentError):
+    """The object lies in an archive of S3's and has to be restored before it can be read."""
+
+
+class InvalidArchive(PermanentError):
+    """The archive is no ZIP, or damaged, or would do harm where it is unpacked."""
+
+
+class MemberNotFound(PermanentError):
+    """The archive holds no file of that name."""
+
+
+class FileUnusable(PermanentError):
+    """A file or directory on this machine can't be read or written."""
 
 
 class StorageRefused(PermanentError):
@@ -188,6 +219,10 @@ class Stalled(TransientError):
 
 class StorageUnavailable(TransientError):
     """S3 did not answer, or answered that it can't now."""
+
+
+class ArtifactReplaced(TransientError):
+    """While an object was being read, another one took its place."""
 
 
 class DatabaseUnavailable(TransientError):

@@ -125,11 +125,6 @@ class _Handler(BaseHTTPRequestHandler):
         return line
 
     def _send(self, answer: Answer) -> None:
-        if answer.broken:
-            self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n<?xml")
-            self.wfile.flush()
-            self._reset()
-            return
         self.send_response_only(answer.status)
         has_body = self.command != "HEAD" and answer.status not in BODILESS
         # What HEAD says of the length is the object's; else it is that of the body sent here.
@@ -138,10 +133,13 @@ class _Handler(BaseHTTPRequestHandler):
             if name.lower() not in replaced:
                 self.send_header(name, value)
         if has_body:
-            self.send_header("Content-Length", str(len(answer.body)))
+            # a broken one promises at least one byte that never comes
+            self.send_header("Content-Length", str(len(answer.body) + answer.broken))
         self.end_headers()
         if has_body:
-            self.wfile.write(answer.body)
+            self.wfile.write(answer.body[: len(answer.body) // 2] if answer.broken else answer.body)
+        if answer.broken:
+            self._reset()
 
     def _reset(self) -> None:
         self.close_connection = True

@@ -19,7 +19,7 @@ MAX_16 = 0xFFFF
 _VERSION_MADE_BY = 3 << 8 | 63  # Unix, so that readers restore the modes
 _VERSION_NEEDED, _VERSION_NEEDED_ZIP64, _VERSION_NEEDED_ZSTANDARD = 20, 45, 63
 _SIZES_FOLLOW, _UTF_8 = 1 << 3, 1 << 11
-_ZIP64, _TIMESTAMP = 0x0001, 0x5455
+_ZIP64, TIMESTAMP = 0x0001, 0x5455
 _LOCATOR, LOCATOR_SIZE = b"PK\x06\x07", 20
 _LOCAL, _CENTRAL = Struct("<4s5H3L2H"), Struct("<4s6H3L5H2L")
 #: Both headers of a member have these fields; what stands around them.
@@ -280,5 +280,5 @@ def _times(mtime: int) -> tuple[int, int, bytes]:
     return (
         at.tm_hour << 11 | at.tm_min << 5 | at.tm_sec // 2,
         at.tm_year - 1980 << 9 | at.tm_mon << 5 | at.tm_mday,
-        pack("<HHBl", _TIMESTAMP, 5, 1, mtime) if held else b"",
+        pack("<HHBl", TIMESTAMP, 5, 1, mtime) if held else b"",
     )

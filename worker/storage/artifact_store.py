@@ -9,6 +9,7 @@ from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.stored_object import StoredObject
 from worker.storage.checks import CRC32
 from worker.storage.error_translation import translated
+from worker.storage.object_url import ObjectUrl
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -26,6 +27,12 @@ class S3ArtifactStore:
     def list(self, prefix: JobS3Prefix) -> Iterator[StoredObject]:
         # without the slash, job 1 would list job 10's too
         return listed(self._client, self._bucket, prefix.base_prefix + "/")
+
+    def elsewhere(self, url: str, key: str) -> str | None:
+        """As in `ArtifactStore`."""
+        found = ObjectUrl.parse(url, endpoint=self._client.meta.endpoint_url)
+        is_here = found == ObjectUrl(self._bucket, key)
+        return None if is_here else f"s3://{found.bucket}/{found.key}"
 
     def download(self, key: str, to: Path) -> None:
         from boto3.s3.transfer import S3Transfer  # noqa: PLC0415  see `make_client`

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import botocore.session
 from botocore.config import Config
+from botocore.credentials import Credentials
 
 from worker.storage.error_translation import translated
 
@@ -33,13 +34,21 @@ def make_client(connections: int = 10, *, quick: bool = False) -> "S3Client":
     The bucket is in the host at Amazon, and in the path where another endpoint is named, since
     bucket.host mostly does not resolve there: botocore's own choice.
     """
+    return make_client_and_credentials(connections, quick=quick)[0]
+
+
+def make_client_and_credentials(
+    connections: int = 10, *, quick: bool = False
+) -> tuple["S3Client", Credentials | None]:
+    """The client, and what it signs with; None where the chain ends without any."""
     with translated("making the S3 client"):
         session = botocore.session.Session(_VARIABLES)
         config = _config(connections)
         if quick:
             session.set_default_client_config(_QUICK)  # also where credentials are asked for
             config = config.merge(_QUICK)
-        return cast("S3Client", session.create_client("s3", config=config))
+        client = session.create_client("s3", config=config)
+        return cast("S3Client", client), session.get_credentials()
 
 
 _QUICK = Config(

@@ -52,8 +52,17 @@ def translated(doing: str) -> Iterator[None]:
         raise _answered(doing, error) from error
     except (ParamValidationError, ProfileNotFound, UnknownRegionError, ValueError) as error:
         raise StorageRefused(f"{doing}: {without_secrets(error)}") from error
+    except RuntimeError as error:
+        if not _tells_of_expired_credentials(error):
+            raise
+        raise StorageUnavailable(f"{doing}: {error}") from error
     except BotoCoreError as error:
         raise StorageUnavailable(f"{doing}: {without_secrets(error)}") from error
+
+
+def _tells_of_expired_credentials(error: RuntimeError) -> bool:
+    """botocore has no class of its own for credentials that are as old once they are refreshed."""
+    return "expired" in str(error)
 
 
 def _answered(doing: str, error: ClientError) -> OneprefixError:

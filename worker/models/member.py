@@ -1,0 +1,42 @@
+"""One entry of an archive, as its central directory describes it."""
+
+import stat
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    name: str
+    """As the file system has it: bytes that are not UTF-8 are surrogates. Not to be trusted."""
+    size: int
+    compressed_size: int
+    crc: int
+    mode: int
+    """As in `st_mode`; 0 where the archive does not tell."""
+    modified_at: datetime | None
+    offset: int
+    """Of its local header."""
+
+    @property
+    def is_directory(self) -> bool:
+        return self.name.endswith("/")
+
+    @property
+    def is_link(self) -> bool:
+        return stat.S_ISLNK(self.mode)
+
+    @property
+    def shown(self) -> str:
+        """The name with escapes for whatever could fool a terminal or a reader."""
+        return "".join(map(_shown, self.name))
+
+
+def _shown(character: str) -> str:
+    if character == "\\":
+        return "\\\\"
+    if character.isprintable():
+        return character
+    if "\udc80" <= character <= "\udcff":  # one byte that is no UTF-8
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode()

@@ -1,0 +1,68 @@
+"""Presigns requests by signature version 4, for no longer than S3 and the credentials allow."""
+
+from bisect import bisect_left
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import parse_qs, urlsplit
+
+from botocore.credentials import Credentials, RefreshableCredentials
+
+from worker.errors import ExpiryRefused
+from worker.storage.error_translation import translated
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+#: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
+LONGEST = timedelta(days=7)
+#: https://docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.html
+LONGEST_SESSION = timedelta(hours=36)
+
+
+class Presigner:
+    def __init__(self, client: "S3Client", credentials: Credentials | None) -> None:
+        self._client = client
+        self._credentials = credentials
+
+    def presigned(
+        self,
+        operation: Literal["get_object", "put_object"],
+        parameters: dict[str, Any],
+        expires_in: timedelta,
+    ) -> tuple[str, datetime]:
+        """The URL, and until when it is good; ExpiryRefused if that can't be."""
+        with translated(f"signing a URL of {parameters['Key']}"):
+            self._require_allowed(expires_in)
+            url = self._client.generate_presigned_url(
+                operation, Params=parameters, ExpiresIn=int(expires_in.total_seconds())
+            )
+        return url, _signed_at(url) + expires_in
+
+    def _require_allowed(self, expires_in: timedelta) -> None:
+        if not timedelta(seconds=1) <= expires_in <= LONGEST:
+            raise ExpiryRefused(f"a URL lives from a second to {LONGEST.days} days; ask for that")
+        lifetime = self._lifetime()
+        if lifetime is not None and expires_in > lifetime:
+            raise ExpiryRefused(
+                f"a URL can't live {expires_in}, since the credentials that sign it live"
+                f" {lifetime} at most; ask for less, or sign with others"
+            )
+
+    def _lifetime(self) -> timedelta | None:
+        """How much longer the credentials live, `LONGEST` or more as that; None if for ever."""
+        credentials = self._credentials
+        if isinstance(credentials, RefreshableCredentials):
+            credentials.get_frozen_credentials()  # makes them new, where that is due
+
+            def end_within(seconds: int) -> bool:
+                return bool(credentials.refresh_needed(refresh_in=seconds))
+
+            seconds = range(int(LONGEST.total_seconds()) + 1)
+            return timedelta(seconds=max(0, bisect_left(seconds, True, key=end_within) - 1))
+        # what came with a token ends, though nobody told when
+        return LONGEST_SESSION if credentials and credentials.token else None
+
+
+def _signed_at(url: str) -> datetime:
+    [written] = parse_qs(urlsplit(url).query)["X-Amz-Date"]
+    return datetime.strptime(written, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)

@@ -6,18 +6,23 @@ import gc
 import typer
 
 from cli import (
+    cat,
+    contents,
     database,
     demo,
     doctor,
     enqueue,
     failed,
+    fetch,
     inventory,
     ls,
     migrate,
+    put,
     retry,
     settings,
     status,
     up,
+    urls,
     verify,
 )
 
@@ -34,6 +39,11 @@ app.command()(status.status)
 app.command()(ls.ls)
 app.command()(verify.verify)
 app.command()(doctor.doctor)
+app.command()(put.put)
+app.command()(urls.urls)
+app.command()(fetch.fetch)
+app.command()(contents.contents)
+app.command()(cat.cat)
 app.command()(failed.failed)
 app.command()(retry.retry)
 app.command()(migrate.migrate)

@@ -11,7 +11,7 @@ from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from random import SystemRandom
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine
 
@@ -39,9 +39,14 @@ from worker.slots import Slots
 from worker.stop_sign import StopSign
 from worker.use_cases.abort_orphans import AbortOrphans
 from worker.use_cases.doctor import Doctor
+from worker.use_cases.fetch_artifacts import OBJECTS_AT_ONCE, FetchArtifacts
 from worker.use_cases.find_artifacts import FindArtifacts
+from worker.use_cases.locate_artifacts import LocateArtifacts
 from worker.use_cases.migrate_artifacts import MigrateArtifacts
+from worker.use_cases.put_artifact import PutArtifact
+from worker.use_cases.read_archive import ReadArchive
 from worker.use_cases.release_leases import ReleaseLeases
+from worker.use_cases.submit_artifact import SubmitArtifact
 from worker.use_cases.upload_results import UploadResults
 from worker.use_cases.verify_job import VerifyJob
 
@@ -51,6 +56,8 @@ if TYPE_CHECKING:
     from worker.storage.artifact_store import S3ArtifactStore
     from worker.storage.checkup import S3Checkup
     from worker.storage.inspected_store import S3InspectedStore
+    from worker.storage.object_reader import S3ObjectReader
+    from worker.storage.presigner import Presigner
     from worker.storage.results_repository import S3ResultsRepository
 
 MIB = 1 << 20
@@ -219,6 +226,67 @@ class Services:
     def inventory(self) -> SqlInventory:
         return SqlInventory(self.engine)
 
+    @cached_property
+    def submit_artifact(self) -> SubmitArtifact:
+        from worker.storage.upload_locations import S3UploadLocationRepository
+
+        locations = S3UploadLocationRepository(
+            self._presigner, _bucket(self.settings), _encryption(self.settings)
+        )
+        return SubmitArtifact(self.jobs, self.runs, locations)
+
+    @cached_property
+    def put_artifact(self) -> PutArtifact:
+        from worker.storage.artifact_uploads import S3ArtifactUploads
+        from worker.storage.client import make_client
+
+        uploads = S3ArtifactUploads(
+            make_client(), _bucket(self.settings), _encryption(self.settings)
+        )
+        return PutArtifact(self.jobs, self.runs, uploads)
+
+    @cached_property
+    def locate_artifacts(self) -> LocateArtifacts:
+        from worker.storage.download_locations import S3DownloadLocations
+
+        locations = S3DownloadLocations(self._presigner, _bucket(self.settings))
+        return LocateArtifacts(self.jobs, self.runs, self.artifact_store, locations)
+
+    @cached_property
+    def fetch_artifacts(self) -> FetchArtifacts:
+        from worker.packaging.unzip import Unzip
+        from worker.storage.downloads import RANGES_AT_ONCE, S3Downloads
+
+        reader = self._object_reader(connections=OBJECTS_AT_ONCE * RANGES_AT_ONCE)
+        return FetchArtifacts(
+            self.jobs,
+            self.runs,
+            self.upload_list,
+            self.artifact_store,
+            S3Downloads(reader),
+            Unzip(),
+        )
+
+    @cached_property
+    def read_archive(self) -> ReadArchive:
+        from worker.packaging.unzip import Unzip
+
+        reader = self._object_reader(connections=1)
+        return ReadArchive(self.jobs, self.runs, self.artifact_store, reader, Unzip())
+
+    @cached_property
+    def _presigner(self) -> "Presigner":
+        from worker.storage.client import make_client_and_credentials
+        from worker.storage.presigner import Presigner
+
+        return Presigner(*make_client_and_credentials())
+
+    def _object_reader(self, *, connections: int) -> "S3ObjectReader":
+        from worker.storage.client import make_client
+        from worker.storage.object_reader import S3ObjectReader
+
+        return S3ObjectReader(make_client(connections), _bucket(self.settings))
+
     def migrate(self) -> None:
         """Bring the schema up to date."""
         from worker.database.migrate import migrate
@@ -329,7 +397,7 @@ def _bucket(settings: Settings) -> str:
     return settings.s3_bucket
 
 
-def _encryption(settings: Settings) -> dict[str, Any]:
+def _encryption(settings: Settings) -> dict[str, str]:
     asked = {
         "ServerSideEncryption": settings.server_side_encryption,
         "SSEKMSKeyId": settings.kms_key_id,

@@ -1,21 +1,27 @@
 """What the use cases ask of the outside: each Protocol holds only what somebody calls."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from datetime import datetime
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Protocol
 
 from worker.models.archive import Archive
 from worker.models.artifact import Artifact
+from worker.models.artifact_kind import ArtifactId
 from worker.models.checked_archive import CheckedArchive
+from worker.models.download_location import DownloadLocation
 from worker.models.inspected_object import InspectedObject
 from worker.models.job import Job
 from worker.models.job_s3_prefix import JobS3Prefix
+from worker.models.member import Member
 from worker.models.open_upload import OpenUpload
+from worker.models.readable_object import ReadableObject
 from worker.models.refusal import Refusal
 from worker.models.run import Run
 from worker.models.stored_object import StoredObject
 from worker.models.upload import Upload
+from worker.models.upload_location import UploadLocation
 from worker.models.upload_request import UploadRequest
 
 
@@ -48,6 +54,102 @@ class ArtifactStore(Protocol):
 
     def list(self, prefix: JobS3Prefix) -> Iterator[StoredObject]:
         """The job's objects by key; of one job alone, since its prefix ends with a slash."""
+        ...
+
+    def elsewhere(self, url: str, key: str) -> str | None:
+        """The object that `url` names, as s3://…, unless that is the one under `key` here.
+
+        InvalidObjectUrl if it names none.
+        """
+        ...
+
+
+class UploadLocationRepository(Protocol):
+    def locate(
+        self, prefix: JobS3Prefix, artifact: ArtifactId, expires_in: timedelta
+    ) -> UploadLocation:
+        """Where to PUT the artifact; ExpiryRefused if the location can't be good for so long."""
+        ...
+
+
+class DownloadLocationRepository(Protocol):
+    def locate(
+        self, stored: StoredObject, file_name: str, expires_in: timedelta
+    ) -> DownloadLocation:
+        """Where to GET the object; ExpiryRefused if the location can't be good for so long."""
+        ...
+
+
+class ArtifactUploads(Protocol):
+    def put(self, prefix: JobS3Prefix, artifact: ArtifactId, file: Path) -> Artifact:
+        """The file's bytes under the artifact's key, verified, or nothing new there."""
+        ...
+
+
+class Downloads(Protocol):
+    def alone_in(self, directory: Path) -> AbstractContextManager[None]:
+        """The directory, made if need be, with no other download to it meanwhile."""
+        ...
+
+    def look(self, key: str, recorded: str | None) -> ReadableObject:
+        """What lies under the key; with the `recorded` checksum where its store tells none."""
+        ...
+
+    def has(self, file: Path, found: ReadableObject) -> bool:
+        """Whether the file is this object already."""
+        ...
+
+    def download(self, found: ReadableObject, to: Path, moved: Callable[[int], None]) -> None:
+        """The whole object in the file, verified, or what has arrived of it beside that.
+
+        `moved` is told how many bytes have arrived, from any thread.
+        """
+        ...
+
+
+class ArchiveFile(Protocol):
+    """A file that is read by requests, as few as may be."""
+
+    size: int
+    transferred: int
+    """Bytes so far."""
+    requests: int
+
+    def expect(self, start: int, end: int) -> None:
+        """This range is about to be read from its start on."""
+        ...
+
+    def seek(self, offset: int, whence: int = ...) -> int: ...
+    def tell(self) -> int: ...
+    def seekable(self) -> bool: ...
+    def read(self, size: int = ...) -> bytes: ...
+
+
+class ObjectReader(Protocol):
+    def open(self, key: str) -> ArchiveFile:
+        """The object under the key as a file, or ArtifactNotFound."""
+        ...
+
+
+class OpenedZip(Protocol):
+    @property
+    def members(self) -> Sequence[Member]: ...
+
+    def read(self, member: Member) -> Iterator[bytes]:
+        """The member's bytes; InvalidArchive before their end if they are not its own."""
+        ...
+
+
+class Unzip(Protocol):
+    def open(self, file: ArchiveFile) -> OpenedZip:
+        """InvalidArchive if it is no ZIP."""
+        ...
+
+    def unpack(self, archive: Path, to: Path) -> None:
+        """The new directory `to` with all that the archive holds, or nothing there.
+
+        InvalidArchive if anything in it would end up elsewhere, or is not what it says.
+        """
         ...
 
 

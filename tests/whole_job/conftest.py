@@ -1,7 +1,7 @@
 """An installation with a job whose artifacts lie in a bucket of each kind of server."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,7 +18,10 @@ from worker.models.upload_request import UploadRequest
 from worker.settings import load_settings
 
 CREATED_AT = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
-FILES: Node = {"out.csv": b"t,x\n0,1\n", "logs": {"solver.log": b"converged\n" * 1000}}
+FILES: Mapping[str, Node] = {
+    "out.csv": b"t,x\n0,1\n",
+    "logs": {"solver.log": b"converged\n" * 1000},
+}
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,16 @@ class Installation:
         """The command, as a person gives it."""
         return Command(self.results.parent, self.environment | environment)(*arguments)
 
-    def land(self, run_id: int, files: Node = FILES) -> str:
+    @property
+    def command(self) -> Command:
+        return Command(self.results.parent, self.environment)
+
+    def with_settings(self, **settings: str) -> "Installation":
+        """The same place under other settings."""
+        changed = self.services.settings.model_copy(update=settings)
+        return replace(self, services=Services(changed))
+
+    def land(self, run_id: int, files: Mapping[str, Node] = FILES) -> str:
         """Upload such a directory as a worker does; the object's key."""
         directory = self.results / f"RUN{run_id}"
         make(directory, files)

@@ -1,0 +1,34 @@
+"""`oneprefix cat`: one file out of a run's archive, without downloading it."""
+
+import sys
+from base64 import b64encode
+from typing import Annotated
+
+import typer
+
+from cli.arguments import JobId, RunId
+from cli.contents import say_transfer, transfer
+from cli.output import Json, print_json, reported
+from worker.bootstrap import Services
+from worker.settings import load_settings
+
+
+def cat(
+    job: JobId,
+    run: RunId,
+    name: Annotated[str, typer.Argument(help="As `oneprefix contents` shows it.")],
+    as_json: Json = False,
+) -> None:
+    """Print a file of a run's archive; exit code 1 if its CRC turns out wrong at its end."""
+    with reported(as_json), Services(load_settings()).read_archive(job, run) as archive:
+        member = archive.find(name)
+        chunks = archive.opened.read(member)
+        if as_json:
+            content = b64encode(b"".join(chunks)).decode()
+            row = {"name": member.name, "size": member.size, "crc32": f"{member.crc:08x}"}
+            print_json(row | transfer(archive.file) | {"base64": content})
+            return
+        for chunk in chunks:
+            sys.stdout.buffer.write(chunk)
+        sys.stdout.buffer.flush()
+        say_transfer(archive.file, member.shown)

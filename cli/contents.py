@@ -1,0 +1,56 @@
+"""`oneprefix contents`: what a run's archive holds, without downloading it."""
+
+from dataclasses import asdict
+from typing import Any
+
+import typer
+
+from cli.arguments import JobId, RunId
+from cli.output import Json, errors, human_size, print_json, reported
+from worker.bootstrap import Services
+from worker.interfaces import ArchiveFile
+from worker.models.member import Member
+from worker.settings import load_settings
+
+
+def contents(job: JobId, run: RunId, as_json: Json = False) -> None:
+    """List the files in a run's archive: size, time and name, with what is odd in it escaped."""
+    with (
+        reported(as_json),
+        Services(load_settings()).read_archive(job, run) as archive,
+    ):
+        members = archive.opened.members
+    if as_json:
+        rows = [_row(each) for each in members]
+        print_json({"job_id": job, "run_id": run, **transfer(archive.file), "members": rows})
+        return
+    for each in members:
+        at = f"{each.modified_at:%Y-%m-%d %H:%M:%S}" if each.modified_at else "-"
+        typer.echo(f"{each.size:>12}  {at:19}  {each.shown}")
+    say_transfer(archive.file, f"{len(members):,} members")
+
+
+def _row(member: Member) -> dict[str, Any]:
+    row = asdict(member)
+    return {
+        "name": member.name,
+        "shown": member.shown,
+        "size": member.size,
+        "compressed_size": member.compressed_size,
+        "crc32": f"{member.crc:08x}",
+        "modified_at": row["modified_at"],
+    }
+
+
+def transfer(file: ArchiveFile) -> dict[str, int]:
+    return {
+        "archive_size": file.size,
+        "transferred": file.transferred,
+        "requests": file.requests,
+    }
+
+
+def say_transfer(file: ArchiveFile, what: str) -> None:
+    moved, whole = human_size(file.transferred), human_size(file.size)
+    line = f"{what}; transferred {moved} of {whole} in {file.requests:,} requests"
+    errors.print(line, highlight=False, markup=False, soft_wrap=True)

@@ -1,0 +1,108 @@
+"""`oneprefix fetch`: a job's artifacts, or a run's, in a directory."""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
+
+from cli.arguments import JobId, with_optional_run
+from cli.output import Json, console, errors, human_size, print_error, print_json, reported
+from worker.bootstrap import Services
+from worker.errors import OneprefixError
+from worker.settings import load_settings
+from worker.use_cases.fetch_artifacts import Fetched, FetchPlan, PlannedFetch
+
+
+def fetch(
+    job: JobId,
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[RUN] DIRECTORY", help="Only this run's; where to, made if need be."
+        ),
+    ],
+    unpack: Annotated[
+        bool, typer.Option("--unpack", help="Each archive as well, to a directory of its name.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be done.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Download a job's artifacts, verified; what was broken off is gone on with."""
+    run, (directory,) = with_optional_run(words, least=1, most=1)
+    with reported(as_json):
+        fetch_artifacts = Services(load_settings()).fetch_artifacts
+        plan = fetch_artifacts.plan(job, run, Path(directory), unpack=unpack)
+        if dry_run:
+            _show_plan(plan, as_json)
+            return
+        with _progress(plan) as progress:
+            bar = progress.add_task("", total=plan.size)
+            outcomes = fetch_artifacts(plan, lambda size: progress.advance(bar, size))
+            done, failed = _told(outcomes, as_json)
+    if as_json:
+        print_json({"fetched": done, "failed": failed, "others": plan.others})
+    else:
+        _remark(plan)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _progress(plan: FetchPlan) -> Progress:
+    return Progress(
+        BarColumn(),
+        DownloadColumn(binary_units=True),
+        TransferSpeedColumn(),
+        console=errors,
+        transient=True,
+        disable=not errors.is_terminal or not plan.size,
+    )
+
+
+def _told(
+    outcomes: Iterable[tuple[PlannedFetch, Fetched | OneprefixError]], as_json: bool
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """What was done and what failed, as rows; said at once to people."""
+    done: list[dict[str, Any]] = []
+    failed: list[dict[str, Any]] = []
+    for planned, outcome in outcomes:
+        if isinstance(outcome, OneprefixError):
+            failed.append({"key": planned.key, "error": str(outcome)})
+            print_error(str(outcome))
+            continue
+        done.append(asdict(planned) | asdict(outcome))
+        if not as_json:
+            console.print(_line(planned, outcome), highlight=False, soft_wrap=True)
+    return done, failed
+
+
+def _line(planned: PlannedFetch, fetched: Fetched) -> str:
+    state = "" if fetched.is_new else ", was there already"
+    checked = "verified" if fetched.is_verified else "[yellow]S3 knows no CRC-32 of it[/]"
+    unpacked = f", unpacked to {escape(str(planned.unpack_to))}" if planned.unpack_to else ""
+    return f"{escape(str(planned.file))}  {human_size(planned.size)}  {checked}{state}{unpacked}"
+
+
+def _show_plan(plan: FetchPlan, as_json: bool) -> None:
+    if as_json:
+        print_json({"planned": [asdict(each) for each in plan.fetches], "others": plan.others})
+        return
+    for each in plan.fetches:
+        unpack = f", to be unpacked to {each.unpack_to}" if each.unpack_to else ""
+        line = f"{each.key}  {human_size(each.size)}  to {each.file}{unpack}"
+        console.print(escape(line), highlight=False, soft_wrap=True)
+    console.print(f"{len(plan.fetches):,} artifacts, {human_size(plan.size)}", highlight=False)
+    _remark(plan)
+
+
+def _remark(plan: FetchPlan) -> None:
+    if plan.others:
+        errors.print(
+            f"{len(plan.others):,} objects under the prefix are no artifacts and stay there.",
+            highlight=False,
+        )

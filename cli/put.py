@@ -1,0 +1,73 @@
+"""`oneprefix put`: uploads a job's other artifacts, or says where others may."""
+
+import shlex
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from cli.arguments import Expires, JobId, with_optional_run
+from cli.output import Json, console, errors, human_size, print_json, reported
+from worker.bootstrap import Services
+from worker.models.artifact_kind import ArtifactId, ArtifactKind
+from worker.models.upload_location import UploadLocation
+from worker.settings import load_settings
+from worker.use_cases.submit_artifact import HOUR
+
+
+def put(
+    job: JobId,
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[RUN] KIND FILE",
+            help="KIND of a job: config, input; of a run: config, logs.",
+        ),
+    ],
+    location: Annotated[
+        bool, typer.Option("--location", help="Only print where to PUT it; FILE may be left out.")
+    ] = False,
+    expires: Expires = None,
+    as_json: Json = False,
+) -> None:
+    """Upload a job's or a run's configuration, a job's input or a run's logs."""
+    run, (kind, *files) = with_optional_run(words, least=1 if location else 2, most=2)
+    artifact = ArtifactId(_kind(kind, of_run=run is not None), run)
+    if expires and not location:
+        raise typer.BadParameter("--expires is for --location")
+    with reported(as_json):
+        services = Services(load_settings())
+        if location:
+            found = services.submit_artifact(job, artifact, expires or HOUR)
+            _show_location(found, files[0] if files else "FILE", as_json)
+            return
+        stored = services.put_artifact(job, artifact, Path(files[0]))
+    if as_json:
+        print_json(asdict(stored))
+    else:
+        line = f"{stored.key}  {human_size(stored.size)}  {stored.checksum}"
+        console.print(line, highlight=False, soft_wrap=True)
+
+
+def _kind(name: str, *, of_run: bool) -> ArtifactKind:
+    of = "run" if of_run else "job"
+    kinds = [ArtifactKind.RUN_CONFIG, ArtifactKind.RUN_LOGS]
+    if not of_run:
+        kinds = [ArtifactKind.JOB_CONFIG, ArtifactKind.JOB_INPUT]
+    for kind in kinds:
+        if kind == f"{of}_{name}":
+            return kind
+    names = " or ".join(kind.removeprefix(f"{of}_") for kind in kinds)
+    raise typer.BadParameter(f"a {of} has {names}, no {name!r}")
+
+
+def _show_location(found: UploadLocation, file: str, as_json: bool) -> None:
+    if as_json:
+        print_json({"method": "PUT"} | asdict(found))
+        return
+    headers = [part for name in found.headers for part in ("-H", f"{name}: {found.headers[name]}")]
+    command = shlex.join(["curl", "--fail", "--upload-file", file, *headers, found.url])
+    console.print(escape(command), highlight=False, soft_wrap=True)
+    errors.print(f"Good until {found.expires_at:%Y-%m-%d %H:%M:%S} UTC.", highlight=False)

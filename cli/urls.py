@@ -1,0 +1,45 @@
+"""`oneprefix urls`: where a job's artifacts can be got without credentials."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from cli.arguments import Expires, JobId, whole_number
+from cli.output import Json, errors, print_json, reported
+from worker.bootstrap import Services
+from worker.models.download_location import DownloadLocation
+from worker.settings import load_settings
+from worker.use_cases.submit_artifact import HOUR
+
+#: Whose objects have to be restored before they can be read.
+ARCHIVES = ("GLACIER", "DEEP_ARCHIVE")
+
+
+def urls(
+    job: JobId,
+    run: Annotated[int | None, typer.Argument(help="Only this run's.", parser=whole_number)] = None,
+    expires: Expires = None,
+    as_json: Json = False,
+) -> None:
+    """Print a presigned URL of each of a job's artifacts, one a line."""
+    with reported(as_json):
+        services = Services(load_settings())
+        found = services.locate_artifacts(job, run, expires_in=expires or HOUR)
+    if as_json:
+        print_json({"urls": [asdict(each) for each in found]})
+        return
+    for each in found:
+        typer.echo(each.url)
+    _remark(found)
+
+
+def _remark(found: list[DownloadLocation]) -> None:
+    until = f"{found[0].expires_at:%Y-%m-%d %H:%M:%S} UTC"
+    errors.print(f"{len(found):,} URLs, good until {until}.", highlight=False)
+    archived = sum(each.storage_class in ARCHIVES for each in found)
+    if archived:
+        errors.print(
+            f"{archived:,} lie in an archive and answer only once they are restored.",
+            highlight=False,
+        )

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
+from zlib import crc32
 
 import pytest
 
@@ -27,6 +28,7 @@ from worker.errors import (
 )
 from worker.models.artifact_kind import ArtifactId, ArtifactKind
 from worker.models.upload_location import UploadLocation
+from worker.storage.checks import encoded
 
 only_rclone = pytest.mark.parametrize("upstream", ["rclone"], indirect=True)
 HOUR = timedelta(hours=1)
@@ -100,6 +102,7 @@ def test_encryption_is_signed_in_and_applied(
     assert installed.oneprefix("put", "12", "config", str(file), **encrypted).code == 0
     stored = head(installed, installed.prefix.job_config_key())
     assert (stored["ServerSideEncryption"], stored["SSEKMSKeyId"]) == ("aws:kms", "alias/results")
+    assert stored["ChecksumCRC32"] == encoded(crc32(b"{}"))
 
 
 def test_a_location_is_good_until_it_says(installed: Installation) -> None:
@@ -121,8 +124,8 @@ def test_no_location_outlives_the_credentials(installed: Installation) -> None:
     assert installed.oneprefix(*asked, "1h", **session).code == 0
     refused = installed.oneprefix(*asked, "3h", **session)
     assert refused.code == 1
-    assert refused.err.startswith("oneprefix: a URL can't live 3:00:00, since the credentials")
-    assert "live 1:59:" in refused.err
+    assert refused.err.startswith(f"oneprefix: a URL of {installed.prefix.job_config_key()} can't")
+    assert "live 3:00:00: the credentials that sign it live 1:59:" in refused.err
     assert refused.err.count("\n") == 1
 
 

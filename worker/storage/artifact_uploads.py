@@ -41,6 +41,7 @@ class S3ArtifactUploads:
 
         properties = {
             "ContentType": content_type,
+            "ChecksumAlgorithm": CRC32,
             "ChecksumCRC32": sent.checksum.removeprefix(f"{CRC32}:"),
             **self._encryption,
         }

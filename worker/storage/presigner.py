@@ -31,21 +31,23 @@ class Presigner:
         expires_in: timedelta,
     ) -> tuple[str, datetime]:
         """The URL, and until when it is good; ExpiryRefused if that can't be."""
-        with translated(f"signing a URL of {parameters['Key']}"):
-            self._require_allowed(expires_in)
+        key = parameters["Key"]
+        with translated(f"signing a URL of {key}"):
+            self._require_allowed(key, expires_in)
             url = self._client.generate_presigned_url(
                 operation, Params=parameters, ExpiresIn=int(expires_in.total_seconds())
             )
         return url, _signed_at(url) + expires_in
 
-    def _require_allowed(self, expires_in: timedelta) -> None:
+    def _require_allowed(self, key: str, expires_in: timedelta) -> None:
+        refused = f"a URL of {key} can't live {expires_in}"
         if not timedelta(seconds=1) <= expires_in <= LONGEST:
-            raise ExpiryRefused(f"a URL lives from a second to {LONGEST.days} days; ask for that")
+            raise ExpiryRefused(f"{refused}: S3 allows a second to {LONGEST.days} days")
         lifetime = self._lifetime()
         if lifetime is not None and expires_in > lifetime:
             raise ExpiryRefused(
-                f"a URL can't live {expires_in}, since the credentials that sign it live"
-                f" {lifetime} at most; ask for less, or sign with others"
+                f"{refused}: the credentials that sign it live {lifetime} at most;"
+                " ask for less, or sign with others"
             )
 
     def _lifetime(self) -> timedelta | None:

@@ -40,7 +40,7 @@ def test_credentials_without_an_end_sign_for_as_long_as_s3_allows(
 
 @pytest.mark.parametrize("expires_in", [timedelta(0), -HOUR, 7 * DAY + timedelta(seconds=1)])
 def test_no_longer_than_s3_allows(aws: pytest.MonkeyPatch, expires_in: timedelta) -> None:
-    with pytest.raises(ExpiryRefused, match="lives from a second to 7 days"):
+    with pytest.raises(ExpiryRefused, match="S3 allows a second to 7 days"):
         presigned(expires_in)
 
 
@@ -56,7 +56,7 @@ def test_no_longer_than_the_credentials_live_and_how_long_they_do_is_told(
     assert "X-Amz-Security-Token=token" in presigned(HOUR)[0]
     with pytest.raises(
         ExpiryRefused,
-        match=r"can't live 3:00:00, since the credentials that sign it live 1:59:\d\d",
+        match=r"can't live 3:00:00: the credentials that sign it live 1:59:\d\d",
     ):
         presigned(3 * HOUR)
 

@@ -67,8 +67,8 @@ def _say(upload: Upload) -> None:
     where = f"job {upload.job_id}, run {upload.run_id}"
     match upload.state:
         case UploadState.LANDED:
-            line = escape(f"{where} landed: {upload.results_url}")
-            console.print(line, soft_wrap=True, highlight=False)
+            line = f"{where} landed: {upload.results_url or upload.error}"
+            console.print(escape(line), soft_wrap=True, highlight=False)
         case UploadState.FAILED:
             print_error(upload.error or f"{where} failed")
         case state:

@@ -6,18 +6,22 @@ import gc
 import typer
 
 from cli import (
+    archive,
     cat,
     contents,
     database,
+    delete,
     demo,
     doctor,
     enqueue,
     failed,
     fetch,
     inventory,
+    lifecycle,
     ls,
     migrate,
     put,
+    restore,
     retry,
     settings,
     status,
@@ -44,11 +48,15 @@ app.command()(urls.urls)
 app.command()(fetch.fetch)
 app.command()(contents.contents)
 app.command()(cat.cat)
+app.command()(archive.archive)
+app.command()(restore.restore)
+app.command()(delete.delete)
 app.command()(failed.failed)
 app.command()(retry.retry)
 app.command()(migrate.migrate)
 app.command()(inventory.inventory)
 app.command(name="settings")(settings.settings)
+app.add_typer(lifecycle.app, name="lifecycle")
 app.add_typer(database.app, name="db")
 
 

@@ -128,7 +128,7 @@ def _progress(upload: Upload) -> str:
 
 def _remark(upload: Upload) -> str:
     if upload.state is UploadState.LANDED:
-        return upload.results_url or ""
+        return upload.results_url or upload.error or ""
     if upload.state is UploadState.UPLOADING:
         return f"on {(upload.owner or '').partition('@')[0]}"
     return upload.error or ""

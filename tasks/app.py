@@ -17,7 +17,14 @@ from worker.settings import load_settings
 # set_as_current: a program that imports us may have a Celery of its own
 app = Celery(
     "oneprefix",
-    include=["tasks.upload_task", "tasks.verify_task", "tasks.migrate_task"],
+    include=[
+        "tasks.upload_task",
+        "tasks.verify_task",
+        "tasks.archive_task",
+        "tasks.restore_task",
+        "tasks.delete_task",
+        "tasks.migrate_task",
+    ],
     set_as_current=False,
 )
 app.config_from_object("celeryconfig")

@@ -7,6 +7,7 @@ the status does not wait for S3's client.
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,12 +16,14 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine
 
+from worker.database.deletion_repository import SqlDeletionRepository
 from worker.database.doorbells import SqlDoorbells
 from worker.database.engine import make_engine
 from worker.database.inventory import SqlInventory
 from worker.database.job_repository import SqlJobRepository
 from worker.database.moved_results import SqlMovedResults
 from worker.database.request_repository import SqlRequestRepository
+from worker.database.result_locations import SqlResultLocations
 from worker.database.run_repository import SqlRunRepository
 from worker.database.upload_list import SqlUploadList
 from worker.database.upload_repository import SqlUploadRepository
@@ -38,6 +41,8 @@ from worker.settings_checks import settings_checks
 from worker.slots import Slots
 from worker.stop_sign import StopSign
 from worker.use_cases.abort_orphans import AbortOrphans
+from worker.use_cases.archive_job import ArchiveJob
+from worker.use_cases.delete_job import DeleteJob
 from worker.use_cases.doctor import Doctor
 from worker.use_cases.fetch_artifacts import OBJECTS_AT_ONCE, FetchArtifacts
 from worker.use_cases.find_artifacts import FindArtifacts
@@ -46,6 +51,7 @@ from worker.use_cases.migrate_artifacts import MigrateArtifacts
 from worker.use_cases.put_artifact import PutArtifact
 from worker.use_cases.read_archive import ReadArchive
 from worker.use_cases.release_leases import ReleaseLeases
+from worker.use_cases.restore_job import RestoreJob
 from worker.use_cases.submit_artifact import SubmitArtifact
 from worker.use_cases.upload_results import UploadResults
 from worker.use_cases.verify_job import VerifyJob
@@ -53,9 +59,11 @@ from worker.use_cases.verify_job import VerifyJob
 if TYPE_CHECKING:
     from worker.database.checkup import DatabaseCheckup
     from worker.embedded.broker import EmbeddedBroker
+    from worker.storage.archive_store import S3ArchiveStore
     from worker.storage.artifact_store import S3ArtifactStore
     from worker.storage.checkup import S3Checkup
     from worker.storage.inspected_store import S3InspectedStore
+    from worker.storage.lifecycle_rules import S3LifecycleRules
     from worker.storage.object_reader import S3ObjectReader
     from worker.storage.presigner import Presigner
     from worker.storage.results_repository import S3ResultsRepository
@@ -287,6 +295,49 @@ class Services:
 
         return S3ObjectReader(make_client(connections), _bucket(self.settings))
 
+    @cached_property
+    def archive_job(self) -> ArchiveJob:
+        return ArchiveJob(
+            jobs=self.jobs,
+            runs=self.runs,
+            uploads=self.upload_list,
+            artifacts=self.artifact_store,
+            store=archive_store(self.settings),
+            locations=self.result_locations,
+            clock=_utc_now,
+        )
+
+    def restore_job(self, bucket: str | None = None) -> RestoreJob:
+        """Of what lies in that bucket, where it is not the usual one."""
+        store = archive_store(self.settings, bucket)
+        return RestoreJob(self.jobs, artifact_store(self.settings, bucket), store, _utc_now)
+
+    def delete_job(self, bucket: str | None = None) -> DeleteJob:
+        """Of what lies in that bucket, where it is not the usual one."""
+        from worker.storage.client import make_client
+        from worker.storage.doomed_objects import S3DoomedObjects
+
+        return DeleteJob(
+            jobs=self.jobs,
+            runs=self.runs,
+            uploads=self.upload_list,
+            artifacts=artifact_store(self.settings, bucket),
+            doomed=S3DoomedObjects(make_client(AT_ONCE), bucket or _bucket(self.settings)),
+            deletions=SqlDeletionRepository(self.engine),
+            locations=self.result_locations,
+        )
+
+    @cached_property
+    def result_locations(self) -> SqlResultLocations:
+        return SqlResultLocations(self.engine)
+
+    @cached_property
+    def lifecycle(self) -> "S3LifecycleRules":
+        from worker.storage.client import make_client
+        from worker.storage.lifecycle_rules import S3LifecycleRules
+
+        return S3LifecycleRules(make_client(), _bucket(self.settings))
+
     def migrate(self) -> None:
         """Bring the schema up to date."""
         from worker.database.migrate import migrate
@@ -294,11 +345,19 @@ class Services:
         migrate(self.engine)
 
 
-def artifact_store(settings: Settings) -> "S3ArtifactStore":
+def artifact_store(settings: Settings, bucket: str | None = None) -> "S3ArtifactStore":
     from worker.storage.artifact_store import S3ArtifactStore
     from worker.storage.client import make_client
 
-    return S3ArtifactStore(make_client(), _bucket(settings))
+    return S3ArtifactStore(make_client(), bucket or _bucket(settings))
+
+
+def archive_store(settings: Settings, bucket: str | None = None) -> "S3ArchiveStore":
+    from worker.storage.archive_store import S3ArchiveStore
+    from worker.storage.client import make_client
+    from worker.storage.copying import PARTS_AT_ONCE
+
+    return S3ArchiveStore(make_client(AT_ONCE * PARTS_AT_ONCE), bucket or _bucket(settings))
 
 
 def _checks(settings: Settings) -> list[Check]:
@@ -395,6 +454,10 @@ def _bucket(settings: Settings) -> str:
     if not settings.s3_bucket:
         raise InvalidSettings("ONEPREFIX_S3_BUCKET is not set: no bucket to land in")
     return settings.s3_bucket
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _encryption(settings: Settings) -> dict[str, str]:

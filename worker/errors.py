@@ -19,6 +19,9 @@ OneprefixError
 │   ├── InvalidArchive             no ZIP, a damaged one, or one made to do harm
 │   ├── MemberNotFound             the archive holds no such file
 │   ├── FileUnusable               a file on this machine can't be read or written
+│   ├── PlaceTaken                 another object stands where one was to be copied to
+│   ├── UploadUnderWay             the artifacts of a job can't go while a worker adds to them
+│   ├── PartlyFailed               some objects of a bulk operation
 │   ├── StorageRefused             S3 will answer the same next time
 │   ├── DatabaseRefused            SQL will answer the same next time
 │   └── AttemptsExhausted          transient, too often
@@ -148,6 +151,18 @@ class MemberNotFound(PermanentError):
 
 class FileUnusable(PermanentError):
     """A file or directory on this machine can't be read or written."""
+
+
+class PlaceTaken(PermanentError):
+    """Another object stands where one was to be copied to."""
+
+
+class UploadUnderWay(PermanentError):
+    """An upload of the job holds a lease."""
+
+
+class PartlyFailed(PermanentError):
+    """A bulk operation failed for some of its objects."""
 
 
 class StorageRefused(PermanentError):

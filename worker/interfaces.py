@@ -1,6 +1,6 @@
 """What the use cases ask of the outside: each Protocol holds only what somebody calls."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,6 +10,7 @@ from worker.models.archive import Archive
 from worker.models.artifact import Artifact
 from worker.models.artifact_kind import ArtifactId
 from worker.models.checked_archive import CheckedArchive
+from worker.models.deletion import Deletion, Doomed
 from worker.models.download_location import DownloadLocation
 from worker.models.inspected_object import InspectedObject
 from worker.models.job import Job
@@ -18,7 +19,10 @@ from worker.models.member import Member
 from worker.models.open_upload import OpenUpload
 from worker.models.readable_object import ReadableObject
 from worker.models.refusal import Refusal
+from worker.models.relocation import Relocation
+from worker.models.restore_state import RestoreState
 from worker.models.run import Run
+from worker.models.storage_class import RestoreTier, StorageClass
 from worker.models.stored_object import StoredObject
 from worker.models.upload import Upload
 from worker.models.upload_location import UploadLocation
@@ -245,6 +249,102 @@ class MovedResults(Protocol):
         ...
 
 
+class ArchiveStore(Protocol):
+    """The objects of one bucket, moved between storage classes and to other buckets."""
+
+    @property
+    def bucket(self) -> str: ...
+
+    def require_bucket(self, bucket: str) -> None:
+        """StorageRefused unless there is such a bucket, and we may use it."""
+        ...
+
+    def url(self, bucket: str, key: str) -> str:
+        """The object's permanent location."""
+        ...
+
+    def is_here(self, url: str, key: str) -> bool:
+        """Whether the URL, of whatever form, names the key in this bucket."""
+        ...
+
+    def change_class(
+        self, stored: StoredObject, to: StorageClass, opened: Callable[[str], None]
+    ) -> None:
+        """Copy it onto itself; ArtifactReplaced if it is another object by now, ArtifactArchived
+        if it has to be restored first. `opened` is told of a multipart upload, if it takes one.
+        """
+        ...
+
+    def copy_to(self, bucket: str, stored: StoredObject, storage_class: StorageClass) -> None:
+        """The same object under the same key there, verified; PlaceTaken by another one."""
+        ...
+
+    def remove(self, stored: StoredObject) -> None:
+        """Delete that very object; no other that has taken its place."""
+        ...
+
+
+class RestoreStore(Protocol):
+    def restore_state(self, stored: StoredObject) -> RestoreState: ...
+
+    def restore(self, stored: StoredObject, days: int, tier: RestoreTier) -> None:
+        """Ask S3 for a readable copy for so many days from now on, or as many more."""
+        ...
+
+
+class DoomedObjects(Protocol):
+    """What lies under jobs' prefixes in one bucket, to be deleted for good."""
+
+    @property
+    def bucket(self) -> str: ...
+
+    def is_here(self, url: str, key: str) -> bool:
+        """Whether the URL, of whatever form, names the key in this bucket."""
+        ...
+
+    def list(self, prefix: JobS3Prefix) -> Iterator[Doomed]:
+        """The job's objects, all their versions, and delete markers."""
+        ...
+
+    def delete(self, doomed: Sequence[Doomed]) -> dict[Doomed, str]:
+        """Why those of at most MOST_AT_ONCE that are still there could not be deleted."""
+        ...
+
+    def open_uploads(self, prefix: JobS3Prefix) -> Iterator[OpenUpload]:
+        """The job's multipart uploads that are neither completed nor aborted."""
+        ...
+
+    def abort(self, found: OpenUpload) -> None: ...
+
+
+class DeletionRepository(Protocol):
+    """The audit of deletions."""
+
+    def begin(self, deletion: Deletion, *, who: str) -> int:
+        """The new row's id. UploadUnderWay if an upload of the job holds a lease; those that wait
+        for one FAIL, in the same transaction.
+        """
+        ...
+
+    def finish(self, deletion_id: int, *, failures: int) -> None: ...
+
+
+class ResultLocations(Protocol):
+    """Where runs' results lie, as `runs` and `uploads` tell."""
+
+    def relocate(self, moves: Iterable[Relocation]) -> int:
+        """How many rows changed; an upload that has changed since it was looked at stays."""
+        ...
+
+    def copying(self, upload: Upload, multipart_id: str) -> None:
+        """Its object is being copied by that multipart upload, which nobody is to abort today."""
+        ...
+
+    def copied(self, upload: Upload, multipart_id: str) -> None:
+        """That is over."""
+        ...
+
+
 class RequestRepository(Protocol):
     """The requests of producers, each a row of `uploads`."""
 
@@ -284,7 +384,7 @@ class OrphanRepository(Protocol):
     def find(self, job_id: int, run_id: int) -> Upload | None: ...
 
     def given_up(self) -> list[Upload]:
-        """The uploads that are over and still name one."""
+        """The uploads that are over and still name one that nobody copies their object by."""
         ...
 
     def forget_multipart(self, upload: Upload) -> None:

@@ -26,6 +26,11 @@ COMMANDS = [
     ("fetch", "12", "4", "here"),
     ("contents", "12", "4"),
     ("cat", "12", "4", "RUN4/out.csv"),
+    ("archive", "12"),
+    ("restore", "12", "--days", "7"),
+    ("delete", "12", "--yes"),
+    ("lifecycle", "show"),
+    ("lifecycle", "apply"),
     ("up",),
 ]
 
@@ -83,6 +88,14 @@ def test_every_command_takes_json_and_answers_an_error_with_it(
         ("fetch", "12"),
         ("fetch", "12", "x", "y"),
         ("cat", "12", "4"),
+        ("archive", "12", "--storage-class", "COLD"),
+        ("archive", "12", "--older-than", "soon"),
+        ("restore", "12"),
+        ("restore", "12", "--days", "0"),
+        ("restore", "12", "--days", "7", "--tier", "fast"),
+        ("delete", "12"),
+        ("lifecycle", "apply", "--storage-class", "GLACIER"),
+        ("lifecycle", "apply", "--abort-days", "0"),
     ],
     ids=" ".join,
 )

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_
+from sqlalchemy import ColumnElement, Row, and_, false, func
 
 from worker.database.tables import uploads
 from worker.database.types import now
@@ -19,6 +19,19 @@ def retry_is_due() -> ColumnElement[bool]:
 
 def lease_ran_out() -> ColumnElement[bool]:
     return and_(uploads.c.state == UploadState.UPLOADING, uploads.c.lease_until < now())
+
+
+def is_leased() -> ColumnElement[bool]:
+    return and_(uploads.c.state == UploadState.UPLOADING, uploads.c.lease_until >= now())
+
+
+def is_over() -> ColumnElement[bool]:
+    return uploads.c.state.in_([state for state in UploadState if state.is_over])
+
+
+def is_being_copied() -> ColumnElement[bool]:
+    """The lease of an upload that is over is that of a copy of its object."""
+    return and_(is_over(), func.coalesce(uploads.c.lease_until >= now(), false()))
 
 
 def is_upload(job_id: int, run_id: int) -> ColumnElement[bool]:

@@ -1,4 +1,4 @@
-"""The tables: our `uploads`, and what we read and write of the orchestrator's `jobs` and `runs`."""
+"""The tables: our own, and what we read and write of the orchestrator's `jobs` and `runs`."""
 
 from datetime import datetime
 
@@ -58,6 +58,20 @@ class UploadColumns(TypedColumns):
     landed_at: Named[datetime | None] = Column(Instant)
 
 
+class DeletionColumns(TypedColumns):
+    id = Column(BigInteger, primary_key=True)
+    job_id: Named[int] = Column(BigInteger)
+    bucket: Named[str] = Column(Text)
+    prefix: Named[str] = Column(Text)
+    who: Named[str] = Column(Text)
+    objects: Named[int] = Column(BigInteger)
+    bytes: Named[int] = Column(BigInteger)
+    begun_at: Named[datetime] = Column(Instant)
+    finished_at: Named[datetime | None] = Column(Instant)
+    failures: Named[int | None] = Column(BigInteger)
+
+
 jobs = Table("jobs", metadata, JobColumns)
 runs = Table("runs", metadata, RunColumns)
 uploads = Table("uploads", metadata, UploadColumns)
+deletions = Table("deletions", metadata, DeletionColumns)

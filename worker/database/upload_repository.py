@@ -3,13 +3,15 @@
 import json
 from typing import Any
 
-from sqlalchemy import Engine, Executable, Update, literal_column, or_, select, update
+from sqlalchemy import Engine, Executable, Update, literal_column, not_, or_, select, update
 
 from worker.database.error_translation import translated
 from worker.database.statements import (
     NOBODY,
     UPLOAD,
     as_upload,
+    is_being_copied,
+    is_over,
     is_upload,
     lease_ran_out,
     retry_is_due,
@@ -64,8 +66,8 @@ class SqlUploadRepository:
         return self._one(select(*UPLOAD).where(is_upload(job_id, run_id)))
 
     def given_up(self) -> list[Upload]:
-        over = uploads.c.state.in_([state for state in UploadState if state.is_over])
-        return self._all(select(*UPLOAD).where(over, uploads.c.multipart_upload_id.is_not(None)))
+        named = uploads.c.multipart_upload_id.is_not(None)
+        return self._all(select(*UPLOAD).where(is_over(), named, not_(is_being_copied())))
 
     def forget_multipart(self, upload: Upload) -> None:
         statement = update(uploads).where(

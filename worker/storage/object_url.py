@@ -43,6 +43,14 @@ class ObjectUrl(NamedTuple):
         return f"{endpoint.rstrip('/')}/{self.bucket}/{quote(self.key)}"
 
 
+def is_at(url: str, bucket: str, key: str, *, endpoint: str) -> bool:
+    """Whether the URL, of whatever form, names that object."""
+    try:
+        return ObjectUrl.parse(url, endpoint=endpoint) == (bucket, key)
+    except InvalidObjectUrl:
+        return False
+
+
 def _of_s3(text: str) -> tuple[str, str]:
     """Such a key is written as it is: nothing in it is escaped."""
     bucket, _, key = text.removeprefix("s3://").partition("/")

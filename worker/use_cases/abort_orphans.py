@@ -46,4 +46,4 @@ class AbortOrphans:
         upload = self.uploads.find(*run)
         if upload is None or upload.s3_key not in (None, found.key):
             return False  # another installation's
-        return upload.state.is_over or upload.multipart_upload_id != found.id
+        return upload.multipart_upload_id != found.id

@@ -85,7 +85,7 @@ def missing_because(run_id: int, upload: Upload | None) -> Missing:
         return Missing(run_id, None, "nobody has asked for its upload")
     match upload.state:
         case UploadState.LANDED:
-            why = "it had landed, but its object is gone"
+            why = upload.error or "it had landed, but its object is gone"
         case UploadState.FAILED | UploadState.RETRYING:
             why = upload.error or "its upload failed"
         case UploadState.UPLOADING:

@@ -27,6 +27,7 @@ def test_an_empty_database_gets_all_three_tables(empty_engine: Engine) -> None:
         "jobs",
         "runs",
         "uploads",
+        "deletions",
         "oneprefix_version",
     }
 

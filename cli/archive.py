@@ -1,0 +1,50 @@
+"""`oneprefix archive`: a job's artifacts in a cheaper storage class, or in another bucket."""
+
+import re
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+
+from cli.arguments import JobId
+from cli.outcomes import show
+from cli.output import Json, reported
+from worker.bootstrap import Services
+from worker.models.storage_class import StorageClass
+from worker.settings import load_settings
+from worker.use_cases.archive_job import ArchiveOrder
+
+_UNITS = {"h": "hours", "d": "days", "w": "weeks"}
+
+
+def _age(text: str) -> timedelta:
+    found = re.fullmatch(r"([0-9]{1,5})([hdw])", text)
+    if not found:
+        raise typer.BadParameter(f"{text!r} is no age: write 12h, 90d or 4w")
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
+def archive(
+    job: JobId,
+    storage_class: Annotated[StorageClass, typer.Option(help="Where to.")] = StorageClass.GLACIER,
+    older_than: Annotated[
+        timedelta,
+        typer.Option(
+            parser=_age, metavar="AGE", help="Only what landed so long ago: 90d, 12h, 4w."
+        ),
+    ] = "0d",  # type: ignore[assignment]  # Typer parses it
+    to_bucket: Annotated[
+        str | None, typer.Option(help="Move there: copy, verify, then delete here.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be done.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Move a job's artifacts to another storage class; what is there already is left alone."""
+    order = ArchiveOrder(storage_class, older_than, to_bucket)
+    with reported(as_json):
+        archive_job = Services(load_settings()).archive_job
+        plan = archive_job.plan(job, order)
+        outcomes = plan.outcomes() if dry_run else list(archive_job(plan))
+    show(outcomes, as_json, job_id=job, prefix=plan.prefix, dry_run=dry_run)

@@ -1,0 +1,80 @@
+"""`oneprefix delete`: all that lies under a job's prefix, gone for good."""
+
+import getpass
+import os
+import socket
+import sys
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from cli.arguments import JobId
+from cli.output import Json, console, errors, human_size, print_error, print_json, reported
+from worker.bootstrap import Services
+from worker.models.deletion import Deletion
+from worker.models.outcome import Outcome
+from worker.settings import load_settings
+
+
+def delete(
+    job: JobId,
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
+    bucket: Annotated[
+        str | None, typer.Option(help="Where `archive --to-bucket` has moved them.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Delete a job's artifacts: every object, version and open multipart upload of its prefix."""
+    if not (yes or dry_run or sys.stdin.isatty()):
+        raise typer.BadParameter("nobody is there to be asked: give --yes")
+    with reported(as_json):
+        delete_job = Services(load_settings()).delete_job(bucket)
+        plan = delete_job.plan(job)
+        if not (yes or dry_run):
+            _confirm(plan)
+        outcomes = [] if dry_run else list(delete_job(plan, who=_who()))
+    failed = [each for each in outcomes if each.error]
+    if as_json:
+        failures = [{"key": each.key, "error": each.error} for each in failed]
+        print_json(asdict(plan) | {"dry_run": dry_run, "failures": failures})
+    else:
+        _say(plan, outcomes, failed, dry_run=dry_run)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _confirm(plan: Deletion) -> None:
+    errors.print(escape(f"This deletes {_told(plan)}, for good."), highlight=False, soft_wrap=True)
+    if typer.prompt("Type the job's id to go on", err=True) != str(plan.job_id):
+        print_error("that is not the job's id; nothing was deleted")
+        raise typer.Exit(1)
+
+
+def _say(plan: Deletion, outcomes: list[Outcome], failed: list[Outcome], *, dry_run: bool) -> None:
+    for each in failed:
+        print_error(each.error or "")
+    if dry_run:
+        line = f"To be deleted: {_told(plan)}."
+    elif failed:
+        line = f"{len(outcomes) - len(failed):,} deleted, {len(failed):,} not: delete again."
+    else:
+        line = f"Deleted: {_told(plan)}."
+    console.print(escape(line), highlight=False, soft_wrap=True)
+
+
+def _told(plan: Deletion) -> str:
+    return (
+        f"{plan.objects:,} objects ({human_size(plan.bytes)}) and {plan.open_uploads:,} open"
+        f" multipart uploads under s3://{plan.bucket}/{plan.prefix}/"
+    )
+
+
+def _who() -> str:
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):  # a container's user may have no name
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"

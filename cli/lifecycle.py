@@ -1,0 +1,97 @@
+"""`oneprefix lifecycle`: what S3 itself does with artifacts as they grow old."""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from cli.output import Json, console, errors, print_json, reported
+from worker.bootstrap import Services
+from worker.models.lifecycle import LifecycleRule, aborts_incomplete_uploads, our_rules
+from worker.models.storage_class import StorageClass
+from worker.settings import load_settings
+
+app = typer.Typer(help="What S3 does with artifacts as they grow old.", no_args_is_help=True)
+
+
+@app.callback()
+def lifecycle() -> None:
+    """What S3 does with artifacts as they grow old."""
+
+
+@app.command()
+def show(as_json: Json = False) -> None:
+    """Show the bucket's lifecycle rules, and which are ours."""
+    with reported(as_json):
+        rules = Services(load_settings()).lifecycle.lifecycle_rules()
+    _print(rules, as_json)
+
+
+@app.command()
+def apply(
+    transition_days: Annotated[
+        int | None, typer.Option(min=0, help="Move artifacts to another class after so many days.")
+    ] = None,
+    storage_class: Annotated[
+        StorageClass | None, typer.Option(help="Which; GLACIER if not given.")
+    ] = None,
+    expire_days: Annotated[
+        int | None, typer.Option(min=1, help="Delete artifacts after so many days.")
+    ] = None,
+    abort_days: Annotated[
+        int, typer.Option(min=1, help="Abort incomplete multipart uploads after so many days.")
+    ] = 1,
+    as_json: Json = False,
+) -> None:
+    """Make these, and no others, our rules for jobs/; those of others stay as they are."""
+    if storage_class and transition_days is None:
+        raise typer.BadParameter("--storage-class says nothing without --transition-days")
+    to = storage_class or StorageClass.GLACIER
+    ours = our_rules(
+        transition=None if transition_days is None else (transition_days, to),
+        expire_days=expire_days,
+        abort_days=abort_days,
+    )
+    with reported(as_json):
+        rules = Services(load_settings()).lifecycle.apply(ours)
+    _print(rules, as_json)
+
+
+def _print(rules: list[LifecycleRule], as_json: bool) -> None:
+    aborts = aborts_incomplete_uploads(rules)
+    if as_json:
+        shown = [asdict(rule) | {"is_ours": rule.is_ours} for rule in rules]
+        print_json({"rules": shown, "aborts_incomplete_uploads": aborts})
+        return
+    console.print(_table(rules) if rules else "The bucket has no lifecycle rules.")
+    if not aborts:
+        errors.print(
+            "[yellow]warning:[/] nothing aborts incomplete multipart uploads under jobs/, whose"
+            " parts cost money: `oneprefix lifecycle apply`",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+def _table(rules: Iterable[LifecycleRule]) -> Table:
+    table = Table("rule", "whose", "for", "does", box=None)
+    for rule in rules:
+        table.add_row(
+            escape(rule.id or "-"),
+            "ours" if rule.is_ours else "others'",
+            "a filter" if rule.prefix is None else escape(rule.prefix or "everything"),
+            escape(_told(rule)),
+        )
+    return table
+
+
+def _told(rule: LifecycleRule) -> str:
+    told = [f"to {to} after {days} days" for days, to in rule.transitions]
+    if rule.expire_days is not None:
+        told.append(f"deletes after {rule.expire_days} days")
+    if rule.abort_days is not None:
+        told.append(f"aborts incomplete uploads after {rule.abort_days} days")
+    return ", ".join([*told, *rule.more]) + ("" if rule.is_enabled else " (disabled)")

@@ -1,0 +1,44 @@
+"""Shows what a bulk operation came to, object by object."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from cli.output import console, human_size, print_error, print_json
+from worker.models.outcome import Outcome
+
+
+def show(outcomes: Iterable[Outcome], as_json: bool, **about: Any) -> None:
+    """By key, with a count of each state; exit code 1 if any failed. `about` is for JSON alone."""
+    found = sorted(outcomes, key=lambda each: each.key)
+    failed = [each for each in found if each.error]
+    if as_json:
+        print_json(about | {"objects": [asdict(each) for each in found], "failed": len(failed)})
+    else:
+        _print(found, failed)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _print(found: list[Outcome], failed: list[Outcome]) -> None:
+    table = Table("object", "size", "state", box=None)
+    table.columns[0].overflow = "fold"
+    for each in found:
+        table.add_row(escape(printable(each.key)), human_size(each.size), escape(each.state))
+    console.print(table if found else "Nothing lies under the job's prefix.")
+    for each in failed:
+        print_error(each.error or "")
+    counts = Counter(each.state for each in found)
+    if counts:
+        told = ", ".join(f"{count:,} {state}" for state, count in counts.most_common())
+        console.print(escape(told), highlight=False, soft_wrap=True)
+
+
+def printable(key: str) -> str:
+    """The key without what would move a terminal's cursor."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in key)

@@ -1,0 +1,34 @@
+"""`oneprefix restore`: archived artifacts made readable for some days."""
+
+from typing import Annotated
+
+import typer
+
+from cli.arguments import JobId
+from cli.outcomes import show
+from cli.output import Json, reported
+from worker.bootstrap import Services
+from worker.models.storage_class import RestoreTier
+from worker.settings import load_settings
+from worker.use_cases.restore_job import RestoreOrder
+
+
+def restore(
+    job: JobId,
+    days: Annotated[int, typer.Option(min=1, help="How long they are to be readable.")],
+    tier: Annotated[
+        RestoreTier, typer.Option(help="How fast, and at what price.")
+    ] = RestoreTier.STANDARD,
+    bucket: Annotated[
+        str | None, typer.Option(help="Where `archive --to-bucket` has moved them.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how each stands.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Ask S3 for readable copies of a job's archived artifacts; again, to see how far it is."""
+    with reported(as_json):
+        restore_job = Services(load_settings()).restore_job(bucket)
+        plan = restore_job.plan(job)
+        work = restore_job.states(plan) if dry_run else restore_job(plan, RestoreOrder(days, tier))
+        outcomes = list(work)
+    show(outcomes, as_json, job_id=job, dry_run=dry_run)

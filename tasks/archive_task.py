@@ -1,0 +1,39 @@
+"""The task that moves a job's artifacts to another storage class or bucket."""
+
+from datetime import timedelta
+from typing import Any
+
+from celery import Task
+
+from tasks.app import app
+from tasks.progress import exhaust
+from tasks.services import services
+from worker.errors import InvalidRequest, PermanentError, TransientError
+from worker.models.checks import positive_id
+from worker.models.storage_class import StorageClass
+from worker.use_cases.archive_job import ArchiveOrder
+
+
+@app.task(
+    name="tasks.archive_job",
+    bind=True,
+    throws=(PermanentError,),
+    autoretry_for=(TransientError,),
+    default_retry_delay=30,
+)
+def archive_job(
+    self: "Task[Any, Any]",
+    job_id: int,
+    storage_class: str = StorageClass.GLACIER,
+    older_than_days: float = 0,
+    to_bucket: str | None = None,
+) -> None:
+    try:
+        order = ArchiveOrder(
+            StorageClass(storage_class), timedelta(days=older_than_days), to_bucket
+        )
+    except (ValueError, TypeError, OverflowError) as error:
+        raise InvalidRequest(f"this is no order to archive: {error}") from error
+    archive = services().archive_job
+    plan = archive.plan(positive_id("job id", job_id), order)
+    exhaust(self, archive(plan), len(plan.items))

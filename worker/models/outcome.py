@@ -1,0 +1,20 @@
+"""What a bulk operation came to for one of its objects."""
+
+from dataclasses import dataclass
+
+from worker.errors import OneprefixError
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    key: str
+    size: int
+    state: str
+    error: str | None = None
+
+    @classmethod
+    def of(cls, key: str, size: int, result: str | OneprefixError) -> "Outcome":
+        """`result`: the object's new state, or why it has none."""
+        if isinstance(result, OneprefixError):
+            return cls(key, size, "failed", str(result))
+        return cls(key, size, result)

@@ -1,0 +1,25 @@
+"""S3's storage classes, as far as an artifact may lie in them."""
+
+from enum import StrEnum
+
+
+class StorageClass(StrEnum):
+    STANDARD = "STANDARD"
+    STANDARD_IA = "STANDARD_IA"
+    ONEZONE_IA = "ONEZONE_IA"
+    INTELLIGENT_TIERING = "INTELLIGENT_TIERING"
+    GLACIER_IR = "GLACIER_IR"
+    GLACIER = "GLACIER"
+    DEEP_ARCHIVE = "DEEP_ARCHIVE"
+
+
+class RestoreTier(StrEnum):
+    """How fast S3 brings an archived object back, and at what price."""
+
+    EXPEDITED = "Expedited"
+    STANDARD = "Standard"
+    BULK = "Bulk"
+
+
+#: What lies in them has to be restored before it can be read or copied.
+ARCHIVES = frozenset({StorageClass.GLACIER, StorageClass.DEEP_ARCHIVE})

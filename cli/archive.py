@@ -28,11 +28,11 @@ def archive(
     job: JobId,
     storage_class: Annotated[StorageClass, typer.Option(help="Where to.")] = StorageClass.GLACIER,
     older_than: Annotated[
-        timedelta,
+        timedelta | None,
         typer.Option(
             parser=_age, metavar="AGE", help="Only what landed so long ago: 90d, 12h, 4w."
         ),
-    ] = "0d",  # type: ignore[assignment]  # Typer parses it
+    ] = None,
     to_bucket: Annotated[
         str | None, typer.Option(help="Move there: copy, verify, then delete here.")
     ] = None,
@@ -42,7 +42,7 @@ def archive(
     as_json: Json = False,
 ) -> None:
     """Move a job's artifacts to another storage class; what is there already is left alone."""
-    order = ArchiveOrder(storage_class, older_than, to_bucket)
+    order = ArchiveOrder(storage_class, older_than or timedelta(), to_bucket)
     with reported(as_json):
         archive_job = Services(load_settings()).archive_job
         plan = archive_job.plan(job, order)

@@ -31,8 +31,8 @@ def package_and_upload(
 ) -> str | None:
     """The location of the run's results under its job's prefix, once they are there.
 
-    None if another worker has the upload. RETRY: the row says when, and recovery publishes the
-    message again then. FAILURE: the row says why.
+    None if another worker has the upload, or its results were deleted. RETRY: the row says when,
+    and recovery publishes the message again then. FAILURE: the row says why.
     """
     try:
         request = request_of(self.request.id, job_id, run_id, path, replace)

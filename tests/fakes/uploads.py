@@ -133,7 +133,8 @@ class FakeUploads:
 
     def given_up(self) -> list[Upload]:
         rows = self._database.rows.values()
-        return [row for row in rows if row.state.is_over and row.multipart_upload_id]
+        named = [row for row in rows if row.state.is_over and row.multipart_upload_id]
+        return [row for row in named if row.lease_until is None or row.lease_until < later(0)]
 
     def forget_multipart(self, upload: Upload) -> None:
         row = self._database.rows[upload.job_id, upload.run_id]

@@ -257,10 +257,11 @@ class StrictS3:
 
     def _copy_part(self, request: S3Request, incoming: Incoming) -> Answer:
         """With the part's checksum, which moto does not tell; rclone copies nothing, and says so
-        by naming no ETag."""
+        by an empty answer."""
         upload = self._upload(request)
         answer = forward(incoming, self._upstream)
-        etag = ET.fromstring(answer.body).findtext("{*}ETag") if answer.status == 200 else None
+        has_result = answer.status == HTTPStatus.OK and answer.body
+        etag = ET.fromstring(answer.body).findtext("{*}ETag") if has_result else None
         if etag is None or request.part_number is None:
             return answer
         headers = _headers(incoming)

@@ -359,6 +359,38 @@ class TestAMoveToAnotherBucket:
         path = str(installed.results / "RUN4")
         assert installed.services.upload_results(UploadRequest(12, 4, path)) == url
 
+    def test_takes_keys_of_any_form(self, installed: Installation) -> None:
+        key = f"{installed.prefix.base_prefix}/by hand/\u00fc ?versionId=1&%41+#.txt"
+        installed.put_key(key, b"x")
+        cold = other_bucket(installed)
+        [outcome] = archived(installed, to_bucket=cold).values()
+        assert outcome.error is None
+        assert head(installed, key, cold)["ContentLength"] == 1
+        assert installed.strict.stored() == {}
+
+    def test_goes_without_conditions_where_the_store_knows_none(
+        self, installed: Installation
+    ) -> None:
+        installed.land(4)
+        cold = other_bucket(installed)
+        installed.strict.proxy.fault(
+            lambda request: request.has_condition, AnswerError(501, "NotImplemented")
+        )
+        [outcome] = archived(installed, to_bucket=cold).values()
+        assert outcome.error is None
+        assert installed.strict.stored() == {}
+
+    @pytest.mark.parametrize("upstream", ["rclone"], indirect=True)
+    def test_of_a_large_object_in_a_store_that_copies_no_parts_leaves_it(
+        self, installed: Installation
+    ) -> None:
+        key = installed.put(ArtifactKind.JOB_INPUT, BIG)
+        job = with_threshold(installed, MIB)
+        order = ArchiveOrder(to_bucket=other_bucket(installed))
+        [outcome] = by_name(installed, job, order).values()
+        assert outcome.error == f"copying {key}: the store can't copy parts"
+        assert set(installed.strict.stored()) == {key}
+
     @only_moto  # rclone drops metadata when it copies
     def test_keeps_metadata_and_checksum(self, installed: Installation) -> None:
         key = installed.land(4)

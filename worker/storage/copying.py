@@ -152,7 +152,9 @@ def copy_object(
         try:
             _on_condition(copy, dict(condition or {}))
         except ClientError as error:
-            raise _told(error, copying) from error
+            if told := _told(error, copying):
+                raise told from error
+            raise
 
 
 def _needs_parts(head: Head, threshold: int) -> bool:
@@ -235,12 +237,14 @@ class _Copying:
                     CopySourceIfMatch=self.head.etag,
                 )
             except ClientError as error:
-                raise _told(error, self) from error
+                if told := _told(error, self):
+                    raise told from error
+                raise
         result: Any = answer["CopyPartResult"]
         if "ETag" not in result:
             raise StorageRefused(f"copying {self.source['Key']}: the store can't copy parts")
-        told = {n: v for n, v in result.items() if n == "ETag" or n.startswith("Checksum")}
-        return {"PartNumber": number, **told}  # type: ignore[typeddict-item]  # as S3 named it
+        checks = {name: value for name, value in result.items() if name.startswith("Checksum")}
+        return {"PartNumber": number, "ETag": result["ETag"], **checks}  # type: ignore[typeddict-item]
 
     def _part_size(self) -> int:
         """The source's own, so that ETag and composite checksum come out as they were."""
@@ -277,7 +281,8 @@ def _ranges(size: int, part_size: int) -> list[str]:
     ]
 
 
-def _told(error: ClientError, copying: _Copying) -> Exception:
+def _told(error: ClientError, copying: _Copying) -> OneprefixError | None:
+    """What it means for a copy; None if no more than S3 says."""
     key = copying.source["Key"]
     code = error.response["Error"]["Code"]
     if code in _ARCHIVED:
@@ -287,4 +292,4 @@ def _told(error: ClientError, copying: _Copying) -> Exception:
             return ArtifactReplaced(f"{key} was replaced meanwhile; run the command again")
         bucket = copying.target["Bucket"]
         return PlaceTaken(f"s3://{bucket}/{copying.target['Key']} was written by others meanwhile")
-    return error
+    return None

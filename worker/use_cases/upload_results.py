@@ -70,7 +70,8 @@ class UploadResults:
     abandon: Callable[[], None]
 
     def __call__(self, request: UploadRequest) -> str | None:
-        """The archive's location; None if another worker has the upload, or it is not yet due.
+        """The archive's location; None if another worker has the upload, it is not yet due, or its
+        results were deleted and nobody asks for a replacement.
 
         Raises PermanentError once the row is FAILED, and TransientError to be asked again
         `retry_in` seconds later; either with `recorded` false if the row could not be told.

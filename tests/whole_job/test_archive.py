@@ -198,12 +198,14 @@ class TestAChangeOfClass:
             "run_5_results.zip": today,
         }
 
-    def test_leaves_what_is_being_uploaded_anew(self, installed: Installation) -> None:
+    def test_leaves_what_is_about_to_be_uploaded_anew(self, installed: Installation) -> None:
         key = installed.land(4)
         request = UploadRequest(12, 4, str(installed.results / "RUN4"), replace=True)
         installed.services.requests.request(request, published=True)
+        left = {"run_4_results.zip": "about to be uploaded anew"}
+        assert states(archived(installed)) == left
         assert installed.services.uploads.claim(12, 4, owner="me", lease=60)
-        assert states(archived(installed)) == {"run_4_results.zip": "being uploaded anew"}
+        assert states(archived(installed)) == left
         assert "StorageClass" not in head(installed, key)
 
     def test_never_replaces_what_has_landed_meanwhile(self, installed: Installation) -> None:
@@ -271,6 +273,32 @@ class TestAChangeOfClass:
         assert head(installed, key) == before
         left = installed.strict.upstream.list_multipart_uploads(Bucket=installed.strict.bucket)
         assert "Uploads" not in left
+
+    def test_in_parts_without_the_right_to_read_tags_loses_none(
+        self, installed: Installation
+    ) -> None:
+        key = installed.prefix.run_results_key(4)
+        in_parts(installed, key, "FULL_OBJECT")
+        installed.strict.proxy.fault(is_of("GetObjectTagging"), AnswerError(403, "AccessDenied"))
+        [outcome] = by_name(installed, with_threshold(installed, MIB), ArchiveOrder()).values()
+        assert "AccessDenied" in (outcome.error or "")
+        assert "StorageClass" not in head(installed, key)
+
+    def test_in_parts_ends_where_another_object_takes_its_place(
+        self, installed: Installation
+    ) -> None:
+        key = installed.prefix.run_results_key(4)
+        in_parts(installed, key, "FULL_OBJECT")
+
+        def replaced(request: S3Request) -> bool:
+            if request.operation == "UploadPartCopy" and request.part_number == 3:
+                installed.put_key(key, b"better")
+            return False
+
+        installed.strict.proxy.fault(replaced, Hang(0))
+        [outcome] = by_name(installed, with_threshold(installed, MIB), ArchiveOrder()).values()
+        assert "was replaced meanwhile; run the command again" in (outcome.error or "")
+        assert installed.strict.stored() == {key: b"better"}
 
     def test_in_parts_is_not_taken_for_an_orphan_while_it_goes_on(
         self, installed: Installation
@@ -385,6 +413,9 @@ class TestAMoveToAnotherBucket:
         self, installed: Installation
     ) -> None:
         key = installed.put(ArtifactKind.JOB_INPUT, BIG)
+        installed.strict.proxy.fault(  # instead of 500
+            is_of("GetObjectTagging"), AnswerError(501, "NotImplemented")
+        )
         job = with_threshold(installed, MIB)
         order = ArchiveOrder(to_bucket=other_bucket(installed))
         [outcome] = by_name(installed, job, order).values()

@@ -255,10 +255,15 @@ class _Copying:
         return max(PART_SIZE, -(-self.head.size // MAX_PARTS))
 
     def _tagging(self) -> dict[str, Any]:
-        if not self.head.fields.get("TagCount"):
+        """Asked for in any case: who may not read tags is not told that there are some."""
+        try:
+            tags = self.client.get_object_tagging(**self.source)["TagSet"]
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "NotImplemented":
+                raise
             return {}
-        tags = self.client.get_object_tagging(**self.source)["TagSet"]
-        return {"Tagging": urlencode([(tag["Key"], tag["Value"]) for tag in tags])}
+        text = urlencode([(tag["Key"], tag["Value"]) for tag in tags])
+        return {"Tagging": text} if text else {}
 
     def _checksum_of_parts(self) -> dict[str, Any]:
         if self.head.checksum is None:
@@ -288,7 +293,10 @@ def _told(error: ClientError, copying: _Copying) -> OneprefixError | None:
     if code in _ARCHIVED:
         return ArtifactArchived(f"{key} is archived and not restored: `oneprefix restore` it first")
     if code == "PreconditionFailed":
-        if copying.source == copying.target:
+        if (
+            copying.source == copying.target
+            or "copy-source" in str(error.response["Error"]).lower()
+        ):
             return ArtifactReplaced(f"{key} was replaced meanwhile; run the command again")
         bucket = copying.target["Bucket"]
         return PlaceTaken(f"s3://{bucket}/{copying.target['Key']} was written by others meanwhile")

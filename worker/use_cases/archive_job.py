@@ -21,7 +21,7 @@ from worker.models.relocation import Relocation
 from worker.models.run import Run
 from worker.models.storage_class import StorageClass
 from worker.models.stored_object import StoredObject
-from worker.models.upload import Upload, UploadState
+from worker.models.upload import Upload
 from worker.parallel import each_of
 
 
@@ -167,8 +167,8 @@ def _left(
     landed_at = (upload and upload.landed_at) or stored.modified_at
     if order.to_bucket is None and stored.storage_class == order.storage_class:
         return f"already in {order.storage_class}"
-    if upload and upload.state is UploadState.UPLOADING:
-        return "being uploaded anew"
+    if upload and not upload.state.is_over:
+        return "about to be uploaded anew"
     if now - landed_at < order.older_than:
         return f"landed only on {landed_at:%Y-%m-%d}"
     return None

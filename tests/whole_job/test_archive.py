@@ -587,6 +587,21 @@ def test_jobs_that_are_unknown_empty_or_begin_alike(installed: Installation) -> 
     installed.put_key(f"{installed.prefix.base_prefix}9/run_4_results.zip")
     assert archived(installed) == {}
     assert restore(installed) == {}
+    answer = installed.oneprefix("archive", "12")
+    assert (answer.code, answer.out) == (0, "Nothing lies under the job's prefix.\n")
+
+
+def test_an_object_that_is_gone_by_now_is_told(installed: Installation) -> None:
+    key = installed.put(ArtifactKind.JOB_CONFIG, b"{}")
+    job = installed.services.archive_job
+    plans = [
+        job.plan(12, ArchiveOrder()),
+        job.plan(12, ArchiveOrder(to_bucket=other_bucket(installed))),
+    ]
+    installed.strict.upstream.delete_object(Bucket=installed.strict.bucket, Key=key)
+    for plan in plans:
+        [outcome] = job(plan)
+        assert outcome.error == f"there is no {key} in {installed.strict.bucket}"
 
 
 def test_credentials_that_have_expired_are_told(installed: Installation) -> None:

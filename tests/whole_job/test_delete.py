@@ -2,6 +2,7 @@
 
 import os
 import pty
+import re
 import signal
 import subprocess
 import time
@@ -163,6 +164,24 @@ def test_what_could_not_be_deleted_is_told_and_its_run_keeps_its_location(
     assert deleted(installed)[0].error is None
     assert row(installed, 5).results_url is None
     assert [(each["objects"], each["failures"]) for each in records(installed)] == [(2, 1), (1, 0)]
+
+
+@only_moto  # rclone locks nothing
+def test_an_object_that_is_locked_stays_and_is_told_while_the_others_go(
+    installed: Installation,
+) -> None:
+    upstream, locked = installed.strict.upstream, f"{installed.strict.bucket}-locked"
+    upstream.create_bucket(Bucket=locked, ObjectLockEnabledForBucket=True)
+    keys = {run_id: installed.prefix.run_logs_key(run_id) for run_id in (4, 5, 6)}
+    for key in keys.values():
+        upstream.put_object(Bucket=locked, Key=key, Body=b"x")
+    upstream.put_object_legal_hold(Bucket=locked, Key=keys[5], LegalHold={"Status": "ON"})
+    job = installed.services.delete_job(locked)
+    errors = {each.key: each.error for each in job(job.plan(12), who="ada")}
+    assert [errors[keys[4]], errors[keys[6]]] == [None, None]
+    assert re.match(rf"deleting {keys[5]}: S3 answered AccessDenied", errors[keys[5]] or "")
+    left = upstream.list_object_versions(Bucket=locked)
+    assert [each["Key"] for each in left["Versions"]] == [keys[5]]
 
 
 def test_a_batch_that_is_refused_fails_for_each_of_its_objects(installed: Installation) -> None:

@@ -238,6 +238,23 @@ def test_what_stands_at_the_right_key_is_set_aside_for_what_is_newer(
     assert migrate(installed) == ([], [], [])
 
 
+def test_what_was_only_set_aside_by_an_earlier_run_is_replaced(installed: Installation) -> None:
+    key = installed.land(4)
+    landed = installed.strict.stored()[key]
+    put_after(installed, RESULTS, archive("newer"))
+    installed.strict.proxy.fault(
+        lambda asked: (asked.operation, asked.key) == ("CopyObject", key),
+        AnswerError(403, "AccessDenied"),
+    )
+    _, _, failures = migrate(installed)
+    assert len(failures) == 1
+    [aside] = set(installed.strict.stored()) - {key, RESULTS}
+    assert installed.strict.stored()[key] == landed
+    installed.strict.proxy.mend()
+    assert migrate(installed)[2] == []
+    assert installed.strict.stored() == {key: archive("newer"), aside: landed}
+
+
 @pytest.mark.parametrize("step", ["copied", "recorded"])
 def test_what_an_earlier_run_began_is_finished(installed: Installation, step: str) -> None:
     installed.put_key(RESULTS, ARCHIVE)

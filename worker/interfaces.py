@@ -218,8 +218,11 @@ class ScatteredObjects(Protocol):
         """S3's of the whole object, as `ALGORITHM:base64`, if it has one that we know."""
         ...
 
-    def copy(self, source: StoredObject, key: str, *, replaces: StoredObject | None = None) -> None:
-        """A verified copy stands under the key, where nothing stood but what it replaces.
+    def copy(
+        self, source: StoredObject, key: str, *, replaces: StoredObject | None = None
+    ) -> str | None:
+        """A verified copy stands under the key, where nothing stood but what it replaces; its
+        `checksum`.
 
         Done already, it does nothing. StorageUnavailable if another object stands there.
         """

@@ -260,15 +260,12 @@ def test_what_an_earlier_run_began_is_finished(installed: Installation, step: st
     installed.put_key(RESULTS, ARCHIVE)
     source = next(installed.services.migrate_artifacts.objects.list(RESULTS))
     key = installed.prefix.run_results_key(4)
-    broken = "DeleteObject" if step == "recorded" else "HeadObject"
-    installed.strict.proxy.fault(
-        lambda request: (
-            request.operation == broken
-            and request.key in (key, RESULTS)
-            and (broken == "DeleteObject" or key in installed.strict.stored())
-        ),
-        AnswerError(403, "AccessDenied"),
-    )
+    if step == "copied":
+        installed.strict.proxy.fault(lambda asked: asked.operation == "CopyObject", DropAnswer())
+    else:
+        installed.strict.proxy.fault(
+            lambda asked: asked.operation == "DeleteObject", AnswerError(403, "AccessDenied")
+        )
     _, _, [failure] = migrate(installed)
     assert str(failure).startswith("job 12, run 4: ")
     assert installed.strict.stored() == {RESULTS: ARCHIVE, key: ARCHIVE}

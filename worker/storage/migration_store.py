@@ -1,6 +1,6 @@
 """The bucket's objects wherever they lie, to be moved to where they belong."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from worker.storage.sameness import ARCHIVE_TAIL, are_same, checksums_of, has_en
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
+    from types_boto3_s3.type_defs import CopyObjectResultTypeDef
 
 
 class S3MigrationStore:
@@ -63,17 +64,20 @@ class S3MigrationStore:
 
     def checksum(self, key: str) -> str | None:
         with translated(f"looking at {key}"):
-            crc = checksums_of(self._head(key)).get("ChecksumCRC32")
-        return f"{CRC32}:{crc}" if crc else None
+            return _crc32(self._head(key))
 
-    def copy(self, source: StoredObject, key: str, *, replaces: StoredObject | None = None) -> None:
+    def copy(
+        self, source: StoredObject, key: str, *, replaces: StoredObject | None = None
+    ) -> str | None:
         with translated(f"copying {source.key} to {key}"), _told_if_archived(source):
-            etag = self._copied(source, key, replaces)
-            if etag is None:
+            copied = self._copied(source, key, replaces)
+            if copied is None:
                 self._require_copy(source, key)
+                return self.checksum(key)
             # S3's own copy of an object of several parts has one part, and another ETag
-            elif etag != source.etag and self._differ(source.key, key):
+            if copied["ETag"].strip('"') != source.etag and self._differ(source.key, key):
                 raise StorageUnavailable(f"{key} is not what {source.key} is; both stay")
+            return _crc32(copied)
 
     def delete(self, source: StoredObject) -> None:
         condition: Any = {"IfMatch": source.etag} if self._knows_conditions else {}
@@ -84,8 +88,10 @@ class S3MigrationStore:
                 if error.response["Error"]["Code"] not in ("NoSuchKey", "404"):
                     raise
 
-    def _copied(self, source: StoredObject, key: str, replaces: StoredObject | None) -> str | None:
-        """The copy's ETag; None if the source, or what stands under the key, is another by now."""
+    def _copied(
+        self, source: StoredObject, key: str, replaces: StoredObject | None
+    ) -> "CopyObjectResultTypeDef | None":
+        """What S3 tells of the copy; None if the source or what stands there is another by now."""
         standing = self._standing(key) if self._looks_first else replaces
         if (standing and standing.etag) != (replaces and replaces.etag):
             return None
@@ -108,7 +114,7 @@ class S3MigrationStore:
             if error.response["Error"]["Code"] == "PreconditionFailed":
                 return None
             raise
-        return answer["CopyObjectResult"]["ETag"].strip('"')
+        return answer["CopyObjectResult"]
 
     def _require_copy(self, source: StoredObject, key: str) -> None:
         """What stands there may be the copy that an earlier run, or another one, has made."""
@@ -145,6 +151,12 @@ class S3MigrationStore:
             for chunk in body.iter_chunks(1 << 20):
                 digest.update(chunk)
         return digest.digest()
+
+
+def _crc32(told: Mapping[str, Any]) -> str | None:
+    """As an upload's row has it."""
+    crc = checksums_of(told).get("ChecksumCRC32")
+    return f"{CRC32}:{crc}" if crc else None
 
 
 #: To those who read it, and to those who copy it.

@@ -135,14 +135,16 @@ class MigrateArtifacts:
     def _carry_out(self, move: Move, candidates: Candidates) -> None:
         if move.replaces:
             self.objects.copy(move.replaces, move.aside)
-        if not move.is_copied:
-            self.objects.copy(move.source, move.key, replaces=move.replaces)
+        if move.is_copied:
+            checksum = self.objects.checksum(move.key)
+        else:
+            checksum = self.objects.copy(move.source, move.key, replaces=move.replaces)
         if candidates.run and candidates.artifact.kind is ArtifactKind.RUN_RESULTS:
             self.results.record(
                 candidates.run,
                 key=move.key,
                 size=move.source.size,
-                checksum=self.objects.checksum(move.key),
+                checksum=checksum,
                 results_url=self.objects.url(move.key),
                 former_url=self.objects.url(move.source.key),
                 landed_at=move.source.modified_at,

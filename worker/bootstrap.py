@@ -447,7 +447,9 @@ def require_worker_settings(settings: Settings) -> None:
 
 
 def _has_zstandard() -> bool:
-    return sys.version_info >= (3, 14) or find_spec("backports.zstd") is not None
+    return sys.version_info >= (3, 14) or (
+        find_spec("backports") is not None and find_spec("backports.zstd") is not None
+    )
 
 
 def _bucket(settings: Settings) -> str:

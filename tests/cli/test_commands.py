@@ -270,3 +270,23 @@ def test_nothing_is_left_where_nothing_was_asked(oneprefix: Command, tmp_path: P
     oneprefix("--help")
     oneprefix("settings")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", [("ls",), ("urls",), ("verify",)], ids=" ".join)
+def test_an_id_that_no_column_holds_is_told_in_one_line(
+    oneprefix: Command, command: tuple[str, ...]
+) -> None:
+    oneprefix("db", "upgrade")
+    there = replace(
+        oneprefix,
+        environment=oneprefix.environment
+        | {
+            "ONEPREFIX_S3_BUCKET": "bucket",
+            "AWS_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": "id",
+            "AWS_SECRET_ACCESS_KEY": "secret",
+        },
+    )
+    answer = there(*command, "99999999999999999999")
+    assert answer.code == 1
+    assert answer.err.count("\n") == 1

@@ -37,3 +37,4 @@ class Strict:
 
 
 only_moto = pytest.mark.parametrize("upstream", ["moto"], indirect=True)
+only_rclone = pytest.mark.parametrize("upstream", ["rclone"], indirect=True)

@@ -63,6 +63,11 @@ def _copy_source(incoming: Incoming) -> str:
     return "/" + incoming.headers["x-amz-copy-source"].lstrip("/")
 
 
+def _is_etag(there: Answer, wanted: str) -> bool:
+    """Whether it has that ETag, with or without its quotes, or tells none."""
+    return there.header("ETag").strip('"') in (wanted.strip('"'), "")
+
+
 def _headers(incoming: Incoming) -> Message:
     """Those that say who asks, and nothing of what is asked for."""
     headers = Message()
@@ -240,16 +245,15 @@ class StrictS3:
     def _check_source(self, incoming: Incoming) -> None:
         wanted = incoming.headers.get("x-amz-copy-source-if-match")
         source = _copy_source(incoming)
-        if wanted and self._head(source, incoming).header("ETag") not in (wanted, ""):
+        if wanted and not _is_etag(self._head(source, incoming), wanted):
             raise S3Error("PreconditionFailed", "x-amz-copy-source-if-match does not hold.", 412)
 
     def _holds(self, name: str, incoming: Incoming, target: str) -> bool:
         there = self._head(target, incoming)
         if name == "If-None-Match":
-            return (
-                there.status != HTTPStatus.OK
-            )  # rclone refuses to tell: it is not asked as signed
-        return there.header("ETag") in (incoming.headers[name], "")
+            # rclone refuses to tell: it is not asked as signed
+            return there.status != HTTPStatus.OK
+        return _is_etag(there, incoming.headers[name])
 
     def _head(self, target: str, incoming: Incoming) -> Answer:
         headers = _headers(incoming)

@@ -1,11 +1,10 @@
 """`oneprefix ls`, and the use case behind it."""
 
-from concurrent.futures import ThreadPoolExecutor
-
 import pytest
 
 from tests.servers.faults import AnswerError
-from tests.servers.strict_bucket import only_moto
+from tests.servers.s3 import S3Server
+from tests.servers.strict_bucket import only_moto, only_rclone
 from tests.whole_job.conftest import Installation
 from worker.database.stand_in import add_job
 from worker.errors import JobNotFound, StorageRefused
@@ -78,21 +77,18 @@ def test_a_job_does_not_see_the_artifacts_of_a_job_whose_id_begins_alike(
     assert len(installed.services.find_artifacts(12).found) == 1
 
 
-@only_moto
+@only_rclone  # which takes them as files, within a second
 def test_twenty_five_thousand_objects_take_one_request_for_each_thousand(
-    installed: Installation,
+    installed: Installation, rclone: S3Server
 ) -> None:
-    client = installed.strict.upstream
-
-    def put(number: int) -> None:
-        key = installed.prefix.run_logs_key(number)
-        client.put_object(Bucket=installed.strict.bucket, Key=key, Body=b"x")
-
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(put, range(1, 25_001)))
+    assert rclone.directory
+    beneath = rclone.directory / installed.strict.bucket / installed.prefix.base_prefix
+    beneath.mkdir(parents=True)
+    for run_id in range(1, 25_001):
+        (beneath / f"run_{run_id}_logs.log").write_bytes(b"x")
     before = len(installed.strict.proxy.requests)
     findings = installed.services.find_artifacts(12)
-    assert len(findings.found) == 25_000
+    assert {each.run_id for each in findings.found} == set(range(1, 25_001))
     asked = installed.strict.proxy.requests[before:]
     assert [each.operation for each in asked] == ["ListObjectsV2"] * 25
 

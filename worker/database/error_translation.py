@@ -38,6 +38,8 @@ def translated() -> Iterator[None]:
         raise DatabaseUnavailable("no database connection became free in time") from error
     except SQLAlchemyError as error:
         raise DatabaseRefused(f"the database refused: {type(error).__name__}") from error
+    except OverflowError as error:  # SQLite's driver, of a number that no column holds
+        raise DatabaseRefused(f"the database refused: {error}") from error
 
 
 def _is_schema(error: DBAPIError) -> bool:

@@ -100,7 +100,8 @@ class Killer:
 
     fleet: Fleet
     random: Random
-    recovered_after: list[float] = field(default_factory=list)
+    recovered_after: list[tuple[float, str]] = field(default_factory=list)
+    """Seconds, and what was killed."""
     kills: int = 0
 
     def kill(self, what: str) -> None:
@@ -122,7 +123,11 @@ class Killer:
                 os.kill(pid, signal.SIGKILL)
         killed_at = time.monotonic()
         self.kills += 1
-        self._await(held, killed_at)
+        self._await(held, killed_at, what)
+
+    def seconds(self, *whats: str) -> list[float]:
+        """How long it took after kills of these, or of anything."""
+        return [seconds for seconds, what in self.recovered_after if not whats or what in whats]
 
     def _here(self, pid: int) -> int:
         """The process that has this id on its own host; 0 if it has ended."""
@@ -149,7 +154,7 @@ class Killer:
         there = {self._there(pid) for pid in pids}
         return {run: fence for (run, fence), pid in self._owners().items() if pid in there}
 
-    def _await(self, held: dict[int, int], killed_at: float) -> None:
+    def _await(self, held: dict[int, int], killed_at: float, what: str) -> None:
         query = text("SELECT fence, state FROM uploads WHERE run_id = :run AND job_id = 12")
         deadline = killed_at + 60
         while held:
@@ -157,7 +162,7 @@ class Killer:
                 with self.fleet.running.engine.begin() as connection:
                     now, state = connection.execute(query, {"run": run}).one()
                 if now > fence:
-                    self.recovered_after.append(time.monotonic() - killed_at)
+                    self.recovered_after.append((time.monotonic() - killed_at, what))
                     del held[run]
                 elif state != "UPLOADING":
                     del held[run]  # it had ended just before

@@ -19,7 +19,8 @@ DEFAULTS = {
     "ONEPREFIX_LEASE_SECONDS": "8",
     "ONEPREFIX_RECOVERY_SECONDS": "1",
     "ONEPREFIX_SWEEP_SECONDS": "2",
-    "ONEPREFIX_BANDWIDTH_MIB": "40" if LONG else "8",  # so that there is something to interrupt
+    # so that there is something to interrupt, and the servers of the tests leave processors free
+    "ONEPREFIX_BANDWIDTH_MIB": "10",
 }
 
 
@@ -36,7 +37,6 @@ def test_no_kill_of_a_child_or_a_worker_loses_or_doubles_an_upload(
             killer.kill(dice.choice(["child", "child", "main", "group"]))
         settle(running, RUNS, seconds=900 if LONG else 120)
     audit(running)
-    measured = times(killer.recovered_after)
     note(
         "kill of a child or a worker beside others",
         uploads=RUNS,
@@ -44,7 +44,9 @@ def test_no_kill_of_a_child_or_a_worker_loses_or_doubles_an_upload(
         restarts=fleet.restarts,
         interrupted=len(killer.recovered_after),
         completed_twice=completed_twice(running),
-        recovery=measured,
+        recovery=times(killer.seconds()),
+        after_a_child=times(killer.seconds("child")),
+        after_a_worker=times(killer.seconds("main", "group")),
     )
     assert completed_twice(running) == 0
 
@@ -68,7 +70,7 @@ def test_no_kill_of_a_whole_host_loses_or_doubles_an_upload(running: Cluster, di
         kills=killer.kills,
         interrupted=len(killer.recovered_after),
         completed_twice=completed_twice(running),
-        recovery=times(killer.recovered_after),
+        recovery=times(killer.seconds()),
     )
     assert completed_twice(running) == 0
 

@@ -29,7 +29,7 @@ def record_to(file: str | None, seed: int) -> None:
     if file and _figures:
         machine = {
             "python": platform.python_version(),
-            "system": f"{platform.system()} {platform.release()}",
+            "system": platform.system(),
             "cores": os.cpu_count(),
         }
         report = {

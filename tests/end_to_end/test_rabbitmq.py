@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from celery import Celery
+from kombu import Connection
 
 from tests.end_to_end.cluster import Cluster, cluster
 from tests.end_to_end.test_nothing_is_lost import pool_children
@@ -32,6 +33,8 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def running(tmp_path: Path, strict: Strict, database_url: str, broker: str) -> Iterator[Cluster]:
     with cluster(tmp_path, strict, database_url) as started:
         started.broker_url = broker
+        with Connection(broker) as connection, connection.channel() as channel:
+            channel.queue_delete("uploads")  # messages of the test before, for the same run
         (started.results / "RUN4").mkdir()
         (started.results / "RUN4" / "out.csv").write_text("1,2\n" * 1000)
         yield started

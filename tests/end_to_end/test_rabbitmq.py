@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from celery import Celery
-from kombu import Connection
+from kombu import Connection, Queue
 
 from tests.end_to_end.cluster import Cluster, cluster
 from tests.end_to_end.test_nothing_is_lost import pool_children
@@ -34,7 +34,7 @@ def running(tmp_path: Path, strict: Strict, database_url: str, broker: str) -> I
     with cluster(tmp_path, strict, database_url) as started:
         started.broker_url = broker
         with Connection(broker) as connection, connection.channel() as channel:
-            channel.queue_delete("uploads")  # messages of the test before, for the same run
+            Queue("uploads", channel=channel).delete()  # with the messages of the test before
         (started.results / "RUN4").mkdir()
         (started.results / "RUN4" / "out.csv").write_text("1,2\n" * 1000)
         yield started

@@ -1,4 +1,4 @@
-"""The door for messages: the Celery app, its one task, and the way to ask for an upload."""
+"""The door for messages: the Celery app, its tasks, and the way to ask for an upload."""
 
 from tasks.app import app
 from tasks.outbox import enqueue

@@ -10,7 +10,6 @@ from worker.storage.artifact_store import S3ArtifactStore
 from worker.storage.checks import CRC32
 from worker.storage.error_translation import translated
 from worker.storage.object_content import ObjectContent
-from worker.storage.object_url import ObjectUrl
 
 if TYPE_CHECKING:
     from types_boto3_s3.type_defs import HeadObjectOutputTypeDef
@@ -23,10 +22,9 @@ _ARCHIVES = ("GLACIER", "DEEP_ARCHIVE")
 class S3InspectedStore(S3ArtifactStore):
     def elsewhere(self, url: str, key: str) -> str | None:
         try:
-            named = ObjectUrl.parse(url, endpoint=self._client.meta.endpoint_url)
+            return super().elsewhere(url, key)
         except InvalidObjectUrl:
             return None  # whoever landed it may have reached the same store by another endpoint
-        return None if named == (self._bucket, key) else f"s3://{named.bucket}/{named.key}"
 
     def inspect(self, key: str) -> InspectedObject | None:
         with translated(f"looking at {key}"):

@@ -4,7 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from random import Random
 
@@ -40,12 +40,15 @@ def restart(server: PostgresServer, _dice: Random) -> None:
 
 
 def hang_past_the_lease(server: PostgresServer, _dice: Random) -> None:
-    pids = server.pids
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
+    stopped = []
+    for pid in server.pids:
+        with suppress(ProcessLookupError):  # a backend may end at any time
+            os.kill(pid, signal.SIGSTOP)
+            stopped.append(pid)
     time.sleep(7)
-    for pid in pids:
-        os.kill(pid, signal.SIGCONT)
+    for pid in stopped:
+        with suppress(ProcessLookupError):  # or have ended, to be reaped by one that goes on
+            os.kill(pid, signal.SIGCONT)
 
 
 def cut_connections(server: PostgresServer, dice: Random) -> None:

@@ -124,7 +124,6 @@ class Services:
 
     @cached_property
     def upload_results(self) -> UploadResults:
-        require_worker_settings(self.settings)
         return UploadResults(
             requests=self.requests,
             uploads=self.uploads,
@@ -222,12 +221,18 @@ class Services:
     @cached_property
     def migrate_artifacts(self) -> MigrateArtifacts:
         from worker.storage.client import make_client
+        from worker.storage.copying import PARTS_AT_ONCE
         from worker.storage.migration_store import S3MigrationStore
 
-        client = make_client(AT_ONCE + 1)  # one lists while the others copy
+        client = make_client(AT_ONCE * PARTS_AT_ONCE + 1)  # one lists while the others copy
         objects = S3MigrationStore(client, _bucket(self.settings), _encryption(self.settings))
         return MigrateArtifacts(
-            self.jobs, self.runs, self.upload_list, objects, SqlMovedResults(self.engine)
+            jobs=self.jobs,
+            runs=self.runs,
+            uploads=self.upload_list,
+            objects=objects,
+            results=SqlMovedResults(self.engine),
+            locations=self.result_locations,
         )
 
     @cached_property
@@ -349,7 +354,7 @@ def artifact_store(settings: Settings, bucket: str | None = None) -> "S3Artifact
     from worker.storage.artifact_store import S3ArtifactStore
     from worker.storage.client import make_client
 
-    return S3ArtifactStore(make_client(), bucket or _bucket(settings))
+    return S3ArtifactStore(make_client(AT_ONCE), bucket or _bucket(settings))
 
 
 def archive_store(settings: Settings, bucket: str | None = None) -> "S3ArchiveStore":
@@ -433,9 +438,11 @@ def broker_directory(settings: Settings) -> Path:
 
 
 def require_worker_settings(settings: Settings) -> None:
-    """InvalidSettings or StorageRefused unless a worker can work with them; connects to nothing."""
-    from worker.storage.client import make_client
+    """InvalidSettings or StorageRefused unless a worker can work with them; connects to nothing.
 
+    What is forked afterwards has all that an upload takes imported already, which a child would
+    need a third of a second for.
+    """
     _bucket(settings)
     if settings.compression == "zstd" and not _has_zstandard():
         raise InvalidSettings("ONEPREFIX_COMPRESSION=zstd needs `pip install 'oneprefix[zstd]'`")
@@ -443,7 +450,7 @@ def require_worker_settings(settings: Settings) -> None:
         raise InvalidSettings(
             "ONEPREFIX_RESULTS_ROOTS is not set: no directory that results may be read from"
         )
-    make_client().close()
+    _ = Services(settings).upload_results
 
 
 def _has_zstandard() -> bool:

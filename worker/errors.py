@@ -236,6 +236,10 @@ class StorageUnavailable(TransientError):
     """S3 did not answer, or answered that it can't now."""
 
 
+class LifecycleUnknown(StorageRefused):
+    """The store has no lifecycle rules, whatever it answers."""
+
+
 class ArtifactReplaced(TransientError):
     """While an object was being read, another one took its place."""
 

@@ -17,7 +17,6 @@ from worker.models.job import Job
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.member import Member
 from worker.models.open_upload import OpenUpload
-from worker.models.readable_object import ReadableObject
 from worker.models.refusal import Refusal
 from worker.models.relocation import Relocation
 from worker.models.restore_state import RestoreState
@@ -95,15 +94,15 @@ class Downloads(Protocol):
         """The directory, made if need be, with no other download to it meanwhile."""
         ...
 
-    def look(self, key: str, recorded: str | None) -> ReadableObject:
+    def look(self, key: str, recorded: str | None) -> InspectedObject:
         """What lies under the key; with the `recorded` checksum where its store tells none."""
         ...
 
-    def has(self, file: Path, found: ReadableObject) -> bool:
+    def has(self, file: Path, found: InspectedObject) -> bool:
         """Whether the file is this object already."""
         ...
 
-    def download(self, found: ReadableObject, to: Path, moved: Callable[[int], None]) -> None:
+    def download(self, found: InspectedObject, to: Path, moved: Callable[[int], None]) -> None:
         """The whole object in the file, verified, or what has arrived of it beside that.
 
         `moved` is told how many bytes have arrived, from any thread.
@@ -219,10 +218,15 @@ class ScatteredObjects(Protocol):
         ...
 
     def copy(
-        self, source: StoredObject, key: str, *, replaces: StoredObject | None = None
+        self,
+        source: StoredObject,
+        key: str,
+        *,
+        replaces: StoredObject | None = None,
+        opened: Callable[[str], None] = ...,
     ) -> str | None:
         """A verified copy stands under the key, where nothing stood but what it replaces; its
-        `checksum`.
+        `checksum`. `opened` is told of a multipart upload, if it takes one.
 
         Done already, it does nothing. StorageUnavailable if another object stands there.
         """

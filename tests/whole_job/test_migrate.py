@@ -4,6 +4,7 @@ import io
 import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from hashlib import md5
 from pathlib import Path
@@ -13,10 +14,11 @@ import pytest
 
 from tests.cli.command import Command
 from tests.end_to_end.cluster import PATIENCE, Cluster, cluster, eventually
-from tests.servers.faults import AnswerError, DropAnswer, LieAboutETag
+from tests.servers.faults import AnswerError, DropAnswer, Hang, LieAboutETag, S3Request
 from tests.servers.s3 import S3Server
 from tests.servers.strict_bucket import Strict, only_moto
 from tests.whole_job.conftest import CREATED_AT, Installation
+from tests.worker.packaging import trees
 from worker.database.stand_in import add_job
 from worker.errors import (
     InvalidObjectUrl,
@@ -29,7 +31,10 @@ from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.stored_object import StoredObject
 from worker.models.upload import UploadState
 from worker.models.upload_request import UploadRequest
+from worker.storage.client import make_client
 from worker.storage.migration_store import S3MigrationStore
+from worker.storage.open_uploads import S3OpenUploads
+from worker.use_cases.abort_orphans import AbortOrphans
 from worker.use_cases.plan_migration import Decision, Left, Move, Reason
 
 OLD = "jobs/12/2025/10/24/030000"
@@ -321,6 +326,60 @@ def test_a_large_object_in_parts_without_checksums_is_resumed_by_its_bytes(
     assert installed.strict.stored() == {key: content}
     asked = [each.operation for each in installed.strict.proxy.requests[before:]]
     assert (asked.count("CopyObject"), asked.count("GetObject")) == (0, 2)
+
+
+@only_moto  # rclone can't copy parts
+def test_what_is_too_large_for_one_copy_goes_in_parts_that_recovery_does_not_abort(
+    installed: Installation,
+) -> None:
+    """5 GB; here it is a megabyte."""
+    services, client = installed.services, installed.strict.upstream
+    large = archive(trees.content("random", 11 * trees.MIB).hex())
+    client.put_object(
+        Bucket=installed.strict.bucket,
+        Key=RESULTS,
+        Body=large,
+        ChecksumAlgorithm="CRC32",
+        Metadata={"of": "old"},
+    )
+    installed.land(4)  # so that there is a row, which knows of no multipart upload
+    client.delete_object(Bucket=installed.strict.bucket, Key=installed.prefix.run_results_key(4))
+    objects = S3MigrationStore(make_client(), installed.strict.bucket, {}, copy_threshold=trees.MIB)
+    open_uploads = S3OpenUploads(client, installed.strict.bucket)
+    aborted: list[int] = []
+
+    def sweep(request: S3Request) -> bool:
+        if request.operation == "UploadPartCopy":
+            aborted.append(AbortOrphans(services.uploads, open_uploads, young=0)())
+        return False
+
+    installed.strict.proxy.fault(sweep, Hang(0))
+    job = replace(services.migrate_artifacts, objects=objects)
+    [(_, outcome)] = list(job([12], apply=True))
+    assert isinstance(outcome, Decision)
+    key = installed.prefix.run_results_key(4)
+    assert installed.strict.stored() == {key: large}
+    assert aborted == [0]
+    copied = client.head_object(Bucket=installed.strict.bucket, Key=key, ChecksumMode="ENABLED")
+    assert copied["Metadata"] == {"of": "old"}
+    upload = services.uploads.find(12, 4)
+    assert upload
+    assert upload.multipart_upload_id is None
+    assert upload.checksum == f"CRC32:{copied['ChecksumCRC32']}"
+
+
+@only_moto
+@pytest.mark.parametrize("place", ["source", "target"])
+def test_what_changes_before_a_copy_in_parts_is_left(installed: Installation, place: str) -> None:
+    key = installed.prefix.run_results_key(4)
+    installed.put_key(RESULTS, ARCHIVE)
+    objects = S3MigrationStore(make_client(), installed.strict.bucket, {}, copy_threshold=0)
+    source = stand(installed, RESULTS)
+    installed.put_key(RESULTS if place == "source" else key, archive("newer"))
+    before = installed.strict.stored()
+    with pytest.raises(StorageUnavailable, match="has changed since it was listed; run it again"):
+        objects.copy(source, key)
+    assert installed.strict.stored() == before
 
 
 def test_a_job_with_an_upload_under_way_is_left_for_the_next_run(

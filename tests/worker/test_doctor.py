@@ -17,7 +17,7 @@ from worker.packaging import checkup
 from worker.packaging.checkup import fast_isal, packing_checks, readable_root
 from worker.settings import Settings
 from worker.settings_checks import settings_checks
-from worker.storage.checkup import _aborts_uploads, judged_credentials
+from worker.storage.checkup import judged_credentials
 from worker.use_cases.doctor import Doctor
 
 RUNS: dict[str, Any] = {
@@ -175,26 +175,6 @@ def test_credentials_last_or_are_renewed(
 ) -> None:
     left = None if minutes is None else timedelta(minutes=minutes)
     assert judged_credentials(method, left, is_temporary=is_temporary).health == health
-
-
-ABORT: Any = {"Status": "Enabled", "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1}}
-
-
-@pytest.mark.parametrize(
-    ("rule", "aborts"),
-    [
-        (ABORT, True),
-        (ABORT | {"Filter": {}}, True),
-        (ABORT | {"Filter": {"Prefix": "jobs/"}}, True),
-        (ABORT | {"Prefix": "jobs"}, True),
-        (ABORT | {"Filter": {"Prefix": "logs/"}}, False),
-        (ABORT | {"Filter": {"Prefix": "jobs/12/"}}, False),
-        (ABORT | {"Status": "Disabled"}, False),
-        ({"Status": "Enabled", "Expiration": {"Days": 9}}, False),
-    ],
-)
-def test_a_rule_that_aborts_the_uploads_of_all_jobs_is_known(rule: Any, aborts: bool) -> None:
-    assert _aborts_uploads(rule) is aborts
 
 
 def test_roots_are_readable_or_told(tmp_path: Path) -> None:

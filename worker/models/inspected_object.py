@@ -1,6 +1,7 @@
 """An object as S3 tells of it when it is asked for this one alone."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -8,7 +9,8 @@ class InspectedObject:
     key: str
     size: int
     etag: str
-    """With its quotes, as a condition takes it."""
+    """Without its quotes."""
+    modified_at: datetime
     checksum: str | None
     """Of the whole object, as `CRC32:base64`; None if its store keeps none that can be compared."""
     sha256: str | None

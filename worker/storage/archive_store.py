@@ -56,7 +56,7 @@ class S3ArchiveStore:
             stored.key,
             self._bucket,
             stored.key,
-            storage_class=to,
+            changes={"StorageClass": to},
             condition={"IfMatch": f'"{stored.etag}"'},
             threshold=self._copy_threshold,
             opened=opened,
@@ -73,7 +73,7 @@ class S3ArchiveStore:
                     stored.key,
                     bucket,
                     stored.key,
-                    storage_class=storage_class,
+                    changes={"StorageClass": storage_class},
                     condition={"IfNoneMatch": "*"},
                     threshold=self._copy_threshold,
                 )

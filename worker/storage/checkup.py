@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 from isal import isal_zlib
 
+from worker.errors import LifecycleUnknown
 from worker.models.finding import Check, Diagnosis, broken, judged_skew, ok, warning
+from worker.models.lifecycle import aborts_incomplete_uploads
 from worker.secrets import without_secrets
 from worker.storage.checks import encoded, knows_no_checksums, knows_no_conditions
 from worker.storage.error_translation import translated
+from worker.storage.lifecycle_rules import S3LifecycleRules
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
-    from types_boto3_s3.type_defs import LifecycleRuleOutputTypeDef
 
 AREA = "S3"
 PREFIX = "oneprefix-doctor/"
@@ -35,6 +37,7 @@ class S3Checkup:
     def __init__(self, client: "S3Client", bucket: str) -> None:
         self._client = client
         self._bucket = bucket
+        self._rules = S3LifecycleRules(client, bucket)
         self._skew: float | None = None
         self._left: dict[str, str] = {}
         """Why each key that may still hold something could not be cleaned."""
@@ -150,15 +153,11 @@ class S3Checkup:
         )
 
     def lifecycle(self) -> Diagnosis:
-        with translated("reading the lifecycle rules"):
-            try:
-                answer = self._client.get_bucket_lifecycle_configuration(Bucket=self._bucket)
-                rules = answer.get("Rules", [])
-            except ClientError as error:
-                if error.response["Error"]["Code"] != "NoSuchLifecycleConfiguration":
-                    raise
-                rules = []
-        if any(map(_aborts_uploads, rules)):
+        try:
+            rules = self._rules.lifecycle_rules()
+        except LifecycleUnknown as error:
+            return warning(error.message, "workers abort what they leave; abort others' by hand")
+        if aborts_incomplete_uploads(rules):
             return ok("multipart uploads that nobody completes are aborted")
         return warning(
             "no rule aborts multipart uploads that nobody completes, and their parts cost",
@@ -274,14 +273,3 @@ def _skew(answer: Any) -> float | None:
     if date is None:
         return None
     return (parsedate_to_datetime(date) - datetime.now(UTC)).total_seconds()
-
-
-def _aborts_uploads(rule: "LifecycleRuleOutputTypeDef") -> bool:
-    """Of all jobs."""
-    chosen = rule.get("Filter", {})
-    prefix = rule.get("Prefix", chosen.get("Prefix", ""))
-    return (
-        rule["Status"] == "Enabled"
-        and "DaysAfterInitiation" in rule.get("AbortIncompleteMultipartUpload", {})
-        and "jobs/".startswith(prefix)
-    )

@@ -123,17 +123,17 @@ def copy_object(
     target_bucket: str,
     target_key: str,
     *,
-    storage_class: str | None = None,
+    changes: Mapping[str, str] | None = None,
     condition: Mapping[str, str] | None = None,
     threshold: int = MAX_COPY,
     opened: Callable[[str], None] = nobody,
 ) -> None:
     """Copy an object; metadata, tags, encryption, checksum and storage class are the source's.
 
-    `condition`: If-Match or If-None-Match, of what stands at the target, as boto3 names them; a
-    store that knows no conditions is asked without. More bytes than `threshold` go in parts, and
-    `opened` is told of the multipart upload. Raises ArtifactNotFound, ArtifactArchived,
-    ArtifactReplaced, PlaceTaken.
+    `changes`: of storage class and encryption, as boto3 names them. `condition`: If-Match or
+    If-None-Match, of what stands at the target, likewise; a store that knows no conditions is
+    asked without. More bytes than `threshold` go in parts, and `opened` is told of the multipart
+    upload. Raises ArtifactNotFound, ArtifactArchived, ArtifactReplaced, PlaceTaken.
     """
     head = head_object(client, source_bucket, source_key)
     if head is None:
@@ -143,8 +143,7 @@ def copy_object(
         source={"Bucket": source_bucket, "Key": source_key},
         target={"Bucket": target_bucket, "Key": target_key},
         head=head,
-        properties=head.only(_PROPERTIES)
-        | ({"StorageClass": storage_class} if storage_class else {}),
+        properties=head.only(_PROPERTIES) | dict(changes or {}),
         opened=opened,
     )
     with translated(f"copying {source_key}"):

@@ -13,7 +13,7 @@ from isal import isal_zlib
 
 from worker.errors import FileUnusable, OneprefixError
 from worker.local_files import usable
-from worker.models.readable_object import ReadableObject
+from worker.models.inspected_object import InspectedObject
 from worker.parallel import each_of
 from worker.storage.file_checks import checksum_of
 from worker.storage.object_reader import S3ObjectReader
@@ -41,12 +41,12 @@ class S3Downloads:
         finally:
             os.close(descriptor)
 
-    def look(self, key: str, recorded: str | None) -> ReadableObject:
+    def look(self, key: str, recorded: str | None) -> InspectedObject:
         """What lies under the key; with the `recorded` checksum where its store tells none."""
         found = self._reader.look(key)
         return replace(found, checksum=found.checksum or recorded)
 
-    def has(self, file: Path, found: ReadableObject) -> bool:
+    def has(self, file: Path, found: InspectedObject) -> bool:
         """Whether the file is this object: by checksum, or else by its download's time."""
         with usable(f"reading {file}"):
             try:
@@ -59,7 +59,7 @@ class S3Downloads:
                 return status.st_mtime == found.modified_at.timestamp()
             return checksum_of(file) == found.checksum
 
-    def download(self, found: ReadableObject, to: Path, moved: Callable[[int], None]) -> None:
+    def download(self, found: InspectedObject, to: Path, moved: Callable[[int], None]) -> None:
         """The whole object in the file, or what has arrived of it beside that for another time.
 
         `moved` is told how many bytes have arrived, from any thread.
@@ -73,7 +73,7 @@ class S3Downloads:
             part.land()
 
     def _fetch(
-        self, part: PartFile, found: ReadableObject, moved: Callable[[int], None], number: int
+        self, part: PartFile, found: InspectedObject, moved: Callable[[int], None], number: int
     ) -> None:
         at, end = part.limits(number)
         crc = 0

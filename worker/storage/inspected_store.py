@@ -2,24 +2,20 @@
 
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
-
-from worker.errors import InvalidObjectUrl
+from worker.errors import ArtifactNotFound, InvalidObjectUrl
 from worker.models.inspected_object import InspectedObject
 from worker.storage.artifact_store import S3ArtifactStore
-from worker.storage.checks import CRC32
-from worker.storage.error_translation import translated
-from worker.storage.object_content import ObjectContent
+from worker.storage.object_reader import ObjectContent, S3ObjectReader
 
 if TYPE_CHECKING:
-    from types_boto3_s3.type_defs import HeadObjectOutputTypeDef
-
-#: From which nothing can be read before it is restored; GLACIER_IR is read at once.
-#: https://docs.aws.amazon.com/AmazonS3/latest/userguide/archived-objects.html
-_ARCHIVES = ("GLACIER", "DEEP_ARCHIVE")
+    from types_boto3_s3 import S3Client
 
 
 class S3InspectedStore(S3ArtifactStore):
+    def __init__(self, client: "S3Client", bucket: str) -> None:
+        super().__init__(client, bucket)
+        self._reader = S3ObjectReader(client, bucket)
+
     def elsewhere(self, url: str, key: str) -> str | None:
         try:
             return super().elsewhere(url, key)
@@ -27,37 +23,10 @@ class S3InspectedStore(S3ArtifactStore):
             return None  # whoever landed it may have reached the same store by another endpoint
 
     def inspect(self, key: str) -> InspectedObject | None:
-        with translated(f"looking at {key}"):
-            try:
-                head = self._client.head_object(
-                    Bucket=self._bucket, Key=key, ChecksumMode="ENABLED"
-                )
-            except ClientError as error:
-                if error.response["Error"]["Code"] in ("404", "NoSuchKey"):
-                    return None
-                raise
-        # some stores give the names of metadata back in capitals
-        metadata = {name.lower(): value for name, value in head["Metadata"].items()}
-        return InspectedObject(
-            key=key,
-            size=head["ContentLength"],
-            etag=head["ETag"],
-            checksum=_checksum(head),
-            sha256=metadata.get("sha256"),
-            storage_class=head.get("StorageClass", "STANDARD"),
-            is_readable=_is_readable(head),
-        )
+        try:
+            return self._reader.look(key)
+        except ArtifactNotFound:
+            return None
 
     def content(self, found: InspectedObject) -> ObjectContent:
-        return ObjectContent(self._client, self._bucket, found)
-
-
-def _checksum(head: "HeadObjectOutputTypeDef") -> str | None:
-    """One that is composed, as `base64-parts`, tells nothing of the whole."""
-    crc = head.get("ChecksumCRC32", "-")
-    return None if "-" in crc else f"{CRC32}:{crc}"
-
-
-def _is_readable(head: "HeadObjectOutputTypeDef") -> bool:
-    is_archived = head.get("StorageClass") in _ARCHIVES or "ArchiveStatus" in head
-    return not is_archived or 'ongoing-request="false"' in head.get("Restore", "")
+        return ObjectContent(self._reader, found)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from worker.errors import StorageRefused
+from worker.errors import LifecycleUnknown
 from worker.models.lifecycle import LifecycleRule
 from worker.storage.error_translation import translated
 from worker.storage.lifecycle_document import EMPTY, merged, read
@@ -59,7 +59,7 @@ class S3LifecycleRules:
                     raise
                 return EMPTY, {}
         if b"<LifecycleConfiguration" not in received[-1]:
-            raise StorageRefused(f"{doing}: the store knows no lifecycle rules")
+            raise LifecycleUnknown(f"{doing}: the store knows no lifecycle rules")
         name = "TransitionDefaultMinimumObjectSize"
         return received[-1], {name: answer[name]} if name in answer else {}
 

@@ -1,34 +1,49 @@
 """The bucket's objects wherever they lie, to be moved to where they belong."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from worker.errors import InvalidObjectUrl, StorageRefused, StorageUnavailable
+from worker.errors import (
+    ArtifactReplaced,
+    InvalidObjectUrl,
+    PlaceTaken,
+    StorageRefused,
+    StorageUnavailable,
+)
 from worker.models.stored_object import StoredObject
 from worker.secrets import without_secrets
 from worker.storage.artifact_store import listed
 from worker.storage.checks import CRC32, knows_no_checksums, knows_no_conditions
 from worker.storage.client import is_amazon
+from worker.storage.copying import MAX_COPY, copy_object, nobody
 from worker.storage.error_translation import translated
 from worker.storage.object_url import ObjectUrl
 from worker.storage.sameness import ARCHIVE_TAIL, are_same, checksums_of, has_end_record
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
-    from types_boto3_s3.type_defs import CopyObjectResultTypeDef
 
 
 class S3MigrationStore:
-    """`encryption`: arguments of server-side encryption for every copy, as boto3 names them."""
+    """`encryption`: arguments of server-side encryption for every copy, as boto3 names them.
+    `copy_threshold`: bytes above which an object is copied in parts.
+    """
 
-    def __init__(self, client: "S3Client", bucket: str, encryption: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        client: "S3Client",
+        bucket: str,
+        encryption: dict[str, Any],
+        copy_threshold: int = MAX_COPY,
+    ) -> None:
         self._client = client
         self._bucket = bucket
         self._encryption = encryption
+        self._copy_threshold = copy_threshold
         # some stores do not refuse a condition that they don't know, and copy nevertheless
         self._looks_first = not is_amazon(client.meta.endpoint_url)
         self._knows_conditions = True
@@ -67,10 +82,18 @@ class S3MigrationStore:
             return _crc32(self._head(key))
 
     def copy(
-        self, source: StoredObject, key: str, *, replaces: StoredObject | None = None
+        self,
+        source: StoredObject,
+        key: str,
+        *,
+        replaces: StoredObject | None = None,
+        opened: Callable[[str], None] = nobody,
     ) -> str | None:
         with translated(f"copying {source.key} to {key}"), _told_if_archived(source):
-            copied = self._copied(source, key, replaces)
+            if source.size > self._copy_threshold:
+                copied = self._copied_in_parts(source, key, replaces, opened)
+            else:
+                copied = self._copied(source, key, replaces)
             if copied is None:
                 self._require_copy(source, key)
                 return self.checksum(key)
@@ -90,15 +113,13 @@ class S3MigrationStore:
 
     def _copied(
         self, source: StoredObject, key: str, replaces: StoredObject | None
-    ) -> "CopyObjectResultTypeDef | None":
+    ) -> Mapping[str, Any] | None:
         """What S3 tells of the copy; None if the source or what stands there is another by now."""
-        standing = self._standing(key) if self._looks_first else replaces
-        if (standing and standing.etag) != (replaces and replaces.etag):
+        if self._looks_first and not self._stands(replaces, key):
             return None
         asked: dict[str, Any] = {"StorageClass": source.storage_class, **self._encryption}
         if self._knows_conditions:
-            condition = {"IfMatch": replaces.etag} if replaces else {"IfNoneMatch": "*"}
-            asked |= {"ChecksumAlgorithm": CRC32, **condition}
+            asked |= {"ChecksumAlgorithm": CRC32, **_only_if(replaces)}
         try:
             answer = self._client.copy_object(
                 Bucket=self._bucket,
@@ -115,6 +136,37 @@ class S3MigrationStore:
                 return None
             raise
         return answer["CopyObjectResult"]
+
+    def _copied_in_parts(
+        self,
+        source: StoredObject,
+        key: str,
+        replaces: StoredObject | None,
+        opened: Callable[[str], None],
+    ) -> Mapping[str, Any] | None:
+        if not self._stands(source, source.key) or not self._stands(replaces, key):
+            return None
+        place = self._bucket
+        try:
+            copy_object(
+                self._client,
+                place,
+                source.key,
+                place,
+                key,
+                changes=self._encryption,
+                condition=_only_if(replaces),
+                threshold=self._copy_threshold,
+                opened=opened,
+            )
+        except (PlaceTaken, ArtifactReplaced):
+            return None
+        return self._head(key)
+
+    def _stands(self, expected: StoredObject | None, key: str) -> bool:
+        """Whether that very object stands under the key, or none, as expected."""
+        standing = self._standing(key)
+        return (standing and standing.etag) == (expected and expected.etag)
 
     def _require_copy(self, source: StoredObject, key: str) -> None:
         """What stands there may be the copy that an earlier run, or another one, has made."""
@@ -151,6 +203,11 @@ class S3MigrationStore:
             for chunk in body.iter_chunks(1 << 20):
                 digest.update(chunk)
         return digest.digest()
+
+
+def _only_if(replaces: StoredObject | None) -> dict[str, str]:
+    """The condition that this is what is replaced."""
+    return {"IfMatch": replaces.etag} if replaces else {"IfNoneMatch": "*"}
 
 
 def _crc32(told: Mapping[str, Any]) -> str | None:

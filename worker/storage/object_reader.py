@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from worker.errors import ArtifactArchived, ArtifactNotFound, ArtifactReplaced, StorageRefused
-from worker.models.readable_object import ReadableObject
+from worker.models.inspected_object import InspectedObject
 from worker.storage.checks import CRC32
 from worker.storage.client import REQUEST_ATTEMPTS
 from worker.storage.error_translation import translated
@@ -17,8 +18,12 @@ from worker.storage.range_reader import RangeReader
 if TYPE_CHECKING:
     from botocore.response import StreamingBody
     from types_boto3_s3 import S3Client
+    from types_boto3_s3.type_defs import HeadObjectOutputTypeDef
 
 CHUNK = 256 << 10
+#: From which nothing can be read before it is restored; GLACIER_IR is read at once.
+#: https://docs.aws.amazon.com/AmazonS3/latest/userguide/archived-objects.html
+_ARCHIVES = ("GLACIER", "DEEP_ARCHIVE")
 
 
 class S3ObjectReader:
@@ -26,22 +31,16 @@ class S3ObjectReader:
         self._client = client
         self._bucket = bucket
 
-    def look(self, key: str) -> ReadableObject:
+    def look(self, key: str) -> InspectedObject:
         with _reading(key):
             head = self._client.head_object(Bucket=self._bucket, Key=key, ChecksumMode="ENABLED")
-        return ReadableObject(
-            key=key,
-            size=head["ContentLength"],
-            etag=head["ETag"].strip('"'),
-            modified_at=head["LastModified"],
-            checksum=_checksum(head),
-        )
+        return _inspected(key, head)
 
     def open(self, key: str) -> RangeReader:
         found = self.look(key)
         return RangeReader(found.size, partial(self.chunks, found))
 
-    def chunks(self, found: ReadableObject, start: int, end: int) -> Iterator[bytes]:
+    def chunks(self, found: InspectedObject, start: int, end: int) -> Iterator[bytes]:
         """The object's bytes from `start` to `end`; what breaks off is asked for again, from there.
 
         ArtifactReplaced if it is another object by now, ArtifactArchived if it can't be read.
@@ -59,7 +58,7 @@ class S3ObjectReader:
                         if not tries_left:
                             raise
 
-    def _body(self, found: ReadableObject, start: int, end: int) -> "StreamingBody":
+    def _body(self, found: InspectedObject, start: int, end: int) -> "StreamingBody":
         answer = self._client.get_object(
             Bucket=self._bucket,
             Key=found.key,
@@ -75,10 +74,46 @@ class S3ObjectReader:
         return answer["Body"]
 
 
-def _checksum(head: Any) -> str | None:
-    known = head.get("ChecksumCRC32", "")
+@dataclass(frozen=True, slots=True)
+class ObjectContent:
+    """Of that very object: once another one stands under its key, ArtifactReplaced."""
+
+    reader: S3ObjectReader
+    found: InspectedObject
+
+    @property
+    def size(self) -> int:
+        return self.found.size
+
+    def read(self, start: int, end: int) -> bytes:
+        return b"".join(self.reader.chunks(self.found, start, end))
+
+
+def _inspected(key: str, head: "HeadObjectOutputTypeDef") -> InspectedObject:
+    # some stores give the names of metadata back in capitals
+    metadata = {name.lower(): value for name, value in head["Metadata"].items()}
+    return InspectedObject(
+        key=key,
+        size=head["ContentLength"],
+        etag=head["ETag"].strip('"'),
+        modified_at=head["LastModified"],
+        checksum=_checksum(head),
+        sha256=metadata.get("sha256"),
+        storage_class=head.get("StorageClass", "STANDARD"),
+        is_readable=_is_readable(head),
+    )
+
+
+def _checksum(head: "HeadObjectOutputTypeDef") -> str | None:
+    """One that is composed, as `base64-parts`, tells nothing of the whole."""
+    known = head.get("ChecksumCRC32", "-")
     is_of_parts = head.get("ChecksumType") == "COMPOSITE" or "-" in known
-    return f"{CRC32}:{known}" if known and not is_of_parts else None
+    return None if is_of_parts else f"{CRC32}:{known}"
+
+
+def _is_readable(head: "HeadObjectOutputTypeDef") -> bool:
+    is_archived = head.get("StorageClass") in _ARCHIVES or "ArchiveStatus" in head
+    return not is_archived or 'ongoing-request="false"' in head.get("Restore", "")
 
 
 @contextmanager

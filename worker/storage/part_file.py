@@ -10,7 +10,7 @@ from isal import isal_zlib
 
 from worker.errors import StorageUnavailable
 from worker.local_files import usable
-from worker.models.readable_object import ReadableObject
+from worker.models.inspected_object import InspectedObject
 from worker.storage.checks import CRC32, encoded
 from worker.storage.file_checks import crc_of
 
@@ -21,7 +21,7 @@ class PartFile:
     Only one may be open for a file at a time. Threads may write to it side by side.
     """
 
-    def __init__(self, to: Path, found: ReadableObject, range_size: int) -> None:
+    def __init__(self, to: Path, found: InspectedObject, range_size: int) -> None:
         self._to = to
         self._found = found
         self._range_size = range_size

@@ -23,6 +23,7 @@ from worker.models.storage_class import StorageClass
 from worker.models.stored_object import StoredObject
 from worker.models.upload import Upload
 from worker.parallel import each_of
+from worker.use_cases.noted_copy import noted_copy
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,18 +95,8 @@ class ArchiveJob:
             yield Outcome.of(item.stored.key, item.stored.size, result)
 
     def _changed(self, order: ArchiveOrder, item: Planned) -> str:
-        begun: list[str] = []
-
-        def opened(multipart_id: str) -> None:
-            begun.append(multipart_id)
-            if item.upload:
-                self.locations.copying(item.upload, multipart_id)
-
-        try:
+        with noted_copy(self.locations, item.upload) as opened:
             self.store.change_class(item.stored, order.storage_class, opened)
-        finally:
-            if item.upload and begun:
-                self.locations.copied(item.upload, begun[0])
         return f"now in {order.storage_class}"
 
     def _moved(self, order: ArchiveOrder, item: Planned) -> str:

@@ -14,6 +14,7 @@ from worker.errors import JobNotFound, OneprefixError
 from worker.interfaces import (
     JobRepository,
     MovedResults,
+    ResultLocations,
     RunRepository,
     ScatteredObjects,
     UploadRecords,
@@ -23,6 +24,7 @@ from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.stored_object import StoredObject
 from worker.models.upload import UploadState
 from worker.parallel import each_of
+from worker.use_cases.noted_copy import noted_copy
 from worker.use_cases.plan_migration import (
     STEMS,
     Candidates,
@@ -48,6 +50,7 @@ class MigrateArtifacts:
     uploads: UploadRecords
     objects: ScatteredObjects
     results: MovedResults
+    locations: ResultLocations
 
     def __call__(
         self, job_ids: Sequence[int] | None = None, *, apply: bool = False
@@ -95,17 +98,14 @@ class MigrateArtifacts:
             yield from (Left(each, Reason.NO_SUCH_JOB) for each in listed)
             return
         runs = {run.id: run for run in self.runs.of_job(job_id)}
-        candidates, left = sort_out(prefix, runs, listed)
+        uploads = {upload.run_id: upload for upload in self.uploads.uploads(job_id)}
+        candidates, left = sort_out(prefix, runs, listed, uploads)
         yield from left
-        if candidates and self._is_under_way(job_id):
+        if any(upload.state is UploadState.UPLOADING for upload in uploads.values()):
             scattered = chain.from_iterable(each.scattered for each in candidates)
             yield from (Left(each, Reason.UNDER_WAY) for each in scattered)
         else:
             yield from candidates
-
-    def _is_under_way(self, job_id: int) -> bool:
-        uploads = self.uploads.uploads(job_id)
-        return any(upload.state is UploadState.UPLOADING for upload in uploads)
 
     def _decided(self, candidates: Candidates) -> Decision:
         if candidates.artifact.kind is ArtifactKind.RUN_RESULTS:
@@ -138,7 +138,10 @@ class MigrateArtifacts:
         if move.is_copied:
             checksum = self.objects.checksum(move.key)
         else:
-            checksum = self.objects.copy(move.source, move.key, replaces=move.replaces)
+            with noted_copy(self.locations, candidates.upload) as opened:
+                checksum = self.objects.copy(
+                    move.source, move.key, replaces=move.replaces, opened=opened
+                )
         if candidates.run and candidates.artifact.kind is ArtifactKind.RUN_RESULTS:
             self.results.record(
                 candidates.run,

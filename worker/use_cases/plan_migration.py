@@ -4,11 +4,13 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 
 from worker.models.artifact_kind import ArtifactId, ArtifactKind
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.run import Run
 from worker.models.stored_object import StoredObject
+from worker.models.upload import Upload
 from worker.models.upload_request import MAX_ID
 
 #: What the keys of a job's artifacts begin with, today's and the old ones, before the job's id.
@@ -48,6 +50,8 @@ class Candidates:
     run: Run | None
     scattered: tuple[StoredObject, ...]
     standing: StoredObject | None = None
+    upload: Upload | None = None
+    """Of the run's results."""
 
     @property
     def all(self) -> tuple[StoredObject, ...]:
@@ -93,7 +97,10 @@ def job_id_of(part: str) -> int | None:
 
 
 def sort_out(
-    prefix: JobS3Prefix, runs: Mapping[int, Run], listed: Iterable[StoredObject]
+    prefix: JobS3Prefix,
+    runs: Mapping[int, Run],
+    listed: Iterable[StoredObject],
+    uploads: Mapping[int, Upload] = MappingProxyType({}),
 ) -> tuple[list[Candidates], list[Left]]:
     """The artifacts of the job that lie elsewhere, and what is none of them."""
     standing: dict[str, StoredObject] = {}
@@ -116,10 +123,16 @@ def sort_out(
             run=runs.get(artifact.run_id or 0),
             scattered=tuple(objects),
             standing=standing.get(artifact.key(prefix)),
+            upload=_upload_of(artifact, uploads),
         )
         for artifact, objects in scattered.items()
     ]
     return found, left
+
+
+def _upload_of(artifact: ArtifactId, uploads: Mapping[int, Upload]) -> Upload | None:
+    is_results = artifact.kind is ArtifactKind.RUN_RESULTS
+    return uploads.get(artifact.run_id or 0) if is_results else None
 
 
 def _artifact_of(key: str, prefix: JobS3Prefix) -> ArtifactId | None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli.arguments import JobId
+from cli.arguments import DryRun, JobId
 from cli.outcomes import show
 from cli.output import Json, reported
 from worker.bootstrap import Services
@@ -36,9 +36,7 @@ def archive(
     to_bucket: Annotated[
         str | None, typer.Option(help="Move there: copy, verify, then delete here.")
     ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what would be done.")
-    ] = False,
+    dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
     """Move a job's artifacts to another storage class; what is there already is left alone."""

@@ -51,3 +51,4 @@ Expires = Annotated[
         "--expires", metavar="TIME", help="Such as 30m or 7d; 1h if not given.", parser=duration
     ),
 ]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]

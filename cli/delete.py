@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from cli.arguments import JobId
+from cli.arguments import DryRun, JobId
 from cli.output import Json, console, errors, human_size, print_error, print_json, reported
 from worker.bootstrap import Services
 from worker.models.deletion import Deletion
@@ -24,7 +24,7 @@ def delete(
     bucket: Annotated[
         str | None, typer.Option(help="Where `archive --to-bucket` has moved them.")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
     """Delete a job's artifacts: every object, version and open multipart upload of its prefix."""

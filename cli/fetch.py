@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
 
-from cli.arguments import JobId, with_optional_run
+from cli.arguments import DryRun, JobId, with_optional_run
 from cli.output import Json, console, errors, human_size, print_error, print_json, reported
 from worker.bootstrap import Services
 from worker.errors import OneprefixError
@@ -28,9 +28,7 @@ def fetch(
     unpack: Annotated[
         bool, typer.Option("--unpack", help="Each archive as well, to a directory of its name.")
     ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what would be done.")
-    ] = False,
+    dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
     """Download a job's artifacts, verified; what was broken off is gone on with."""

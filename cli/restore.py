@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cli.arguments import JobId
+from cli.arguments import DryRun, JobId
 from cli.outcomes import show
 from cli.output import Json, reported
 from worker.bootstrap import Services
@@ -22,7 +22,7 @@ def restore(
     bucket: Annotated[
         str | None, typer.Option(help="Where `archive --to-bucket` has moved them.")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how each stands.")] = False,
+    dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
     """Ask S3 for readable copies of a job's archived artifacts; again, to see how far it is."""

@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
-from cli.arguments import JobId, OptionalRunId
+from cli.arguments import DryRun, JobId, OptionalRunId
 from cli.output import Json, console, errors, human_size, print_json, reported
 from worker.bootstrap import Services
 from worker.models.verification import Verdict, Verification, VerificationPlan
@@ -24,9 +24,7 @@ def verify(
     deep: Annotated[
         bool, typer.Option("--deep", help="Read every byte, and check every file's CRC-32.")
     ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say how much would be read.")
-    ] = False,
+    dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
     """Compare a job's landed results with S3's own checksums; exit code 1 if any differs."""

@@ -102,6 +102,10 @@ def test_rows_tell_that_results_are_gone_and_a_repeated_message_does_not_bring_t
     assert missing[4] == after.error
     shown = installed.oneprefix("status", "12").out
     assert "deleted by ada@lab" in shown
+    verified = installed.oneprefix("verify", "12", "4")
+    assert (verified.code, "missing  deleted by ada@lab" in verified.out) == (1, True)
+    counted = installed.oneprefix("inventory", "--since", "2025-01-01", "--json")
+    assert counted.json["total"]["artifacts"] == 0
 
     assert installed.services.upload_results(request(installed, 4)) is None
     assert installed.strict.stored() == {}

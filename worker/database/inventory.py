@@ -15,7 +15,9 @@ class SqlInventory:
         self._engine = engine
 
     def landed(self, since: datetime, until: datetime, by: By | None = None) -> list[Landed]:
-        """What landed from `since` on and before `until`, per day and job unless `by` one."""
+        """What landed from `since` on and before `until`, per day and job unless `by` one; but for
+        what was deleted since.
+        """
         groups = {
             By.DAY: func.date(uploads.c.landed_at, type_=Date).label("day"),
             By.JOB: uploads.c.job_id,
@@ -31,6 +33,7 @@ class SqlInventory:
             )
             .where(
                 uploads.c.state == UploadState.LANDED,
+                uploads.c.results_url.is_not(None),  # it was not deleted since
                 uploads.c.landed_at >= since,
                 uploads.c.landed_at < until,
             )

@@ -112,7 +112,7 @@ def _compared(upload: Upload, key: str, found: InspectedObject | None) -> tuple[
     if upload.s3_key != key:
         return Verdict.ELSEWHERE, f"its row names {upload.s3_key}, not under the job's prefix"
     if found is None:
-        return Verdict.MISSING, "its object is gone"
+        return Verdict.MISSING, upload.error or "its object is gone"
     if found.size != upload.archive_size:
         return (
             Verdict.OTHER_SIZE,

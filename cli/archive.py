@@ -9,6 +9,7 @@ import typer
 from cli.arguments import DryRun, JobId
 from cli.outcomes import show
 from cli.output import Json, reported
+from cli.progress import collected
 from worker.bootstrap import Services
 from worker.models.storage_class import StorageClass
 from worker.settings import load_settings
@@ -44,5 +45,9 @@ def archive(
     with reported(as_json):
         archive_job = Services(load_settings()).archive_job
         plan = archive_job.plan(job, order)
-        outcomes = plan.outcomes() if dry_run else list(archive_job(plan))
+        outcomes = (
+            plan.outcomes()
+            if dry_run
+            else collected(archive_job(plan), "archiving", len(plan.items))
+        )
     show(outcomes, as_json, job_id=job, prefix=plan.prefix, dry_run=dry_run)

@@ -12,10 +12,12 @@ from rich.markup import escape
 
 from cli.arguments import DryRun, JobId
 from cli.output import Json, console, errors, human_size, print_error, print_json, reported
+from cli.progress import collected
 from worker.bootstrap import Services
 from worker.models.deletion import Deletion
 from worker.models.outcome import Outcome
 from worker.settings import load_settings
+from worker.use_cases.delete_job import DeleteJob
 
 
 def delete(
@@ -35,7 +37,7 @@ def delete(
         plan = delete_job.plan(job)
         if not (yes or dry_run):
             _confirm(plan)
-        outcomes = [] if dry_run else list(delete_job(plan, who=_who()))
+        outcomes = [] if dry_run else _deleted(delete_job, plan)
     failed = [each for each in outcomes if each.error]
     if as_json:
         failures = [{"key": each.key, "error": each.error} for each in failed]
@@ -44,6 +46,11 @@ def delete(
         _say(plan, outcomes, failed, dry_run=dry_run)
     if failed:
         raise typer.Exit(1)
+
+
+def _deleted(delete_job: DeleteJob, plan: Deletion) -> list[Outcome]:
+    total = plan.objects + plan.open_uploads
+    return collected(delete_job(plan, who=_who()), "deleting", total)
 
 
 def _confirm(plan: Deletion) -> None:

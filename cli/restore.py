@@ -7,6 +7,7 @@ import typer
 from cli.arguments import DryRun, JobId
 from cli.outcomes import show
 from cli.output import Json, reported
+from cli.progress import collected
 from worker.bootstrap import Services
 from worker.models.storage_class import RestoreTier
 from worker.settings import load_settings
@@ -30,5 +31,5 @@ def restore(
         restore_job = Services(load_settings()).restore_job(bucket)
         plan = restore_job.plan(job)
         work = restore_job.states(plan) if dry_run else restore_job(plan, RestoreOrder(days, tier))
-        outcomes = list(work)
+        outcomes = collected(work, "asking", len(plan))
     show(outcomes, as_json, job_id=job, dry_run=dry_run)

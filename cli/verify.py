@@ -4,11 +4,11 @@ from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
 from cli.arguments import DryRun, JobId, OptionalRunId
-from cli.output import Json, console, errors, human_size, print_json, reported
+from cli.output import Json, console, human_size, print_json, reported
+from cli.progress import counting
 from worker.bootstrap import Services
 from worker.models.verification import Verdict, Verification, VerificationPlan
 from worker.settings import load_settings
@@ -44,16 +44,8 @@ def verify(
 
 
 def _verified(verify_job: VerifyJob, plan: VerificationPlan, deep: bool) -> Verification:
-    progress = Progress(
-        TextColumn("reading" if deep else "looking"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        console=errors,
-        transient=True,
-        disable=not errors.is_terminal,
-    )
-    with progress:
-        bar = progress.add_task("", total=len(plan.landed))
+    with counting() as progress:
+        bar = progress.add_task("reading" if deep else "looking", total=len(plan.landed))
         return verify_job(
             plan,
             deep=deep,

@@ -6,5 +6,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class RestoreState:
+    is_archived: bool
+    """Whether it was ever to be restored at all."""
     is_under_way: bool = False
     readable_until: datetime | None = None

@@ -23,3 +23,5 @@ class RestoreTier(StrEnum):
 
 #: What lies in them has to be restored before it can be read or copied.
 ARCHIVES = frozenset({StorageClass.GLACIER, StorageClass.DEEP_ARCHIVE})
+#: What lies in the last of these may have moved to an archive tier of it, as S3 tells of it alone.
+MAY_BE_ARCHIVED = ARCHIVES | {StorageClass.INTELLIGENT_TIERING}

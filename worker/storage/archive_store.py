@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from worker.errors import ArtifactNotFound, PlaceTaken, StorageRefused
 from worker.models.restore_state import RestoreState
-from worker.models.storage_class import RestoreTier, StorageClass
+from worker.models.storage_class import ARCHIVES, RestoreTier, StorageClass
 from worker.models.stored_object import StoredObject
 from worker.storage.checks import knows_no_conditions
 from worker.storage.copying import MAX_COPY, Head, copy_object, head_object
@@ -99,19 +99,23 @@ class S3ArchiveStore:
                 self._client.delete_object(**place)
 
     def restore_state(self, stored: StoredObject) -> RestoreState:
-        restore = self._head(self._bucket, stored.key).fields.get("Restore", "")
+        fields = self._head(self._bucket, stored.key).fields
+        restore = fields.get("Restore", "")
         expiry = _EXPIRY.search(restore)
         return RestoreState(
-            _ONGOING in restore, parsedate_to_datetime(expiry[1]) if expiry else None
+            is_archived=stored.storage_class in ARCHIVES or "ArchiveStatus" in fields,
+            is_under_way=_ONGOING in restore,
+            readable_until=parsedate_to_datetime(expiry[1]) if expiry else None,
         )
 
     def restore(self, stored: StoredObject, days: int, tier: RestoreTier) -> None:
+        request: Any = {"GlacierJobParameters": {"Tier": tier.value}}
+        if stored.storage_class in ARCHIVES:  # from other archive tiers it comes back for good
+            request["Days"] = days
         with translated(f"restoring {stored.key}"):
             try:
                 self._client.restore_object(
-                    Bucket=self._bucket,
-                    Key=stored.key,
-                    RestoreRequest={"Days": days, "GlacierJobParameters": {"Tier": tier.value}},
+                    Bucket=self._bucket, Key=stored.key, RestoreRequest=request
                 )
             except ClientError as error:
                 if error.response["Error"]["Code"] != "RestoreAlreadyInProgress":

@@ -9,7 +9,7 @@ from worker.interfaces import ArtifactStore, JobRepository, RestoreStore
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.outcome import Outcome
 from worker.models.restore_state import RestoreState
-from worker.models.storage_class import ARCHIVES, RestoreTier
+from worker.models.storage_class import MAY_BE_ARCHIVED, RestoreTier
 from worker.models.stored_object import StoredObject
 from worker.parallel import each_of
 
@@ -46,22 +46,27 @@ class RestoreJob:
             yield Outcome.of(stored.key, stored.size, result)
 
     def _state(self, stored: StoredObject) -> str:
-        if stored.storage_class not in ARCHIVES:
-            return f"readable, in {stored.storage_class}"
-        return _told(self.store.restore_state(stored))
+        return _told(stored, self._look(stored))
 
     def _restored(self, order: RestoreOrder, stored: StoredObject) -> str:
-        if stored.storage_class not in ARCHIVES:
-            return self._state(stored)
-        state = self.store.restore_state(stored)
+        state = self._look(stored)
         wanted = self.clock() + timedelta(days=order.days)
-        if state.is_under_way or (state.readable_until and state.readable_until >= wanted):
-            return _told(state)  # to ask again could shorten its time
+        is_restored = state.readable_until and state.readable_until >= wanted
+        if not state.is_archived or state.is_under_way or is_restored:
+            return _told(stored, state)  # to ask again could shorten its time
         self.store.restore(stored, order.days, order.tier)
         return f"asked for, {order.tier}"
 
+    def _look(self, stored: StoredObject) -> RestoreState:
+        """S3 is asked only about what may be archived."""
+        if stored.storage_class in MAY_BE_ARCHIVED:
+            return self.store.restore_state(stored)
+        return RestoreState(is_archived=False)
 
-def _told(state: RestoreState) -> str:
+
+def _told(stored: StoredObject, state: RestoreState) -> str:
+    if not state.is_archived:
+        return f"readable, in {stored.storage_class}"
     if state.is_under_way:
         return "being restored"
     if state.readable_until:

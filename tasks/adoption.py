@@ -1,4 +1,4 @@
-"""Sees that each message that a worker has taken has its row, should that worker die before it.
+"""Sees that each message that a worker has taken leads to something, should that worker die first.
 
 Redis and Valkey keep what was delivered in a hash until it is acknowledged, and deliver it again
 only after the visibility timeout, a day later. RabbitMQ does so as soon as a connection breaks.
@@ -17,15 +17,16 @@ from tasks.app import app
 from tasks.queue_entry import problem_with
 from tasks.upload_task import package_and_upload, request_of
 from worker.errors import DatabaseRefused
-from worker.interfaces import RequestRepository
+from worker.interfaces import Doorbells, RequestRepository
 
 log = logging.getLogger("oneprefix.recovery")
 
 
 class Adoption:
-    def __init__(self, requests: RequestRepository, grace: float) -> None:
-        """`grace`: seconds that a worker has to write the row itself."""
+    def __init__(self, requests: RequestRepository, doorbells: Doorbells, grace: float) -> None:
+        """`grace`: seconds that a worker has to begin."""
         self._requests = requests
+        self._doorbells = doorbells
         self._grace = grace
         self._seen: set[bytes] = set()
         """Tags of messages that were looked at."""
@@ -43,15 +44,17 @@ class Adoption:
 
     def _look(self, channel: Any) -> int:
         until = time() - self._grace
-        taken = channel.client.zrangebyscore(channel.unacked_index_key, 0, until)
+        taken = dict(
+            channel.client.zrangebyscore(channel.unacked_index_key, 0, until, withscores=True)
+        )
         self._seen.intersection_update(taken)
         new = [tag for tag in taken if tag not in self._seen]
         for tag in new:
-            self._adopt(channel.client.hget(channel.unacked_key, tag))
+            self._adopt(channel.client.hget(channel.unacked_key, tag), since=until - taken[tag])
             self._seen.add(tag)
         return len(new)
 
-    def _adopt(self, entry: bytes | None) -> None:
+    def _adopt(self, entry: bytes | None, *, since: float) -> None:
         if entry is None:
             return  # acknowledged meanwhile
         message, *_ = json.loads(entry)
@@ -64,5 +67,7 @@ class Adoption:
             arguments, keywords, _ = json.loads(b64decode(message["body"]))
             request = request_of(headers["id"], *arguments, **keywords)
             self._requests.request(request, published=False)
+            if self._doorbells.missed(request, since=since):
+                log.info("job %s, run %s: taken and not begun", request.job_id, request.run_id)
         except (ValueError, TypeError, DatabaseRefused) as error:  # among them InvalidRequest
             log.warning("message %s asks for nothing: %s", headers["id"], error)

@@ -64,7 +64,7 @@ def main(parent: int) -> None:
     signal.signal(signal.SIGINT, on_signal)
     use_own_transport()
     using = services()
-    adopt = Adoption(using.requests, using.settings.publish_grace_seconds)
+    adopt = Adoption(using.requests, using.doorbells, using.settings.publish_grace_seconds)
     # not all workers at once
     sweep_at = monotonic() + SystemRandom().uniform(0, using.settings.sweep_seconds)
     while os.getppid() == parent:

@@ -19,7 +19,6 @@ def sabotaged(running: Cluster, moment: str) -> Fleet:
     environment = {
         "PYTHONPATH": str(PROJECT),
         "ONEPREFIX_DIES_AT": moment,
-        "ONEPREFIX_REPUBLISH_SECONDS": "3",
     }
     return Fleet(running, 1, app="tests.chaos.sabotaged", environment=environment)
 

@@ -23,7 +23,7 @@ from tasks.services import services
 
 use_own_transport()
 services().migrate()
-adopt = Adoption(services().requests, grace=0)
+adopt = Adoption(services().requests, services().doorbells, grace=0)
 with app.connection() as connection, connection.channel() as channel:
     channel.queue_declare("uploads")
     taken = []

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, Engine, and_, func, or_, select, update
 
 from worker.database.error_translation import translated
-from worker.database.statements import lease_ran_out, retry_is_due
+from worker.database.statements import is_upload, lease_ran_out, retry_is_due
 from worker.database.tables import uploads
 from worker.database.types import now
 from worker.models.upload import UploadState
@@ -62,6 +62,19 @@ class SqlDoorbells:
         """The message could not be published: the row is due again."""
         with translated(), self.engine.begin() as connection:
             connection.execute(update(uploads).where(uploads.c.id == row).values(published_at=None))
+
+    def missed(self, request: UploadRequest, *, since: float) -> bool:
+        """The request's message was taken and should have led to something `since` seconds ago: if
+        it has not, nor another one after it, the row is due again.
+        """
+        unanswered = update(uploads).where(
+            is_upload(request.job_id, request.run_id),
+            uploads.c.task_id == request.task_id,
+            uploads.c.published_at <= now(-since),
+            or_(uploads.c.state == UploadState.REQUESTED, retry_is_due(), lease_ran_out()),
+        )
+        with translated(), self.engine.begin() as connection:
+            return connection.execute(unanswered.values(published_at=None)).rowcount > 0
 
     def _is_due(self) -> ColumnElement[bool]:
         never_rung = uploads.c.published_at.is_(None)

@@ -19,6 +19,7 @@ from worker.interfaces.objects import (
 )
 from worker.interfaces.rows import (
     DeletionRepository,
+    Doorbells,
     JobRepository,
     LeaseRepository,
     MovedResults,
@@ -48,6 +49,7 @@ __all__ = [
     "Content",
     "DeletionRepository",
     "DoomedObjects",
+    "Doorbells",
     "DownloadLocationRepository",
     "Downloads",
     "InspectedStore",

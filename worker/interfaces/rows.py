@@ -60,6 +60,16 @@ class RequestRepository(Protocol):
         ...
 
 
+class Doorbells(Protocol):
+    """Which uploads need a message."""
+
+    def missed(self, request: UploadRequest, *, since: float) -> bool:
+        """The request's message was taken and should have led to something `since` seconds ago: if
+        it has not, nor another one after it, the row is due again.
+        """
+        ...
+
+
 class LeaseRepository(Protocol):
     """The leases that processes hold."""
 

@@ -73,6 +73,34 @@ def test_a_row_taken_once_is_not_due_again(
     assert doorbells.due() == []
 
 
+def test_a_message_that_was_taken_and_led_to_nothing_makes_its_row_due(
+    doorbells: SqlDoorbells, requests: SqlRequestRepository
+) -> None:
+    requests.request(REQUEST, published=True)
+    assert doorbells.due() == []
+    assert not doorbells.missed(replace(REQUEST, task_id="another"), since=0)
+    assert not doorbells.missed(REQUEST, since=60)  # a newer message has been published since
+    assert doorbells.missed(REQUEST, since=0)
+    [row] = doorbells.due()
+    assert doorbells.take(row, task_id="unused") == (REQUEST, False)
+    assert not doorbells.missed(REQUEST, since=1)
+
+
+def test_a_message_that_somebody_works_on_is_not_missed_unless_the_lease_ran_out(
+    doorbells: SqlDoorbells, requests: SqlRequestRepository, uploads: SqlUploadRepository
+) -> None:
+    requests.request(REQUEST, published=True)
+    claimed = uploads.claim(12, 4, owner="me", lease=60)
+    assert claimed
+    assert not doorbells.missed(REQUEST, since=0)
+    uploads.renew(claimed, lease=-1, bytes_done=0)
+    [row] = doorbells.due()
+    assert doorbells.take(row, task_id="unused")
+    assert doorbells.due() == []
+    assert doorbells.missed(REQUEST, since=0)
+    assert doorbells.due() == [row]
+
+
 def test_a_row_given_back_is_due_again(
     doorbells: SqlDoorbells, requests: SqlRequestRepository
 ) -> None:

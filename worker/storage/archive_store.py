@@ -13,8 +13,9 @@ from worker.models.restore_state import RestoreState
 from worker.models.storage_class import ARCHIVES, RestoreTier, StorageClass
 from worker.models.stored_object import StoredObject
 from worker.storage.checks import knows_no_conditions
-from worker.storage.copying import MAX_COPY, Head, copy_object, head_object
+from worker.storage.copying import MAX_COPY, copy_object
 from worker.storage.error_translation import translated
+from worker.storage.object_head import Head, head_object
 from worker.storage.object_url import ObjectUrl, is_at
 
 if TYPE_CHECKING:

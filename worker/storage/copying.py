@@ -20,6 +20,7 @@ from worker.parallel import each_of
 from worker.storage.checks import knows_no_conditions
 from worker.storage.error_translation import translated
 from worker.storage.multipart import abort
+from worker.storage.object_head import ARCHIVED, Head, head_object
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -55,65 +56,9 @@ _PROPERTIES = (
     "StorageClass",
     "WebsiteRedirectLocation",
 )
-#: moto's word is the second.
-_ARCHIVED = ("InvalidObjectState", "ObjectNotInActiveTierError")
 
 
 def nobody(_multipart_id: str) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """What S3 says of an object, as botocore names it."""
-
-    fields: Mapping[str, Any]
-
-    @property
-    def etag(self) -> str:
-        return str(self.fields["ETag"])
-
-    @property
-    def size(self) -> int:
-        return int(self.fields["ContentLength"])
-
-    @property
-    def checksum(self) -> tuple[str, str] | None:
-        """Its name and value, `ChecksumCRC32` and base64."""
-        for name, value in self.fields.items():
-            if name.startswith("Checksum") and name != "ChecksumType":
-                return name, value
-        return None
-
-    @property
-    def checksum_type(self) -> str:
-        return str(self.fields.get("ChecksumType", "FULL_OBJECT"))
-
-    @property
-    def part_count(self) -> int:
-        """0 if it was not stored in parts, as its ETag tells."""
-        return int(self.etag.strip('"').partition("-")[2] or 0)
-
-    def is_same(self, other: "Head") -> bool | None:
-        """Whether both have the same bytes; None if neither checksum nor ETag can tell."""
-        if self.size != other.size:
-            return False
-        if self.checksum and other.checksum and self.checksum_type == other.checksum_type:
-            return self.checksum == other.checksum
-        return True if self.etag == other.etag else None
-
-    def only(self, names: tuple[str, ...]) -> dict[str, Any]:
-        return {name: self.fields[name] for name in names if self.fields.get(name)}
-
-
-def head_object(client: "S3Client", bucket: str, key: str) -> Head | None:
-    """None if there is none."""
-    with translated(f"looking at {key}"):
-        try:
-            return Head(client.head_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED"))
-        except ClientError as error:
-            if error.response["Error"]["Code"] in ("404", "NoSuchKey"):
-                return None
-            raise
 
 
 def copy_object(
@@ -289,7 +234,7 @@ def _told(error: ClientError, copying: _Copying) -> OneprefixError | None:
     """What it means for a copy; None if no more than S3 says."""
     key = copying.source["Key"]
     code = error.response["Error"]["Code"]
-    if code in _ARCHIVED:
+    if code in ARCHIVED:
         return ArtifactArchived(f"{key} is archived and not restored: `oneprefix restore` it first")
     if code == "PreconditionFailed":
         if (

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from worker.errors import (
+    ArtifactArchived,
     ArtifactReplaced,
     InvalidObjectUrl,
     PlaceTaken,
-    StorageRefused,
     StorageUnavailable,
 )
 from worker.models.stored_object import StoredObject
@@ -21,6 +21,7 @@ from worker.storage.checks import CRC32, knows_no_checksums, knows_no_conditions
 from worker.storage.client import is_amazon
 from worker.storage.copying import MAX_COPY, copy_object, nobody
 from worker.storage.error_translation import translated
+from worker.storage.object_head import ARCHIVED, head_object
 from worker.storage.object_url import ObjectUrl
 from worker.storage.sameness import ARCHIVE_TAIL, are_same, checksums_of, has_end_record
 
@@ -180,18 +181,15 @@ class S3MigrationStore:
         return are_same(self._head(one), self._head(other)) is False
 
     def _standing(self, key: str) -> StoredObject | None:
-        try:
-            head = self._head(key)
-        except ClientError as error:
-            if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
-                return None
-            raise
+        head = head_object(self._client, self._bucket, key)
+        if head is None:
+            return None
         return StoredObject(
             key=key,
-            size=head["ContentLength"],
-            etag=head["ETag"].strip('"'),
-            storage_class=head.get("StorageClass", "STANDARD"),
-            modified_at=head["LastModified"],
+            size=head.size,
+            etag=head.etag.strip('"'),
+            storage_class=head.fields.get("StorageClass", "STANDARD"),
+            modified_at=head.fields["LastModified"],
         )
 
     def _head(self, key: str) -> dict[str, Any]:
@@ -216,17 +214,13 @@ def _crc32(told: Mapping[str, Any]) -> str | None:
     return f"{CRC32}:{crc}" if crc else None
 
 
-#: To those who read it, and to those who copy it.
-_ARCHIVED = ("InvalidObjectState", "ObjectNotInActiveTierError")
-
-
 @contextmanager
 def _told_if_archived(found: StoredObject) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        if error.response["Error"]["Code"] not in _ARCHIVED:
+        if error.response["Error"]["Code"] not in ARCHIVED:
             raise
-        raise StorageRefused(
+        raise ArtifactArchived(
             f"{found.key} is archived as {found.storage_class}; restore it first"
         ) from error

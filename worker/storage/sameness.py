@@ -18,6 +18,8 @@ def are_same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool | None:
     mine, theirs = checksums_of(one), checksums_of(other)
     if common := mine.keys() & theirs.keys():
         return all(mine[name] == theirs[name] for name in common)
+    if _of_parts(one) & _of_parts(other):
+        return True
     return False if _has_md5(one) and _has_md5(other) else None
 
 
@@ -29,6 +31,17 @@ def checksums_of(head: Mapping[str, Any]) -> dict[str, str]:
         name: value
         for name, value in head.items()
         if name.startswith("Checksum") and name != "ChecksumType" and "-" not in value
+    }
+
+
+def _of_parts(head: Mapping[str, Any]) -> set[tuple[str, str]]:
+    """Composed checksums: the same one means the same bytes, another one says nothing."""
+    if head.get("ChecksumType") != "COMPOSITE":
+        return set()
+    return {
+        (name, value)
+        for name, value in head.items()
+        if name.startswith("Checksum") and name != "ChecksumType"
     }
 
 

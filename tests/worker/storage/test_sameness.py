@@ -13,6 +13,7 @@ def head(etag: str, size: int = 10, **more: str) -> dict[str, Any]:
 
 MD5, OTHER, PARTS = "0" * 32, "1" * 32, "2" * 32 + "-3"
 FULL: Any = {"ChecksumType": "FULL_OBJECT"}
+COMPOSED: Any = {"ChecksumType": "COMPOSITE"}
 
 
 @pytest.mark.parametrize(
@@ -32,6 +33,16 @@ FULL: Any = {"ChecksumType": "FULL_OBJECT"}
         (
             head(MD5, ChecksumCRC32="a", **FULL),
             head(PARTS, ChecksumCRC32="b", ChecksumType="COMPOSITE"),
+            None,
+        ),
+        (
+            head(PARTS, ChecksumCRC32="a-3", **COMPOSED),
+            head(OTHER + "-3", ChecksumCRC32="a-3", **COMPOSED),
+            True,
+        ),
+        (
+            head(PARTS, ChecksumCRC32="a-3", **COMPOSED),
+            head(OTHER + "-3", ChecksumCRC32="b-3", **COMPOSED),
             None,
         ),
     ],

@@ -58,6 +58,8 @@ class HalfAnswer:
 class LieAboutETag:
     """Let the upstream do its work, and answer with an ETag that is another's."""
 
+    etag: str = "0" * 32
+
 
 Action = AnswerError | ResetConnection | DropAnswer | HalfAnswer | LieAboutETag | Hang | CorruptBody
 Match = Callable[[S3Request], bool]

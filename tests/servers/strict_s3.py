@@ -150,10 +150,10 @@ class StrictS3:
                 return None
             case HalfAnswer() if answer:
                 return replace(answer, broken=True)
-            case LieAboutETag() if answer:
+            case LieAboutETag(etag) if answer:
                 others = tuple((k, v) for k, v in answer.headers if k.lower() != "etag")
-                body = re.sub(rb"<ETag>[^<]*<", b"<ETag>%b<" % (b"0" * 32), answer.body)
-                return replace(answer, headers=(*others, ("ETag", f'"{"0" * 32}"')), body=body)
+                body = re.sub(rb"<ETag>[^<]*<", b"<ETag>%b<" % etag.encode(), answer.body)
+                return replace(answer, headers=(*others, ("ETag", f'"{etag}"')), body=body)
         return answer
 
     def _identified(self, incoming: Incoming) -> S3Request:

@@ -8,6 +8,7 @@ from celery import Celery
 from celery.signals import after_setup_logger, celeryd_init, worker_shutting_down
 
 from tasks.broker import use_own_transport
+from tasks.pool_step import PoolStep
 from tasks.recovery_step import RecoveryStep
 from tasks.services import ask_to_stop, expect_processes
 from worker.bootstrap import require_worker_settings
@@ -28,7 +29,7 @@ app = Celery(
     set_as_current=False,
 )
 app.config_from_object("celeryconfig")
-app.steps["worker"].add(RecoveryStep)
+app.steps["worker"].update((PoolStep, RecoveryStep))
 
 
 @celeryd_init.connect

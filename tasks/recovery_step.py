@@ -22,7 +22,8 @@ class RecoveryStep(bootsteps.StartStopStep):
         self._watch: Any = None
 
     def start(self, parent: Any) -> None:
-        self._ensure_running()
+        # once the worker takes messages: until then it needs the processors itself
+        parent.timer.call_after(0, self._ensure_running)
         self._watch = parent.timer.call_repeatedly(LOOK_EVERY, self._ensure_running)
 
     def stop(self, parent: Any) -> None:  # noqa: ARG002  Celery passes it

@@ -32,6 +32,17 @@ class Channel(redis.Channel):
         with self.conn_or_acquire() as client:
             client.rpush(queue, dumps(message))  # the end that entries are taken from
 
+    def _do_restore_message(
+        self,
+        payload: dict[str, Any],
+        exchange: str,
+        routing_key: str,
+        pipe: Any,
+        leftmost: bool = False,  # noqa: ARG002
+    ) -> None:
+        """What was given back is taken next; kombu would put what is rejected behind all others."""
+        super()._do_restore_message(payload, exchange, routing_key, pipe)  # type: ignore[misc]
+
     def _checked(self, reply: list[bytes] | None, **_: Any) -> list[bytes] | None:
         """The popped entry; None, as after a time-out, once a malformed one is put aside."""
         if not reply:

@@ -66,7 +66,7 @@ class Settings(BaseSettings):
         1024, ge=1, description="from here on a run is large: one process is kept for smaller ones"
     )
     lease_seconds: float = Field(
-        8, ge=1, description="how long a silent worker keeps an upload; renewed every quarter"
+        7, ge=1, description="how long a silent worker keeps an upload; renewed every quarter"
     )
     stall_seconds: float = Field(
         300,

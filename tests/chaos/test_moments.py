@@ -16,14 +16,13 @@ PROJECT = Path(__file__).parents[2]
 
 
 def sabotaged(running: Cluster, moment: str) -> Fleet:
-    environment = {
-        "PYTHONPATH": str(PROJECT),
-        "ONEPREFIX_DIES_AT": moment,
-    }
+    environment = {"PYTHONPATH": str(PROJECT), "ONEPREFIX_DIES_AT": moment}
+    if moment == "popped":  # nothing but the row tells of the message: minutes, if not set
+        environment["ONEPREFIX_REPUBLISH_SECONDS"] = "3"
     return Fleet(running, 1, app="tests.chaos.sabotaged", environment=environment)
 
 
-@pytest.mark.parametrize("moment", ["popped", "completed", "recorded"])
+@pytest.mark.parametrize("moment", ["popped", "taken", "completed", "recorded"])
 def test_a_death_between_two_steps_loses_and_doubles_nothing(
     running: Cluster, dice: Random, moment: str
 ) -> None:

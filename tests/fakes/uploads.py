@@ -120,7 +120,10 @@ class FakeUploads:
         return [
             row
             for row in self._database.rows.values()
-            if row.state is UploadState.UPLOADING and f"@{machine}." in (row.owner or "")
+            if row.state is UploadState.UPLOADING
+            and row.lease_until
+            and row.lease_until >= later(0)
+            and f"@{machine}." in (row.owner or "")
         ]
 
     def release(self, upload: Upload) -> None:

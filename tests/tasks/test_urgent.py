@@ -22,6 +22,23 @@ for run_id, urgent in [(4, False), (5, True), (6, True)]:
 """
 
 
+REJECT = """
+from tasks.app import app
+from tasks.broker import use_own_transport
+
+use_own_transport()
+with app.connection() as connection, connection.channel() as channel:
+    channel.queue_declare("uploads")
+    first, second = channel.basic_get("uploads"), channel.basic_get("uploads")
+    second.reject(requeue=True)
+    again = channel.basic_get("uploads")
+    assert (again.properties["correlation_id"], again.delivery_info["redelivered"]) == (
+        second.properties["correlation_id"],
+        True,
+    )
+"""
+
+
 @pytest.fixture
 def broker_url(tmp_path: Path) -> object:
     broker = EmbeddedBroker(tmp_path / "broker")
@@ -29,19 +46,30 @@ def broker_url(tmp_path: Path) -> object:
     broker.stop()
 
 
+def run(script: str, broker_url: str, home: Path) -> None:
+    subprocess.run(
+        [sys.executable, "-c", script],
+        env={"ONEPREFIX_BROKER_URL": broker_url, "HOME": str(home)},
+        cwd=Path(__file__).parents[2],
+        check=True,
+    )
+
+
 def test_urgent_messages_are_taken_before_those_that_wait(broker_url: str, tmp_path: Path) -> None:
     with Celery(broker=broker_url, set_as_current=False) as producer:
         for run_id in (1, 2, 3):
             producer.send_task("tasks.package_and_upload", args=[12, run_id, "/r"], queue="uploads")
-    subprocess.run(
-        [sys.executable, "-c", PUBLISH],
-        env={"ONEPREFIX_BROKER_URL": broker_url, "HOME": str(tmp_path)},
-        cwd=Path(__file__).parents[2],
-        check=True,
-    )
+    run(PUBLISH, broker_url, tmp_path)
     with Redis.from_url(broker_url) as client:
         entries = client.lrange("uploads", 0, -1)[::-1]  # as BRPOP takes them
     runs = [
         json.loads(json.loads(entry)["headers"]["argsrepr"].replace("'", '"')) for entry in entries
     ]
     assert [run_id for _, run_id, _ in runs] == [6, 5, 1, 2, 3, 4]
+
+
+def test_what_a_lost_process_gives_back_is_taken_next(broker_url: str, tmp_path: Path) -> None:
+    with Celery(broker=broker_url, set_as_current=False) as producer:
+        for run_id in (1, 2, 3):
+            producer.send_task("tasks.package_and_upload", args=[12, run_id, "/r"], queue="uploads")
+    run(REJECT, broker_url, tmp_path)

@@ -11,6 +11,7 @@ from worker.database.statements import (
     UPLOAD,
     as_upload,
     is_being_copied,
+    is_leased,
     is_over,
     is_upload,
     lease_ran_out,
@@ -53,9 +54,9 @@ class SqlUploadRepository:
         return self._one(taken)
 
     def held_on(self, machine: str) -> list[Upload]:
-        """The uploads whose lease a process of that machine took."""
+        """The uploads whose lease a process of that machine holds; none that has run out."""
         there = uploads.c.owner.contains(f"@{machine}.", autoescape=True)
-        return self._all(select(*UPLOAD).where(uploads.c.state == UploadState.UPLOADING, there))
+        return self._all(select(*UPLOAD).where(is_leased(), there))
 
     def release(self, upload: Upload) -> None:
         statement = _held(upload).values(lease_until=now(-1), published_at=None, updated_at=now())

@@ -52,3 +52,7 @@ Expires = Annotated[
     ),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
+MovedTo = Annotated[
+    str | None,
+    typer.Option("--bucket", help="Where `archive --to-bucket` has moved them."),
+]

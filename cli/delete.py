@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from cli.arguments import DryRun, JobId
+from cli.arguments import DryRun, JobId, MovedTo
 from cli.output import Json, console, errors, human_size, print_error, print_json, reported
 from cli.progress import collected
 from worker.bootstrap import Services
@@ -23,9 +23,7 @@ from worker.use_cases.delete_job import DeleteJob
 def delete(
     job: JobId,
     yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
-    bucket: Annotated[
-        str | None, typer.Option(help="Where `archive --to-bucket` has moved them.")
-    ] = None,
+    bucket: MovedTo = None,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cli.arguments import DryRun, JobId
+from cli.arguments import DryRun, JobId, MovedTo
 from cli.outcomes import show
 from cli.output import Json, reported
 from cli.progress import collected
@@ -20,9 +20,7 @@ def restore(
     tier: Annotated[
         RestoreTier, typer.Option(help="How fast, and at what price.")
     ] = RestoreTier.STANDARD,
-    bucket: Annotated[
-        str | None, typer.Option(help="Where `archive --to-bucket` has moved them.")
-    ] = None,
+    bucket: MovedTo = None,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:

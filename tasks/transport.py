@@ -29,8 +29,10 @@ class Channel(redis.Channel):
         if message["properties"].get("priority") != URGENT:
             super()._put(queue, message, **options)
             return
+        # by its priority kombu would know it, given back, for one of a queue that it looks at last
+        plain = message | {"properties": message["properties"] | {"priority": 0}}
         with self.conn_or_acquire() as client:
-            client.rpush(queue, dumps(message))  # the end that entries are taken from
+            client.rpush(queue, dumps(plain))  # the end that entries are taken from
 
     def _do_restore_message(
         self,

@@ -23,6 +23,7 @@ OneprefixError
 │   ├── UploadUnderWay             the artifacts of a job can't go while a worker adds to them
 │   ├── PartlyFailed               some objects of a bulk operation
 │   ├── StorageRefused             S3 will answer the same next time
+│   │   └── LifecycleUnknown       the store has no lifecycle rules
 │   ├── DatabaseRefused            SQL will answer the same next time
 │   └── AttemptsExhausted          transient, too often
 └── TransientError

@@ -21,7 +21,8 @@ class RestoreTier(StrEnum):
     BULK = "Bulk"
 
 
-#: What lies in them has to be restored before it can be read or copied.
+#: What lies in them has to be restored before it can be read or copied; GLACIER_IR is read at once.
+#: https://docs.aws.amazon.com/AmazonS3/latest/userguide/archived-objects.html
 ARCHIVES = frozenset({StorageClass.GLACIER, StorageClass.DEEP_ARCHIVE})
 #: What lies in the last of these may have moved to an archive tier of it, as S3 tells of it alone.
 MAY_BE_ARCHIVED = ARCHIVES | {StorageClass.INTELLIGENT_TIERING}

@@ -10,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from worker.errors import ArtifactArchived, ArtifactNotFound, ArtifactReplaced, StorageRefused
 from worker.models.inspected_object import InspectedObject
+from worker.models.storage_class import ARCHIVES
 from worker.storage.checks import CRC32
 from worker.storage.client import REQUEST_ATTEMPTS
 from worker.storage.error_translation import translated
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
     from types_boto3_s3.type_defs import HeadObjectOutputTypeDef
 
 CHUNK = 256 << 10
-#: From which nothing can be read before it is restored; GLACIER_IR is read at once.
-#: https://docs.aws.amazon.com/AmazonS3/latest/userguide/archived-objects.html
-_ARCHIVES = ("GLACIER", "DEEP_ARCHIVE")
 
 
 class S3ObjectReader:
@@ -112,7 +110,7 @@ def _checksum(head: "HeadObjectOutputTypeDef") -> str | None:
 
 
 def _is_readable(head: "HeadObjectOutputTypeDef") -> bool:
-    is_archived = head.get("StorageClass") in _ARCHIVES or "ArchiveStatus" in head
+    is_archived = head.get("StorageClass") in ARCHIVES or "ArchiveStatus" in head
     return not is_archived or 'ongoing-request="false"' in head.get("Restore", "")
 
 

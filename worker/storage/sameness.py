@@ -27,22 +27,23 @@ def checksums_of(head: Mapping[str, Any]) -> dict[str, str]:
     """Of the whole object, as boto3 names them; those of parts depend on how it was cut."""
     if head.get("ChecksumType", "FULL_OBJECT") != "FULL_OBJECT":
         return {}
-    return {
-        name: value
-        for name, value in head.items()
-        if name.startswith("Checksum") and name != "ChecksumType" and "-" not in value
-    }
+    return {name: value for name, value in _told(head) if "-" not in value}
 
 
 def _of_parts(head: Mapping[str, Any]) -> set[tuple[str, str]]:
     """Composed checksums: the same one means the same bytes, another one says nothing."""
     if head.get("ChecksumType") != "COMPOSITE":
         return set()
-    return {
+    return set(_told(head))
+
+
+def _told(head: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """All checksums, whatever they are of."""
+    return [
         (name, value)
         for name, value in head.items()
         if name.startswith("Checksum") and name != "ChecksumType"
-    }
+    ]
 
 
 def has_end_record(tail: bytes) -> bool:

@@ -18,13 +18,13 @@ from typing import Any
 import benchmarks.no_crt  # noqa: F401  before anything imports botocore
 from benchmarks.output import give
 from benchmarks.processes import resident
-from worker.interfaces import Package
-from worker.machine import processors
 from worker.models.artifact import Artifact
+from worker.models.job import Run
 from worker.models.job_s3_prefix import JobS3Prefix
-from worker.models.run import Run
 from worker.packaging.package import Packing, TreePackager
-from worker.storage.sending import Sending
+from worker.process.processors import processors
+from worker.storage.upload.sending import Sending
+from worker.use_cases.upload.ports import Package
 
 Uploader = Callable[[Package], int]
 
@@ -37,7 +37,7 @@ def packager(results_root: Path, threads: int | None = None) -> TreePackager:
 def uploader(bucket: str, **sending: int) -> Uploader:
     """Sends a package to where the AWS SDK's environment leads; gives the object's size."""
     from worker.storage.client import make_client  # noqa: PLC0415  slow, and packing needs none
-    from worker.storage.results_repository import S3ResultsRepository  # noqa: PLC0415
+    from worker.storage.upload.results_store import S3ResultsRepository  # noqa: PLC0415
 
     how = Sending(**sending)  # type: ignore[arg-type]
     results = S3ResultsRepository(make_client(how.connections), bucket, {}, how)

@@ -24,8 +24,8 @@ from benchmarks.output import give
 from benchmarks.peers import environment
 from benchmarks.sink.client import BUCKET
 from worker.database.engine import make_engine
-from worker.database.migrate import migrate
-from worker.database.stand_in import add_job
+from worker.database.jobs import add_job
+from worker.database.schema import migrate
 from worker.embedded.broker import EmbeddedBroker
 
 JOB = 12

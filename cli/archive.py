@@ -10,10 +10,10 @@ from cli.arguments import DryRun, JobId
 from cli.outcomes import show
 from cli.output import Json, reported
 from cli.progress import collected
-from worker.bootstrap import Services
+from worker.bootstrap.services import Services
 from worker.models.storage_class import StorageClass
 from worker.settings import load_settings
-from worker.use_cases.archive_job import ArchiveOrder
+from worker.use_cases.retention.change_storage_class import ArchiveOrder
 
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 

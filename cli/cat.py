@@ -9,7 +9,7 @@ import typer
 from cli.arguments import JobId, RunId
 from cli.contents import say_transfer, transfer
 from cli.output import Json, print_json, reported
-from worker.bootstrap import Services
+from worker.bootstrap.services import Services
 from worker.settings import load_settings
 
 

@@ -7,10 +7,10 @@ import typer
 
 from cli.arguments import JobId, RunId
 from cli.output import Json, errors, human_size, print_json, reported
-from worker.bootstrap import Services
-from worker.interfaces import ArchiveFile
-from worker.models.member import Member
+from worker.bootstrap.services import Services
+from worker.models.archive import Member
 from worker.settings import load_settings
+from worker.use_cases.job.ports import ArchiveFile
 
 
 def contents(job: JobId, run: RunId, as_json: Json = False) -> None:

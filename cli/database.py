@@ -3,7 +3,7 @@
 import typer
 
 from cli.output import Json, console, print_json, reported
-from worker.bootstrap import Services
+from worker.bootstrap.services import Services
 from worker.settings import load_settings
 
 app = typer.Typer(help="The database's schema.", no_args_is_help=True)

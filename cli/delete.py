@@ -13,11 +13,11 @@ from rich.markup import escape
 from cli.arguments import DryRun, JobId, MovedTo
 from cli.output import Json, console, errors, human_size, print_error, print_json, reported
 from cli.progress import collected
-from worker.bootstrap import Services
+from worker.bootstrap.services import Services
 from worker.models.deletion import Deletion
-from worker.models.outcome import Outcome
 from worker.settings import load_settings
-from worker.use_cases.delete_job import DeleteJob
+from worker.use_cases.retention.delete import DeleteJob
+from worker.use_cases.retention.outcome import Outcome
 
 
 def delete(

@@ -16,9 +16,9 @@ from cli.demo_results import write_run
 from cli.demo_surroundings import configure, running_worker, workplace
 from cli.output import Json, console, human_size, print_json, reported
 from cli.status import table_of
-from worker.bootstrap import Services, artifact_store
-from worker.database.stand_in import add_job
-from worker.database.upload_list import SqlUploadList
+from worker.bootstrap.services import Services, artifact_store
+from worker.database.jobs import add_job
+from worker.database.uploads.upload_list import SqlUploadList
 from worker.embedded.s3_server import s3_server
 from worker.errors import PermanentError, TransientError
 from worker.models.artifact import Artifact

@@ -7,8 +7,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.output import Json, console, print_json, reported
-from worker.bootstrap import Services
-from worker.models.finding import Finding, Health
+from worker.bootstrap.services import Services
+from worker.doctor.finding import Finding, Health
 from worker.settings import load_settings
 
 _COLOURS = {Health.OK: "green", Health.WARNING: "yellow", Health.BROKEN: "red"}

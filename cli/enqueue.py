@@ -9,8 +9,8 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
 from cli.arguments import JobId, RunId
 from cli.output import Json, as_row, console, errors, print_error, print_json, reported
-from worker.bootstrap import Services
-from worker.database.upload_list import SqlUploadList
+from worker.bootstrap.services import Services
+from worker.database.uploads.upload_list import SqlUploadList
 from worker.models.upload import Upload, UploadState
 from worker.settings import load_settings
 

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from cli.arguments import OptionalJobId, OptionalRunId
 from cli.output import Json, as_row, console, print_json, reported
-from worker.bootstrap import Services
+from worker.bootstrap.services import Services
 from worker.models.upload import Upload, UploadState
 from worker.settings import load_settings
 

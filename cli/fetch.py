@@ -11,10 +11,10 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColu
 
 from cli.arguments import DryRun, JobId, with_optional_run
 from cli.output import Json, console, errors, human_size, print_error, print_json, reported
-from worker.bootstrap import Services
+from worker.bootstrap.services import Services
 from worker.errors import OneprefixError
 from worker.settings import load_settings
-from worker.use_cases.fetch_artifacts import Fetched, FetchPlan, PlannedFetch
+from worker.use_cases.job.fetch import Fetched, FetchPlan, PlannedFetch
 
 
 def fetch(

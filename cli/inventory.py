@@ -10,8 +10,8 @@ import typer
 from rich.table import Table
 
 from cli.output import Json, console, human_size, print_json, reported
-from worker.bootstrap import Services
-from worker.models.inventory import By, Landed
+from worker.bootstrap.services import Services
+from worker.database.inventory import By, Landed
 from worker.settings import load_settings
 
 #: As days are written.

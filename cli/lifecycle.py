@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.output import Json, console, errors, print_json, reported
-from worker.bootstrap import Services
+from worker.bootstrap.services import Services
 from worker.models.lifecycle import LifecycleRule, aborts_incomplete_uploads, our_rules
 from worker.models.storage_class import StorageClass
 from worker.settings import load_settings

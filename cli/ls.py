@@ -11,9 +11,9 @@ from rich.tree import Tree
 
 from cli.arguments import JobId
 from cli.output import Json, console, human_size, print_json, reported
-from worker.bootstrap import Services
+from worker.bootstrap.services import Services
 from worker.settings import load_settings
-from worker.use_cases.find_artifacts import Findings, Found, Missing
+from worker.use_cases.job.find import Findings, Found, Missing
 
 
 def ls(

@@ -10,10 +10,10 @@ from rich.table import Table
 
 from cli.arguments import JobIds
 from cli.output import Json, console, errors, human_size, print_error, print_json, reported
-from worker.bootstrap import Services
+from worker.bootstrap.services import Services
 from worker.errors import OneprefixError
 from worker.settings import load_settings
-from worker.use_cases.plan_migration import Decision, Left, Move
+from worker.use_cases.migration.plan import Decision, Left, Move
 
 
 def migrate(

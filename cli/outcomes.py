@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.output import console, human_size, print_error, print_json
-from worker.models.outcome import Outcome
+from worker.use_cases.retention.outcome import Outcome
 
 
 def show(outcomes: Iterable[Outcome], as_json: bool, **about: Any) -> None:

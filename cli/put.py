@@ -10,11 +10,11 @@ from rich.markup import escape
 
 from cli.arguments import Expires, JobId, with_optional_run
 from cli.output import Json, console, errors, human_size, print_json, reported
-from worker.bootstrap import Services
-from worker.models.artifact_kind import ArtifactId, ArtifactKind
-from worker.models.upload_location import UploadLocation
+from worker.bootstrap.services import Services
+from worker.models.artifact import ArtifactId, ArtifactKind
+from worker.models.presigned_url import UploadLocation
 from worker.settings import load_settings
-from worker.use_cases.submit_artifact import HOUR
+from worker.use_cases.job.upload_urls import HOUR
 
 
 def put(

@@ -8,10 +8,10 @@ from cli.arguments import DryRun, JobId, MovedTo
 from cli.outcomes import show
 from cli.output import Json, reported
 from cli.progress import collected
-from worker.bootstrap import Services
+from worker.bootstrap.services import Services
 from worker.models.storage_class import RestoreTier
 from worker.settings import load_settings
-from worker.use_cases.restore_job import RestoreOrder
+from worker.use_cases.retention.restore import RestoreOrder
 
 
 def restore(

@@ -6,7 +6,7 @@ import typer
 
 from cli.arguments import OptionalJobId, OptionalRunId
 from cli.output import Json, as_row, console, print_error, print_json, reported
-from worker.bootstrap import Services
+from worker.bootstrap.services import Services
 from worker.errors import OneprefixError
 from worker.models.upload import Upload, UploadState
 from worker.settings import load_settings

@@ -14,10 +14,10 @@ from rich.table import Table
 
 from cli.arguments import OptionalJobId
 from cli.output import Json, as_row, console, human_size, print_json, reported
-from worker.bootstrap import Services
-from worker.database.upload_list import OpenMultipartUploads, SqlUploadList
-from worker.models.refusal import Refusal
+from worker.bootstrap.services import Services
+from worker.database.uploads.upload_list import OpenMultipartUploads, SqlUploadList
 from worker.models.upload import Upload, UploadState
+from worker.models.upload_request import Refusal
 from worker.settings import load_settings
 
 #: Seconds between two looks with --watch.

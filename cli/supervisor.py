@@ -8,8 +8,10 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import IO
 
-from worker.bootstrap import Services, embedded_broker, require_worker_settings
-from worker.child_process import spawn
+from worker.bootstrap.preflight import require_worker_settings
+from worker.bootstrap.services import Services
+from worker.bootstrap.urls import embedded_broker
+from worker.process.child_process import spawn
 from worker.settings import Settings
 
 #: Seconds between two looks at the children.

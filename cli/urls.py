@@ -7,10 +7,10 @@ import typer
 
 from cli.arguments import Expires, JobId, whole_number
 from cli.output import Json, errors, print_json, reported
-from worker.bootstrap import Services
-from worker.models.download_location import DownloadLocation
+from worker.bootstrap.services import Services
+from worker.models.presigned_url import DownloadLocation
 from worker.settings import load_settings
-from worker.use_cases.submit_artifact import HOUR
+from worker.use_cases.job.upload_urls import HOUR
 
 #: Whose objects have to be restored before they can be read.
 ARCHIVES = ("GLACIER", "DEEP_ARCHIVE")

@@ -9,10 +9,10 @@ from rich.table import Table
 from cli.arguments import DryRun, JobId, OptionalRunId
 from cli.output import Json, console, human_size, print_json, reported
 from cli.progress import counting
-from worker.bootstrap import Services
-from worker.models.verification import Verdict, Verification, VerificationPlan
+from worker.bootstrap.services import Services
 from worker.settings import load_settings
-from worker.use_cases.verify_job import VerifyJob
+from worker.use_cases.job.verification import Verdict, Verification, VerificationPlan
+from worker.use_cases.job.verify import VerifyJob
 
 #: There is nothing to say of them one by one.
 _QUIET = (Verdict.VERIFIED, Verdict.SIZE_ONLY, Verdict.UNRECORDED)

@@ -17,7 +17,8 @@ from tasks.app import app
 from tasks.queue_entry import problem_with
 from tasks.upload_task import package_and_upload, request_of
 from worker.errors import DatabaseRefused
-from worker.interfaces import Doorbells, RequestRepository
+from worker.use_cases.recovery.ports import Doorbells
+from worker.use_cases.upload.ports import RequestRepository
 
 log = logging.getLogger("oneprefix.recovery")
 

@@ -11,7 +11,7 @@ from tasks.broker import use_own_transport
 from tasks.pool_step import PoolStep
 from tasks.recovery_step import RecoveryStep
 from tasks.services import ask_to_stop, expect_processes
-from worker.bootstrap import require_worker_settings
+from worker.bootstrap.preflight import require_worker_settings
 from worker.errors import OneprefixError
 from worker.settings import load_settings
 

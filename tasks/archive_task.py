@@ -9,9 +9,9 @@ from tasks.app import app
 from tasks.progress import exhaust
 from tasks.services import services
 from worker.errors import InvalidRequest, PermanentError, TransientError
-from worker.models.checks import positive_id
 from worker.models.storage_class import StorageClass
-from worker.use_cases.archive_job import ArchiveOrder
+from worker.models.validation import positive_id
+from worker.use_cases.retention.change_storage_class import ArchiveOrder
 
 
 @app.task(

@@ -9,7 +9,7 @@ from typing import IO, Any
 from click import ClickException
 from kombu.transport import TRANSPORT_ALIASES
 
-from worker import bootstrap
+from worker.bootstrap import urls
 from worker.errors import InvalidSettings
 from worker.settings import load_settings
 
@@ -31,7 +31,7 @@ class UnusableSettings(InvalidSettings, ClickException):  # type: ignore[misc]
 
 def broker_url() -> str:
     try:
-        return bootstrap.broker_url(load_settings())
+        return urls.broker_url(load_settings())
     except InvalidSettings as error:
         raise UnusableSettings(error) from None
 

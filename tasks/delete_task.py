@@ -8,7 +8,7 @@ from tasks.app import app
 from tasks.progress import exhaust
 from tasks.services import services
 from worker.errors import InvalidRequest, PermanentError
-from worker.models.checks import positive_id
+from worker.models.validation import positive_id
 
 
 @app.task(name="tasks.delete_job", bind=True, throws=(PermanentError,))

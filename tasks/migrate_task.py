@@ -8,7 +8,7 @@ from celery import Task
 from tasks.app import app
 from tasks.services import services
 from worker.errors import OneprefixError
-from worker.models.checks import positive_id
+from worker.models.validation import positive_id
 
 log = logging.getLogger(__name__)
 

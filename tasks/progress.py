@@ -7,7 +7,7 @@ from typing import Any
 from celery import Task
 
 from worker.errors import PartlyFailed
-from worker.models.outcome import Outcome
+from worker.use_cases.retention.outcome import Outcome
 
 #: Seconds between two events of a task.
 EVERY = 1.0

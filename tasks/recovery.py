@@ -20,10 +20,10 @@ from tasks.adoption import Adoption
 from tasks.broker import use_own_transport
 from tasks.outbox import UNREACHABLE, publish
 from tasks.services import services
-from worker.bootstrap import Services
-from worker.child_process import die_with
+from worker.bootstrap.services import Services
 from worker.errors import DatabaseRefused, OneprefixError
-from worker.secrets import without_secrets
+from worker.process.child_process import die_with
+from worker.redaction import without_secrets
 
 log = logging.getLogger("oneprefix.recovery")
 

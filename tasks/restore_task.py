@@ -8,9 +8,9 @@ from tasks.app import app
 from tasks.progress import exhaust
 from tasks.services import services
 from worker.errors import InvalidRequest, PermanentError, TransientError
-from worker.models.checks import positive_id
 from worker.models.storage_class import RestoreTier
-from worker.use_cases.restore_job import RestoreOrder
+from worker.models.validation import positive_id
+from worker.use_cases.retention.restore import RestoreOrder
 
 
 @app.task(

@@ -6,10 +6,10 @@ import signal
 from dataclasses import dataclass, field
 from functools import cache
 
-from worker.bootstrap import Services
+from worker.bootstrap.services import Services
+from worker.process.semaphore import Slots
+from worker.process.shutdown import StopSign
 from worker.settings import load_settings
-from worker.slots import Slots
-from worker.stop_sign import StopSign
 
 log = logging.getLogger(__name__)
 

@@ -16,8 +16,7 @@ from worker.errors import (
     PermanentError,
     TransientError,
 )
-from worker.models.refusal import Refusal
-from worker.models.upload_request import UploadRequest
+from worker.models.upload_request import Refusal, UploadRequest
 
 log = logging.getLogger(__name__)
 

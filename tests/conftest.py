@@ -14,7 +14,7 @@ from tests.servers.s3 import S3Server, moto_server, rclone_server
 from tests.servers.strict_bucket import Strict
 from tests.servers.strict_s3 import strict_s3
 from worker.database.engine import make_engine
-from worker.database.migrate import migrate
+from worker.database.schema import migrate
 
 # A shell's background jobs ignore SIGINT, and so would the commands that the tests stop with it
 signal.signal(signal.SIGINT, signal.default_int_handler)

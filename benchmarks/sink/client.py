@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from benchmarks.sink.operations import STATISTICS
-from worker.child_process import spawn
+from worker.process.child_process import spawn
 
 BUCKET = "bench"
 HOST = "127.0.0.1"

@@ -7,7 +7,7 @@ from pathlib import Path
 from zipfile import ZipFile
 
 from tests.end_to_end.cluster import Cluster
-from worker.database.upload_list import SqlUploadList
+from worker.database.uploads.upload_list import SqlUploadList
 from worker.models.upload import Upload, UploadState
 
 PREFIX = "jobs/12/2025/10/23/211500/"

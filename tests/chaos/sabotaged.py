@@ -11,9 +11,9 @@ from typing import Any
 from celery import current_task
 
 from tasks import app, transport
-from worker.database.request_repository import SqlRequestRepository
-from worker.database.upload_repository import SqlUploadRepository
-from worker.storage.results_repository import S3ResultsRepository
+from worker.database.uploads.requests import SqlRequestRepository
+from worker.database.uploads.upload_repository import SqlUploadRepository
+from worker.storage.upload.results_store import S3ResultsRepository
 
 __all__ = ["app"]
 

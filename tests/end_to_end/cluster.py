@@ -17,9 +17,9 @@ from sqlalchemy import Engine, text
 
 from tests.servers.strict_bucket import Strict
 from worker.database.engine import make_engine
-from worker.database.migrate import migrate
-from worker.database.stand_in import add_job
-from worker.database.upload_list import SqlUploadList
+from worker.database.jobs import add_job
+from worker.database.schema import migrate
+from worker.database.uploads.upload_list import SqlUploadList
 from worker.embedded.broker import EmbeddedBroker
 from worker.models.upload import Upload, UploadState
 

@@ -11,7 +11,7 @@ from tests.end_to_end.cluster import Cluster, eventually
 from tests.servers.postgres import PostgresServer
 from tests.servers.s3 import S3Server
 from worker.models.upload import UploadState
-from worker.storage.checks import encoded
+from worker.storage.objects.checksums import encoded
 
 PREFIX = "jobs/12/2025/10/23/211500"
 KEY = f"{PREFIX}/run_4_results.zip"

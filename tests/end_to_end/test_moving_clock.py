@@ -9,8 +9,8 @@ import time_machine
 from pydantic import SecretStr
 
 from tests.servers.strict_bucket import Strict
-from worker.bootstrap import Services
-from worker.database.stand_in import add_job
+from worker.bootstrap.services import Services
+from worker.database.jobs import add_job
 from worker.models.upload_request import UploadRequest
 from worker.settings import Settings
 

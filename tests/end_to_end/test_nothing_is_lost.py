@@ -17,8 +17,8 @@ from tests.servers.faults import AnswerError, Hang, S3Request
 from tests.servers.postgres import PostgresServer
 from tests.tasks.malformed import MALFORMED
 from worker.database.engine import make_engine
-from worker.database.migrate import migrate
-from worker.database.stand_in import add_job
+from worker.database.jobs import add_job
+from worker.database.schema import migrate
 from worker.embedded.broker import EmbeddedBroker
 from worker.models.upload import UploadState
 

@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from worker.errors import OneprefixError, PrefixMismatch
-from worker.interfaces import Attempt, Package
 from worker.models.archive import Archive
 from worker.models.artifact import Artifact
+from worker.models.job import Run
 from worker.models.job_s3_prefix import JobS3Prefix
-from worker.models.run import Run
-from worker.storage.checks import encoded
+from worker.storage.objects.checksums import encoded
+from worker.use_cases.upload.ports import Attempt, Package
 
 
 @dataclass

@@ -7,11 +7,9 @@ from typing import Any
 from worker.errors import JobNotFound, LeaseLost, RunNotFound
 from worker.models.archive import Archive
 from worker.models.artifact import Artifact
-from worker.models.job import Job
-from worker.models.refusal import Refusal
-from worker.models.run import Run
+from worker.models.job import Job, Run
 from worker.models.upload import Upload, UploadState
-from worker.models.upload_request import UploadRequest
+from worker.models.upload_request import Refusal, UploadRequest
 
 
 def later(seconds: float) -> datetime:

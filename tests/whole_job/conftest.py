@@ -10,9 +10,9 @@ import pytest
 from tests.cli.command import Answer, Command
 from tests.servers.strict_bucket import Strict
 from tests.worker.packaging.trees import Node, make
-from worker.bootstrap import Services
-from worker.database.stand_in import add_job
-from worker.models.artifact_kind import ArtifactId, ArtifactKind
+from worker.bootstrap.services import Services
+from worker.database.jobs import add_job
+from worker.models.artifact import ArtifactId, ArtifactKind
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.upload_request import UploadRequest
 from worker.settings import load_settings

@@ -17,21 +17,21 @@ from tests.servers.faults import AnswerError, Hang, LieAboutETag, S3Request
 from tests.servers.raw import ask
 from tests.servers.strict_bucket import only_moto
 from tests.whole_job.conftest import Installation
-from worker.bootstrap import Services
+from worker.bootstrap.services import Services
 from worker.database.tables import uploads
 from worker.errors import InvalidRequest, JobNotFound, StorageRefused
-from worker.models.artifact_kind import ArtifactKind
-from worker.models.outcome import Outcome
-from worker.models.run import Run
+from worker.models.artifact import ArtifactKind
+from worker.models.job import Run
 from worker.models.storage_class import RestoreTier, StorageClass
 from worker.models.upload import Upload
 from worker.models.upload_request import UploadRequest
-from worker.storage.archive_store import S3ArchiveStore
 from worker.storage.client import make_client
-from worker.storage.open_uploads import S3OpenUploads
-from worker.use_cases.abort_orphans import AbortOrphans
-from worker.use_cases.archive_job import ArchiveJob, ArchiveOrder, planned
-from worker.use_cases.restore_job import RestoreOrder
+from worker.storage.manage.incomplete_uploads import S3OpenUploads
+from worker.storage.manage.storage_classes import S3ArchiveStore
+from worker.use_cases.recovery.abort_orphans import AbortOrphans
+from worker.use_cases.retention.change_storage_class import ArchiveJob, ArchiveOrder, planned
+from worker.use_cases.retention.outcome import Outcome
+from worker.use_cases.retention.restore import RestoreOrder
 
 MIB = 1 << 20
 BIG = bytes(range(256)) * (11 * MIB // 256)

@@ -20,14 +20,14 @@ from tests.servers.faults import AnswerError, Hang, S3Request
 from tests.servers.raw import ask
 from tests.servers.strict_bucket import only_moto
 from tests.whole_job.conftest import Installation
-from worker.database.stand_in import add_job
+from worker.database.jobs import add_job
 from worker.database.tables import deletions
 from worker.errors import JobNotFound, StorageRefused, UploadUnderWay
-from worker.models.artifact_kind import ArtifactKind
-from worker.models.outcome import Outcome
+from worker.models.artifact import ArtifactKind
 from worker.models.upload import Upload, UploadState
 from worker.models.upload_request import UploadRequest
-from worker.storage.doomed_objects import S3DoomedObjects
+from worker.storage.manage.versions import S3DoomedObjects
+from worker.use_cases.retention.outcome import Outcome
 
 
 def deleted(installed: Installation) -> list[Outcome]:

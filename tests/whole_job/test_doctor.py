@@ -15,15 +15,15 @@ from tests.servers.rabbitmq import is_installed, rabbitmq
 from tests.servers.s3 import S3Server
 from tests.servers.strict_bucket import only_moto
 from tests.whole_job.conftest import Installation
-from worker.bootstrap import Services
-from worker.broker.checkup import broker_checks
-from worker.database.checkup import DatabaseCheckup
+from worker.bootstrap.services import Services
+from worker.doctor.broker import broker_checks
+from worker.doctor.bucket import PREFIX, S3Checkup
+from worker.doctor.database import DatabaseCheckup
+from worker.doctor.doctor import Doctor
+from worker.doctor.finding import Finding, Health
 from worker.embedded.broker import EmbeddedBroker
-from worker.models.finding import Finding, Health
 from worker.settings import load_settings
-from worker.storage.checkup import PREFIX, S3Checkup
 from worker.storage.client import make_client
-from worker.use_cases.doctor import Doctor
 
 WRITES = ("PutObject", "CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload")
 S3_NAMES = [

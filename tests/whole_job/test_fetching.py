@@ -23,7 +23,7 @@ from tests.whole_job.conftest import FILES, Installation
 from tests.whole_job.test_submitting import put
 from tests.worker.packaging.hostile import archive
 from tests.worker.packaging.trees import MIB, content, described, make
-from worker.database.stand_in import add_job
+from worker.database.jobs import add_job
 from worker.errors import (
     ArtifactArchived,
     ArtifactNotFound,
@@ -37,11 +37,11 @@ from worker.errors import (
     StorageRefused,
     StorageUnavailable,
 )
-from worker.models.artifact_kind import ArtifactKind
+from worker.models.artifact import ArtifactKind
 from worker.models.job_s3_prefix import JobS3Prefix
-from worker.storage.downloads import RANGE_SIZE
-from worker.use_cases.fetch_artifacts import Fetched
-from worker.use_cases.locate_artifacts import file_name
+from worker.storage.download.files import RANGE_SIZE
+from worker.use_cases.job.download_urls import file_name
+from worker.use_cases.job.fetch import Fetched
 
 HOUR = timedelta(hours=1)
 #: Five ranges, with what packing adds.

@@ -6,9 +6,9 @@ from tests.servers.faults import AnswerError
 from tests.servers.s3 import S3Server
 from tests.servers.strict_bucket import only_moto, only_rclone
 from tests.whole_job.conftest import Installation
-from worker.database.stand_in import add_job
+from worker.database.jobs import add_job
 from worker.errors import JobNotFound, StorageRefused
-from worker.models.artifact_kind import ArtifactKind
+from worker.models.artifact import ArtifactKind
 from worker.models.upload import UploadState
 from worker.models.upload_request import UploadRequest
 

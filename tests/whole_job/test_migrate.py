@@ -19,7 +19,7 @@ from tests.servers.s3 import S3Server
 from tests.servers.strict_bucket import Strict, only_moto
 from tests.whole_job.conftest import CREATED_AT, Installation
 from tests.worker.packaging import trees
-from worker.database.stand_in import add_job
+from worker.database.jobs import add_job
 from worker.errors import (
     InvalidObjectUrl,
     JobNotFound,
@@ -32,10 +32,10 @@ from worker.models.stored_object import StoredObject
 from worker.models.upload import UploadState
 from worker.models.upload_request import UploadRequest
 from worker.storage.client import make_client
-from worker.storage.migration_store import S3MigrationStore
-from worker.storage.open_uploads import S3OpenUploads
-from worker.use_cases.abort_orphans import AbortOrphans
-from worker.use_cases.plan_migration import Decision, Left, Move, Reason
+from worker.storage.manage.incomplete_uploads import S3OpenUploads
+from worker.storage.manage.scattered_objects import S3MigrationStore
+from worker.use_cases.migration.plan import Decision, Left, Move, Reason
+from worker.use_cases.recovery.abort_orphans import AbortOrphans
 
 OLD = "jobs/12/2025/10/24/030000"
 RESULTS = "results/job_12/run_4.zip"

@@ -23,9 +23,9 @@ from worker.errors import (
     RunNotFound,
     StorageRefused,
 )
-from worker.models.artifact_kind import ArtifactKind
-from worker.packaging.zip_format import MAX_16
-from worker.storage.range_reader import TAIL
+from worker.models.artifact import ArtifactKind
+from worker.packaging.zip.format import MAX_16
+from worker.storage.objects.range_reader import TAIL
 
 
 def gets(request: S3Request) -> bool:

@@ -15,7 +15,7 @@ from tests.servers.faults import AnswerError, CorruptBody
 from tests.servers.strict_bucket import only_moto
 from tests.whole_job.conftest import Installation
 from tests.worker.packaging.trees import MIB, content
-from worker.database.stand_in import add_job
+from worker.database.jobs import add_job
 from worker.errors import (
     ExpiryRefused,
     FileUnusable,
@@ -26,9 +26,9 @@ from worker.errors import (
     StorageRefused,
     StorageUnavailable,
 )
-from worker.models.artifact_kind import ArtifactId, ArtifactKind
-from worker.models.upload_location import UploadLocation
-from worker.storage.checks import encoded
+from worker.models.artifact import ArtifactId, ArtifactKind
+from worker.models.presigned_url import UploadLocation
+from worker.storage.objects.checksums import encoded
 
 only_rclone = pytest.mark.parametrize("upstream", ["rclone"], indirect=True)
 HOUR = timedelta(hours=1)

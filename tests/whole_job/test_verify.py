@@ -15,13 +15,13 @@ from tests.servers.faults import AnswerError, HalfAnswer, Hang, S3Request
 from tests.servers.strict_bucket import only_moto
 from tests.whole_job.conftest import Installation
 from tests.worker.packaging.trees import MIB, ODD_NAMES, Node, content
-from worker.database.stand_in import add_job
+from worker.database.jobs import add_job
 from worker.embedded.broker import EmbeddedBroker
 from worker.errors import ArtifactReplaced, JobNotFound, RunNotFound, RunNotInJob
-from worker.models.artifact_kind import ArtifactKind
+from worker.models.artifact import ArtifactKind
 from worker.models.upload_request import UploadRequest
-from worker.models.verification import Judged, Verdict
-from worker.packaging import check_archive
+from worker.packaging.reading import check as check_archive
+from worker.use_cases.job.verification import Judged, Verdict
 
 LARGE: dict[str, Node] = {"noise": content("random", 9 * MIB), "table": content("table", MIB)}
 

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from worker.bootstrap import Services, broker_url, database_url, require_worker_settings
+from worker.bootstrap.preflight import require_worker_settings
+from worker.bootstrap.services import Services
+from worker.bootstrap.urls import broker_url, database_url
 from worker.errors import InvalidSettings
 from worker.settings import Settings, described, load_settings
 

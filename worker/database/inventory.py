@@ -1,13 +1,31 @@
 """Counts what has landed, from `uploads` alone."""
 
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
 
 from sqlalchemy import BigInteger, Date, Engine, cast, distinct, func, select
 
-from worker.database.error_translation import translated
+from worker.database.errors import translated
 from worker.database.tables import uploads
-from worker.models.inventory import By, Landed
 from worker.models.upload import UploadState
+
+
+class By(StrEnum):
+    DAY = "day"
+    JOB = "job"
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """On a day, of a job; None where all of them are counted together."""
+
+    day: date | None
+    """In UTC."""
+    job_id: int | None
+    runs: int
+    artifacts: int
+    bytes: int
 
 
 class SqlInventory:

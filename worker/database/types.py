@@ -9,7 +9,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeEngine
 
-from worker.models.checks import utc
+from worker.models.validation import utc
 
 #: SQLite's clock as text of the form that Python and SQLAlchemy write themselves.
 SQLITE_FORMAT = "%Y-%m-%d %H:%M:%f000"

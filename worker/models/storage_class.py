@@ -1,5 +1,7 @@
-"""S3's storage classes, as far as an artifact may lie in them."""
+"""S3's storage classes, and how far a restore is."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -26,3 +28,11 @@ class RestoreTier(StrEnum):
 ARCHIVES = frozenset({StorageClass.GLACIER, StorageClass.DEEP_ARCHIVE})
 #: What lies in the last of these may have moved to an archive tier of it, as S3 tells of it alone.
 MAY_BE_ARCHIVED = ARCHIVES | {StorageClass.INTELLIGENT_TIERING}
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreState:
+    is_archived: bool
+    """Whether it was ever to be restored at all."""
+    is_under_way: bool = False
+    readable_until: datetime | None = None

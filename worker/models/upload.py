@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any, Self
 
 from worker.errors import IllegalTransition
-from worker.models.checks import positive_id
+from worker.models.validation import positive_id
 
 
 class UploadState(StrEnum):

@@ -1,11 +1,11 @@
-"""What a producer asks for, checked before anything acts on it."""
+"""What a producer asks for, checked before anything acts on it, or why it can't be asked for."""
 
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Self
 
 from worker.errors import InvalidId, InvalidRequest
-from worker.models.checks import positive_id
+from worker.models.validation import positive_id
 
 #: BIGINT, the widest integer of PostgreSQL and SQLite.
 MAX_ID = 2**63 - 1
@@ -75,3 +75,40 @@ def _problem_with(path: str) -> str | None:
         "holds '..'": ".." in parts.parts,
     }
     return next((problem for problem, present in problems.items() if present), None)
+
+
+#: Characters kept of a path or an error.
+MAX_TEXT = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    job_id: int | None
+    run_id: int | None
+    path: str
+    reason: str
+    task_id: str | None = None
+
+    @classmethod
+    def of(
+        cls, job_id: object, run_id: object, path: object, *, reason: str, task_id: str | None
+    ) -> "Refusal":
+        """A refusal of arguments of unknown type; an id that no column can hold becomes None."""
+        return cls(
+            job_id=_column_id(job_id),
+            run_id=_column_id(run_id),
+            path=storable(path if isinstance(path, str) else repr(path)),
+            reason=storable(f"job {job_id!r:.40}, run {run_id!r:.40}: {reason}"),
+            task_id=task_id,
+        )
+
+
+def _column_id(value: object) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, int) or abs(value) > MAX_ID:
+        return None
+    return value
+
+
+def storable(text: str) -> str:
+    """The text as every database takes it: no NUL, no lone surrogates, not endless."""
+    return text.replace("\0", "\\x00").encode(errors="backslashreplace").decode()[:MAX_TEXT]

@@ -7,17 +7,17 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from worker.errors import TreeChanged
-from worker.memory import give_back_what_is_free, keep_what_is_freed
 from worker.models.archive import Archive
-from worker.packaging.deflate import FAST, DeflateStream
-from worker.packaging.measure import Measure
-from worker.packaging.plan import Plan
-from worker.packaging.pool import HELD_AT_FIRST, PackingPool
-from worker.packaging.results_roots import opened_beneath
-from worker.packaging.selection import Selection
-from worker.packaging.survey import Survey
-from worker.packaging.zip_format import DEFLATED, ZSTANDARD
-from worker.packaging.zip_stream import Chunk, Stream, ZipStream
+from worker.packaging.archive_stream import Chunk, Stream, ZipStream
+from worker.packaging.tree.measure import Measure
+from worker.packaging.tree.roots import opened_beneath
+from worker.packaging.tree.selection import Selection
+from worker.packaging.tree.survey import Survey
+from worker.packaging.workers.plan import Plan
+from worker.packaging.workers.pool import HELD_AT_FIRST, PackingPool
+from worker.packaging.zip.deflate import FAST, DeflateStream
+from worker.packaging.zip.format import DEFLATED, ZSTANDARD
+from worker.process.memory import give_back_what_is_free, keep_what_is_freed
 
 #: Bytes of a tree after which an idle worker is made small again.
 LARGE = 32 << 20
@@ -133,7 +133,7 @@ class TreePackage:
 def _stream(packing: Packing) -> Callable[[], Stream]:
     if not packing.zstandard:
         return DeflateStream
-    from worker.packaging.zstandard import ZstandardStream  # noqa: PLC0415  an extra, seldom there
+    from worker.packaging.zip.zstandard import ZstandardStream  # noqa: PLC0415  an extra, seldom there
 
     return partial(ZstandardStream, packing.level, packing.threads)
 

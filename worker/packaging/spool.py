@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterator
 
-from worker.packaging.deflate import deflated, inflated
+from isal import isal_zlib
 
 #: Bytes of records that are compressed together.
 BLOCK = 256 * 1024
@@ -22,13 +22,13 @@ class Spool:
         self._open += records
         self.size += len(records)
         if len(self._open) >= BLOCK:
-            self._blocks.append(deflated(bytes(self._open)))
+            self._blocks.append(isal_zlib.compress(bytes(self._open), 1))
             self._open.clear()
 
     def take(self) -> bytes:
         """The next block; empty if there is none (yet)."""
         if self._blocks:
-            return inflated(self._blocks.popleft())
+            return isal_zlib.decompress(self._blocks.popleft())
         block = bytes(self._open)
         self._open.clear()
         return block

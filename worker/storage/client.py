@@ -8,7 +8,7 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.loaders import Loader, create_loader
 
-from worker.storage.error_translation import translated
+from worker.storage.errors import translated
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 from botocore.credentials import Credentials, RefreshableCredentials
 
 from worker.errors import ExpiryRefused
-from worker.storage.error_translation import translated
+from worker.storage.errors import translated
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client

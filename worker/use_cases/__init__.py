@@ -1,1 +1,1 @@
-"""One module for each thing the product does."""
+"""One package per kind of use, one module per thing the product does."""

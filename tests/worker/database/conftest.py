@@ -11,21 +11,16 @@ from sqlalchemy import Engine, text
 from tests.fakes.uploads import FakeDatabase, FakeRequests, FakeRuns, FakeUploads
 from tests.servers.postgres import PostgresServer
 from worker.database.engine import make_engine
-from worker.database.migrate import migrate
-from worker.database.request_repository import SqlRequestRepository
-from worker.database.run_repository import SqlRunRepository
-from worker.database.stand_in import add_job
-from worker.database.upload_list import SqlUploadList
-from worker.database.upload_repository import SqlUploadRepository
-from worker.interfaces import (
-    OrphanRepository,
-    RequestRepository,
-    RunRepository,
-    UploadRepository,
-)
-from worker.models.job import Job
-from worker.models.run import Run
+from worker.database.jobs import SqlRunRepository, add_job
+from worker.database.schema import migrate
+from worker.database.uploads.requests import SqlRequestRepository
+from worker.database.uploads.upload_list import SqlUploadList
+from worker.database.uploads.upload_repository import SqlUploadRepository
+from worker.models.job import Job, Run
 from worker.models.upload import Upload
+from worker.use_cases.ports import RunRepository
+from worker.use_cases.recovery.ports import OrphanRepository
+from worker.use_cases.upload.ports import RequestRepository, UploadRepository
 
 CREATED_AT = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
 

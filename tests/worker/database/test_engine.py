@@ -8,9 +8,9 @@ from sqlalchemy import text
 
 from tests.servers.postgres import PostgresServer
 from worker.database.engine import make_engine
-from worker.database.error_translation import translated
-from worker.database.migrate import migrate
-from worker.database.request_repository import SqlRequestRepository
+from worker.database.errors import translated
+from worker.database.schema import migrate
+from worker.database.uploads.requests import SqlRequestRepository
 from worker.errors import DatabaseRefused, DatabaseUnavailable, InvalidSettings
 from worker.models.upload_request import UploadRequest
 

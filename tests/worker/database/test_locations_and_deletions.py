@@ -6,14 +6,13 @@ import pytest
 from sqlalchemy import Engine, select
 
 from tests.worker.database.conftest import CREATED_AT
-from worker.database.deletion_repository import SqlDeletionRepository
-from worker.database.request_repository import SqlRequestRepository
+from worker.database.deletions import SqlDeletionRepository
+from worker.database.jobs import SqlRunRepository, add_job
 from worker.database.result_locations import SqlResultLocations
-from worker.database.run_repository import SqlRunRepository
-from worker.database.stand_in import add_job
 from worker.database.tables import deletions
-from worker.database.upload_list import SqlUploadList
-from worker.database.upload_repository import SqlUploadRepository
+from worker.database.uploads.requests import SqlRequestRepository
+from worker.database.uploads.upload_list import SqlUploadList
+from worker.database.uploads.upload_repository import SqlUploadRepository
 from worker.errors import UploadUnderWay
 from worker.models.deletion import Deletion
 from worker.models.relocation import Relocation

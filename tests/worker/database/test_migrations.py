@@ -6,11 +6,11 @@ from alembic.config import Config
 from sqlalchemy import Engine, inspect, text
 from sqlalchemy.exc import DBAPIError
 
-from worker.database import migrate as migrate_module
+from worker.database import schema as migrate_module
 from worker.database.engine import make_engine
-from worker.database.migrate import migrate
-from worker.database.request_repository import SqlRequestRepository
+from worker.database.schema import migrate
 from worker.database.tables import metadata
+from worker.database.uploads.requests import SqlRequestRepository
 from worker.errors import DatabaseRefused
 from worker.models.upload_request import UploadRequest
 

@@ -4,12 +4,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
-from worker.database.moved_results import SqlMovedResults
-from worker.database.run_repository import SqlRunRepository
-from worker.database.stand_in import add_job
-from worker.database.upload_list import SqlUploadList
+from worker.database.jobs import SqlRunRepository, add_job
+from worker.database.result_locations import SqlMovedResults
+from worker.database.uploads.upload_list import SqlUploadList
 from worker.errors import RunNotFound
-from worker.models.run import Run
+from worker.models.job import Run
 from worker.models.upload import Upload, UploadState
 
 KEY = "jobs/12/2025/10/23/211500/run_4_results.zip"

@@ -10,15 +10,14 @@ from sqlalchemy import Engine, text
 from tests.servers.postgres import PostgresServer
 from worker.database.engine import make_engine
 from worker.database.inventory import SqlInventory
-from worker.database.job_repository import SqlJobRepository
-from worker.database.migrate import migrate
-from worker.database.moved_results import SqlMovedResults
-from worker.database.request_repository import SqlRequestRepository
-from worker.database.run_repository import SqlRunRepository
-from worker.database.upload_repository import SqlUploadRepository
+from worker.database.jobs import SqlJobRepository, SqlRunRepository
+from worker.database.result_locations import SqlMovedResults
+from worker.database.schema import migrate
+from worker.database.uploads.requests import SqlRequestRepository
+from worker.database.uploads.upload_repository import SqlUploadRepository
 from worker.errors import DatabaseRefused, JobNotFound, RunNotFound
+from worker.models.job import Run
 from worker.models.job_s3_prefix import JobS3Prefix
-from worker.models.run import Run
 from worker.models.upload import UploadState
 from worker.models.upload_request import UploadRequest
 

@@ -7,12 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.errors import IllegalTransition, InvalidId, InvalidRequest
-from worker.models.job import Job
-from worker.models.refusal import Refusal, storable
-from worker.models.retry_policy import RetryPolicy
-from worker.models.run import Run
+from worker.models.job import Job, Run
 from worker.models.upload import Upload, UploadState
-from worker.models.upload_request import MAX_ID, UploadRequest
+from worker.models.upload_request import MAX_ID, Refusal, UploadRequest, storable
+from worker.use_cases.upload.retry_policy import RetryPolicy
 
 S = UploadState
 LEGAL = {

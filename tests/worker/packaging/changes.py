@@ -21,8 +21,8 @@ from tests.worker.packaging.trees import (
     set_time,
 )
 from worker.errors import TreeChanged
+from worker.packaging.archive_stream import Chunk
 from worker.packaging.package import TreePackage
-from worker.packaging.zip_stream import Chunk
 
 TREE: Mapping[str, Node] = {
     "a": {"small": b"small", "inner": {"deep": b"deep"}},

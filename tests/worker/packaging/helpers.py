@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from worker.packaging import helper, pool
-from worker.packaging.messages import send
+from worker.packaging.workers import helper, pool
+from worker.packaging.workers.messages import send
 
 SHORT_READS = "read = os.read; os.read = lambda file, size: read(file, min(size, 701))"
 SLOW_READS = "read = os.read; os.read = lambda *call: time.sleep(0.002) or read(*call)"
@@ -61,5 +61,5 @@ def before_a_helper_packs(act: Callable[[], object]) -> Iterator[None]:
         send(*message)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("worker.packaging.helper.send", acting)
+        patch.setattr("worker.packaging.workers.helper.send", acting)
         yield

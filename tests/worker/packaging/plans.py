@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from worker.packaging.batch import BatchPacker
-from worker.packaging.deflate import FAST
-from worker.packaging.measure import Measure
-from worker.packaging.plan import Batch, Plan, Unit
-from worker.packaging.survey import Survey
-from worker.packaging.tree import Directory, Entry, walk
-from worker.packaging.zip_stream import ZipStream
+from worker.packaging.archive_stream import ZipStream
+from worker.packaging.tree.measure import Measure
+from worker.packaging.tree.survey import Survey
+from worker.packaging.tree.walk import Directory, Entry, walk
+from worker.packaging.workers.batch import BatchPacker
+from worker.packaging.workers.plan import Batch, Plan, Unit
+from worker.packaging.zip.deflate import FAST
 
 
 @contextmanager

@@ -30,10 +30,10 @@ from tests.worker.packaging.trees import (
     trees,
 )
 from worker.models.archive import Archive
-from worker.packaging.helper import Asked, Helper
 from worker.packaging.package import Packing
-from worker.packaging.plan import Batch
-from worker.packaging.survey import Survey
+from worker.packaging.tree.survey import Survey
+from worker.packaging.workers.helper import Asked, Helper
+from worker.packaging.workers.plan import Batch
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -204,7 +204,7 @@ def test_helpers_pack_many_small_files_or_as_they_are_told(
     expected: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("worker.packaging.measure.MANY", 30)
+    monkeypatch.setattr("worker.packaging.tree.measure.MANY", 30)
     make(run, tree)
     with packager(run, Packing(threads=2, helpers=helpers)).open(str(run)) as package:
         b"".join(package.chunks())

@@ -26,9 +26,9 @@ from tests.worker.packaging.trees import (
     set_time,
     trees,
 )
-from worker.packaging import zip_stream
-from worker.packaging.deflate import FAST, SMALL, STORE
+from worker.packaging import archive_stream as zip_stream
 from worker.packaging.package import Packing
+from worker.packaging.zip.deflate import FAST, SMALL, STORE
 
 TREE: Mapping[str, Node] = {
     **{

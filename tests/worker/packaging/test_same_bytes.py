@@ -31,9 +31,9 @@ from tests.worker.packaging.trees import (
     packed,
     trees,
 )
-from worker.packaging import plan
-from worker.packaging.deflate import FAST, SMALL, STORE
 from worker.packaging.package import Packing
+from worker.packaging.workers import plan
+from worker.packaging.zip.deflate import FAST, SMALL, STORE
 
 few_examples = settings(
     max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -49,7 +49,7 @@ PRINT_THE_DIGESTS = """
 import sys, time
 from hashlib import sha256
 from pathlib import Path
-from worker.packaging import pool
+from worker.packaging.workers import pool
 from worker.packaging.package import Packing, TreePackager
 time.tzset()
 pool.WORTH_A_HELPER = 1

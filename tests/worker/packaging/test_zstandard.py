@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from tests.worker.packaging.trees import MIB, content, make, packager
 from worker.packaging.package import Packing
-from worker.packaging.zip_format import STORED, ZSTANDARD
-from worker.packaging.zstandard import ZstandardStream, compressed
+from worker.packaging.zip.format import STORED, ZSTANDARD
+from worker.packaging.zip.zstandard import ZstandardStream, compressed
 
 TREE = {
     "empty": b"",

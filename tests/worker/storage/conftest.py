@@ -8,7 +8,7 @@ import pytest
 from tests.servers.strict_bucket import Strict
 from worker.models.artifact import Artifact
 from worker.storage.client import make_client
-from worker.storage.results_repository import S3ResultsRepository
+from worker.storage.upload.results_store import S3ResultsRepository
 
 
 @dataclass

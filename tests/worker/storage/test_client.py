@@ -1,10 +1,10 @@
 import pytest
 
 from worker.errors import StorageRefused, StorageUnavailable
-from worker.secrets import without_secrets
+from worker.redaction import without_secrets
 from worker.storage.client import is_amazon, make_client
-from worker.storage.error_translation import translated
-from worker.storage.results_repository import S3ResultsRepository
+from worker.storage.errors import translated
+from worker.storage.upload.results_store import S3ResultsRepository
 
 KEY = "jobs/12/2025/10/23/211500/run_4_results.zip"
 

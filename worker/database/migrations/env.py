@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from worker.database.migrate import VERSION_TABLE
+from worker.database.schema import VERSION_TABLE
 from worker.database.tables import metadata
 
 context.configure(

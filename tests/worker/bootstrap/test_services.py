@@ -1,0 +1,75 @@
+from pathlib import Path
+
+import pytest
+
+from worker.bootstrap import preflight
+from worker.bootstrap import services as bootstrap
+from worker.bootstrap.preflight import require_worker_settings
+from worker.bootstrap.services import MIB, Services
+from worker.errors import InvalidSettings
+from worker.packaging.package import Packing
+from worker.packaging.zip.deflate import FAST, SMALL, STORE
+from worker.settings import Settings
+
+ROOTS = (Path("/results"),)
+
+
+@pytest.fixture(autouse=True)
+def _machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bootstrap, "processors", lambda: 16)
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")
+
+
+def packing(processes: int = 1, **settings: object) -> Packing:
+    made = Services(Settings(results_roots=ROOTS, **settings), processes)  # type: ignore[arg-type]
+    return made.packager.packing
+
+
+@pytest.mark.parametrize(("processes", "threads"), [(1, 16), (4, 4), (5, 4), (16, 2), (64, 2)])
+def test_a_process_packs_with_its_share_of_the_processors_and_two_threads_at_least(
+    processes: int, threads: int
+) -> None:
+    assert packing(processes).threads == threads
+
+
+def test_one_processor_gets_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bootstrap, "processors", lambda: 1)
+    assert packing(4).threads == 1
+
+
+def test_threads_are_as_set() -> None:
+    assert packing(4, threads=7).threads == 7
+
+
+@pytest.mark.parametrize(("name", "level"), [("store", STORE), ("fast", FAST), ("small", SMALL)])
+def test_levels_have_names(name: str, level: int) -> None:
+    assert packing(level=name).level == level
+    assert not packing(level=name).zstandard
+
+
+def test_zstd_has_levels_of_its_own_and_nothing_to_store() -> None:
+    assert packing(compression="zstd").zstandard
+    assert packing(compression="zstd", level="small").level > packing(compression="zstd").level
+    assert not packing(compression="zstd", level="store").zstandard
+
+
+def test_zstd_without_its_library_is_refused_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preflight, "has_zstandard", lambda: False)
+    settings = Settings(results_roots=ROOTS, s3_bucket="b", compression="zstd")
+    with pytest.raises(InvalidSettings, match=r"pip install 'oneprefix\[zstd\]'"):
+        require_worker_settings(settings)
+
+
+def test_sending_is_as_set_and_bandwidth_is_shared() -> None:
+    settings = Settings(
+        results_roots=ROOTS,
+        s3_bucket="b",
+        connections=3,
+        part_size_mib=16,
+        memory_mib=200,
+        bandwidth_mib=100,
+    )
+    sending = Services(settings, processes=4).results._sending
+    assert (sending.connections, sending.part_size, sending.memory) == (3, 16 * MIB, 200 * MIB)
+    assert sending.bandwidth is not None
+    assert sending.bandwidth._rate == 25 * MIB

@@ -1,0 +1,20 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from worker.models.archive import Member
+
+
+def member(name: str) -> Member:
+    return Member(name, 0, 0, 0, 0, None, 0)
+
+
+def test_what_could_fool_a_reader_is_escaped() -> None:
+    assert member("RUN4/ümlaut 日本.csv").shown == "RUN4/ümlaut 日本.csv"
+    assert member("a\nb\x1b[2J\\").shown == "a\\nb\\x1b[2J\\\\"
+    assert member("\udcff\u202etxt.exe\ud800").shown == "\\xff\\u202etxt.exe\\ud800"
+
+
+@given(st.text(st.characters(), max_size=20), st.text(st.characters(), max_size=20))
+def test_what_is_shown_is_printable_and_tells_names_apart(one: str, other: str) -> None:
+    assert member(one).shown.isprintable()
+    assert (member(one).shown == member(other).shown) is (one == other)

@@ -1,0 +1,111 @@
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from tests.fakes.uploads import FakeDatabase, FakeUploads
+from worker.models.stored_object import OpenUpload
+from worker.models.upload import Upload, UploadState
+from worker.use_cases.recovery.abort_orphans import YOUNG, AbortOrphans
+
+KEY = "jobs/12/2025/10/23/211500/run_4_results.zip"
+OLD = YOUNG + 1
+
+
+@dataclass
+class FakeOpenUploads:
+    found: list[OpenUpload] = field(default_factory=list)
+    aborted: list[tuple[str, str]] = field(default_factory=list)
+    refuses: bool = False
+
+    def list(self) -> Iterator[OpenUpload]:
+        yield from self.found
+
+    def abort(self, key: str, multipart_id: str) -> bool:
+        if self.refuses:
+            return False
+        self.aborted.append((key, multipart_id))
+        return True
+
+
+@dataclass
+class Bucket:
+    database: FakeDatabase = field(default_factory=FakeDatabase)
+    open: FakeOpenUploads = field(default_factory=FakeOpenUploads)
+
+    def row(self, state: UploadState, multipart_id: str | None, **values: Any) -> None:
+        values = {"s3_key": KEY} | values
+        self.database.rows[12, 4] = Upload(
+            12, 4, "/r", state=state, multipart_upload_id=multipart_id, **values
+        )
+
+    def sweep(self) -> int:
+        return AbortOrphans(FakeUploads(self.database), self.open)()
+
+
+@pytest.fixture
+def bucket() -> Bucket:
+    return Bucket(open=FakeOpenUploads([OpenUpload(KEY, "m", OLD)]))
+
+
+@pytest.mark.parametrize(
+    "state", [UploadState.REQUESTED, UploadState.UPLOADING, UploadState.RETRYING]
+)
+def test_what_the_next_attempt_may_go_on_with_stays(bucket: Bucket, state: UploadState) -> None:
+    bucket.row(state, "m")
+    assert bucket.sweep() == 0
+    assert bucket.open.aborted == []
+
+
+@pytest.mark.parametrize("state", list(UploadState))
+def test_what_no_row_names_is_aborted(bucket: Bucket, state: UploadState) -> None:
+    bucket.row(state, None)
+    assert bucket.sweep() == 1
+    assert bucket.open.aborted == [(KEY, "m")]
+
+
+def test_what_a_newer_one_has_taken_the_place_of_is_aborted(bucket: Bucket) -> None:
+    bucket.row(UploadState.UPLOADING, "newer")
+    assert bucket.sweep() == 1
+
+
+def test_what_was_just_begun_may_not_be_on_its_row_yet(bucket: Bucket) -> None:
+    bucket.row(UploadState.UPLOADING, None)
+    bucket.open.found = [OpenUpload(KEY, "m", YOUNG - 1)]
+    assert bucket.sweep() == 0
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "jobs/12/2025/10/23/211500/job_input.zip",
+        "jobs/12/2025/10/23/211500/run_4_results.zip.bak",
+        "elsewhere/jobs/12/2025/10/23/211500/run_4_results.zip",
+        "jobs/12/2025/10/23/211500/run_5_results.zip",
+        "jobs/12/2025/10/24/000000/run_4_results.zip",
+    ],
+)
+def test_what_is_not_of_an_upload_of_ours_is_left_alone(bucket: Bucket, key: str) -> None:
+    bucket.row(UploadState.LANDED, None)
+    bucket.open.found = [OpenUpload(key, "m", OLD)]
+    assert bucket.sweep() == 0
+
+
+@pytest.mark.parametrize("state", [UploadState.FAILED, UploadState.LANDED])
+def test_what_an_upload_that_is_over_still_names_is_aborted_and_forgotten(
+    bucket: Bucket, state: UploadState
+) -> None:
+    bucket.open.found = []
+    bucket.row(state, "m")
+    assert bucket.sweep() == 1
+    assert bucket.open.aborted == [(KEY, "m")]
+    assert bucket.database.rows[12, 4].multipart_upload_id is None
+    assert bucket.sweep() == 0
+
+
+def test_what_can_not_be_aborted_now_is_tried_again(bucket: Bucket) -> None:
+    bucket.open = FakeOpenUploads(refuses=True)
+    bucket.row(UploadState.FAILED, "m")
+    assert bucket.sweep() == 0
+    assert bucket.database.rows[12, 4].multipart_upload_id == "m"

@@ -1,0 +1,133 @@
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from worker.errors import DatabaseUnavailable, LeaseLost, Stalled
+from worker.use_cases.upload.lease import Heartbeat
+
+
+def eventually(happened: Callable[[], bool], seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.01)
+
+
+def is_lost(heartbeat: Heartbeat) -> bool:
+    try:
+        heartbeat.check()
+    except LeaseLost:
+        return True
+    return False
+
+
+def test_it_renews_while_the_work_goes_on_and_stops_with_it() -> None:
+    renewals: list[float] = []
+    with Heartbeat(lambda _: renewals.append(time.monotonic()), lease=1) as heartbeat:
+        eventually(lambda: len(renewals) >= 5)
+        heartbeat.check()
+    count = len(renewals)
+    time.sleep(0.5)
+    assert len(renewals) == count
+    assert not [thread for thread in threading.enumerate() if thread.name == "heartbeat"]
+
+
+def test_a_refused_renewal_loses_the_lease_at_once() -> None:
+    def refuse(_: int) -> None:
+        raise LeaseLost("taken over")
+
+    with Heartbeat(refuse, lease=60 * 4 * 0.001) as heartbeat:
+        eventually(lambda: is_lost(heartbeat))
+        with pytest.raises(LeaseLost, match="taken over"):
+            heartbeat.check()
+
+
+def test_a_database_that_is_away_loses_the_lease_when_its_time_is_over_and_not_before() -> None:
+    tries: list[float] = []
+
+    def fail(_: int) -> None:
+        tries.append(time.monotonic())
+        raise DatabaseUnavailable("away")
+
+    started = time.monotonic()
+    with Heartbeat(fail, lease=0.8) as heartbeat:
+        eventually(lambda: is_lost(heartbeat))
+        assert time.monotonic() - started >= 0.8
+        assert len(tries) >= 2
+        with pytest.raises(LeaseLost, match=r"could not be renewed for 0\.8 s"):
+            heartbeat.check()
+
+
+def test_a_database_that_comes_back_in_time_keeps_the_lease() -> None:
+    outcomes = iter([DatabaseUnavailable("away"), None])
+    renewed = threading.Event()
+
+    def flicker(_: int) -> None:
+        outcome = next(outcomes, None)
+        if outcome:
+            raise outcome
+        renewed.set()
+
+    with Heartbeat(flicker, lease=1) as heartbeat:
+        assert renewed.wait(10)
+        heartbeat.check()
+
+
+def test_a_renewal_that_hangs_loses_the_lease() -> None:
+    hang = threading.Event()
+
+    def renew(_: int) -> None:
+        hang.wait(5)
+
+    with Heartbeat(renew, lease=0.3) as heartbeat:
+        eventually(lambda: is_lost(heartbeat), seconds=3)
+        hang.set()
+
+
+def test_each_renewal_tells_the_progress() -> None:
+    told: list[int] = []
+    with Heartbeat(told.append, lease=0.1) as heartbeat:
+        eventually(lambda: bool(told))
+        heartbeat.progress = lambda: 77
+        eventually(lambda: 77 in told)
+    assert told[0] == 0
+
+
+def test_it_renews_no_more_once_nothing_moves_and_says_so() -> None:
+    renewals: list[int] = []
+    with Heartbeat(renewals.append, lease=0.2, stall=0.4) as heartbeat:
+        eventually(lambda: len(renewals) >= 2)
+        time.sleep(0.6)
+        count = len(renewals)
+        time.sleep(0.3)
+        assert len(renewals) == count
+        with pytest.raises(Stalled, match=r"nothing moved for 0\.4 s"):
+            heartbeat.check()
+
+
+def test_what_moves_slowly_keeps_its_lease() -> None:
+    with Heartbeat(lambda _: None, lease=0.2, stall=0.3) as heartbeat:
+        for _ in range(10):
+            time.sleep(0.1)
+            heartbeat.moved()
+        heartbeat.check()
+
+
+def test_a_block_that_hangs_is_abandoned_one_lease_after_it_stalled() -> None:
+    abandoned = threading.Event()
+    with Heartbeat(lambda _: None, lease=0.2, stall=0.2, abandon=abandoned.set):
+        assert abandoned.wait(10)
+
+
+def test_a_block_that_ends_in_time_is_not_abandoned() -> None:
+    abandoned = threading.Event()
+    with Heartbeat(lambda _: None, lease=1, stall=0.1, abandon=abandoned.set):
+        time.sleep(0.5)
+    assert not abandoned.wait(1.5)
+
+
+def test_a_lease_counts_from_when_it_was_asked_for() -> None:
+    answered_late = Heartbeat(lambda _: None, lease=60, since=time.monotonic() - 61)
+    assert is_lost(answered_late)

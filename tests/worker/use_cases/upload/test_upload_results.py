@@ -1,0 +1,565 @@
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from random import Random
+from typing import Any
+
+import pytest
+
+from tests.fakes.results import FakePackage, FakePackager, FakeResults, artifact_of
+from tests.fakes.uploads import FakeDatabase, FakeJobs, FakeRequests, FakeRuns, FakeUploads, later
+from worker.errors import (
+    AttemptsExhausted,
+    DatabaseUnavailable,
+    HandedBack,
+    InvalidResultsDirectory,
+    JobNotFound,
+    LeaseLost,
+    MustWait,
+    OneprefixError,
+    RecordNotWritten,
+    ResultsDirectoryMissing,
+    RunNotFound,
+    RunNotInJob,
+    Stalled,
+    StorageRefused,
+    StorageUnavailable,
+    TransientError,
+    TreeChanged,
+)
+from worker.models.job import Job, Run
+from worker.models.upload import Upload, UploadState
+from worker.models.upload_request import UploadRequest
+from worker.process.semaphore import Slots
+from worker.process.shutdown import StopSign
+from worker.use_cases.upload.retry_policy import RetryPolicy
+from worker.use_cases.upload.upload_results import UploadResults
+
+KEY = "jobs/12/2025/10/23/211500/run_4_results.zip"
+URL = f"https://bucket.s3.amazonaws.com/{KEY}"
+REQUEST = UploadRequest(12, 4, "/r/RUN4", task_id="first")
+AGAIN = replace(REQUEST, task_id="second")
+
+
+@dataclass
+class World:
+    """Everything in memory, with job 12 and its run 4, whose directory is there."""
+
+    database: FakeDatabase = field(default_factory=FakeDatabase)
+    packager: FakePackager = field(default_factory=FakePackager)
+    results: FakeResults = field(default_factory=FakeResults)
+    places: Slots = field(default_factory=lambda: Slots(1))
+    ended: set[str] = field(default_factory=set)
+    """Owners that run no more."""
+    stop_sign: StopSign = field(default_factory=StopSign)
+    use_case: UploadResults = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.database.jobs[12] = Job(12, datetime(2025, 10, 23, 21, 15, tzinfo=UTC))
+        self.database.runs[4] = Run(4, 12)
+        self.packager.directories["/r/RUN4"] = b"results"
+        self.use_case = UploadResults(
+            requests=FakeRequests(self.database),
+            uploads=FakeUploads(self.database),
+            jobs=FakeJobs(self.database),
+            runs=FakeRuns(self.database),
+            packager=self.packager,
+            results=self.results,
+            retry_policy=RetryPolicy(max_attempts=4, missing_path_attempts=2, base=1, cap=10),
+            random=Random(7),
+            places_for_large=self.places,
+            large=1 << 20,
+            owner="me",
+            has_ended=self.ended.__contains__,
+            must_stop=self.stop_sign.says_stop,
+            lease=60,
+            stall=60,
+            abandon=lambda: None,
+        )
+
+    @property
+    def row(self) -> Upload:
+        return self.database.rows[12, 4]
+
+    def make_due(self) -> None:
+        """Let the time until the next attempt, or the lease, pass."""
+        self.database.rows[12, 4] = replace(
+            self.row, next_attempt_at=later(-1), lease_until=later(-1)
+        )
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_a_finished_run_lands_under_its_jobs_prefix(world: World) -> None:
+    assert world.use_case(REQUEST) == URL
+    assert world.results.objects == {KEY: b"results"}
+    row = world.row
+    assert (row.state, row.results_url, row.s3_key) == (UploadState.LANDED, URL, KEY)
+    artifact = artifact_of(KEY, b"results")
+    assert (row.checksum, row.sha256) == (artifact.checksum, artifact.sha256)
+    assert (row.archive_size, row.file_count, row.bytes_total) == (7, 1, 7)
+    assert (row.attempt, row.error, row.owner) == (1, None, None)
+    run = world.database.runs[4]
+    assert (run.status, run.results_url) == ("DONE", URL)
+
+
+def test_a_repeat_returns_the_recorded_location_though_the_directory_is_gone(world: World) -> None:
+    world.use_case(REQUEST)
+    world.packager.directories["/r/RUN4"] = ResultsDirectoryMissing("gone")
+    assert world.use_case(REQUEST) == URL
+    assert world.use_case(AGAIN) == URL
+    assert world.packager.opened == 1
+
+
+def test_replace_uploads_anew(world: World) -> None:
+    world.use_case(REQUEST)
+    world.packager.directories["/r/RUN4"] = b"better results"
+    assert world.use_case(replace(AGAIN, replace=True)) == URL
+    assert world.results.objects[KEY] == b"better results"
+    assert world.row.archive_size == len(b"better results")
+
+
+def test_a_replacement_that_fails_leaves_the_old_object_and_location(world: World) -> None:
+    world.use_case(REQUEST)
+    world.packager.directories["/r/RUN4"] = InvalidResultsDirectory("no RUN*")
+    with pytest.raises(InvalidResultsDirectory):
+        world.use_case(replace(AGAIN, replace=True))
+    assert world.results.objects[KEY] == b"results"
+    assert world.database.runs[4].results_url == URL
+    assert world.row.state is UploadState.FAILED
+
+
+def test_an_upload_that_another_worker_holds_is_left_to_it(world: World) -> None:
+    world.use_case.requests.request(REQUEST, published=True)
+    world.use_case.uploads.claim(12, 4, owner="other", lease=60)
+    assert world.use_case(REQUEST) is None
+    assert world.row.owner == "other"
+    assert world.packager.opened == 0
+
+
+def test_an_upload_whose_holder_died_is_taken_over(world: World) -> None:
+    world.use_case.requests.request(REQUEST, published=True)
+    world.use_case.uploads.claim(12, 4, owner="dead", lease=-1)
+    assert world.use_case(REQUEST) == URL
+    assert (world.row.attempt, world.row.fence) == (2, 2)
+
+
+def drop_job(world: World) -> None:
+    del world.database.jobs[12]
+
+
+def drop_run(world: World) -> None:
+    del world.database.runs[4]
+
+
+def give_run_away(world: World) -> None:
+    world.database.runs[4] = Run(4, 13)
+
+
+def spoil_directory(world: World) -> None:
+    world.packager.directories["/r/RUN4"] = InvalidResultsDirectory("it holds no RUN*")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "kind", "reason"),
+    [
+        (drop_job, JobNotFound, "there is no such job"),
+        (drop_run, RunNotFound, "there is no such run"),
+        (give_run_away, RunNotInJob, "belongs to job 13"),
+        (spoil_directory, InvalidResultsDirectory, "it holds no RUN*"),
+    ],
+)
+def test_what_retrying_can_not_cure_fails_at_once_with_its_reason(
+    world: World, spoil: Any, kind: type[OneprefixError], reason: str
+) -> None:
+    spoil(world)
+    with pytest.raises(kind) as error:
+        world.use_case(REQUEST)
+    assert str(error.value).startswith("job 12, run 4: ")
+    assert reason in str(error.value)
+    assert error.value.recorded
+    assert (world.row.state, world.row.error) == (UploadState.FAILED, str(error.value))
+    assert world.row.owner is None
+    assert world.results.objects == {}
+
+
+@pytest.mark.parametrize(
+    "trouble", [TreeChanged("a.csv grew"), StorageUnavailable("S3 answered 503 SlowDown")]
+)
+def test_what_may_pass_is_retried_later(world: World, trouble: TransientError) -> None:
+    world.packager.directories["/r/RUN4"] = trouble
+    with pytest.raises(type(trouble)) as error:
+        world.use_case(REQUEST)
+    assert error.value.recorded
+    assert 0 <= error.value.retry_in <= 1
+    row = world.row
+    assert (row.state, row.error) == (UploadState.RETRYING, str(error.value))
+    assert (row.owner, row.lease_until) == (None, None)
+    assert row.next_attempt_at
+    world.packager.directories["/r/RUN4"] = b"results"
+    world.make_due()
+    assert world.use_case(REQUEST) == URL
+    assert (world.row.attempt, world.row.error) == (2, None)
+
+
+def test_a_retry_that_is_not_due_is_left_alone(world: World) -> None:
+    world.packager.directories["/r/RUN4"] = StorageUnavailable("away")
+    with pytest.raises(StorageUnavailable):
+        world.use_case(REQUEST)
+    world.database.rows[12, 4] = replace(world.row, next_attempt_at=later(60))
+    assert world.use_case(REQUEST) is None
+
+
+def attempts_until_failed(world: World) -> int:
+    for attempt in range(1, 100):
+        try:
+            world.use_case(REQUEST)
+        except AttemptsExhausted:
+            return attempt
+        except TransientError:
+            world.make_due()
+    raise AssertionError("it never gave up")
+
+
+def test_attempts_are_counted_and_end_failed(world: World) -> None:
+    world.packager.directories["/r/RUN4"] = StorageUnavailable("S3 is away")
+    assert attempts_until_failed(world) == 4
+    assert world.row.state is UploadState.FAILED
+    assert world.row.error == "job 12, run 4: gave up after 4 attempts: S3 is away"
+
+
+def test_a_missing_directory_is_retried_a_few_times_only(world: World) -> None:
+    world.packager.directories["/r/RUN4"] = ResultsDirectoryMissing("there is no directory")
+    assert attempts_until_failed(world) == 2
+
+
+def test_a_directory_that_kills_its_workers_ends_failed(world: World) -> None:
+    world.use_case.requests.request(REQUEST, published=True)
+    for _ in range(4):
+        world.use_case.uploads.claim(12, 4, owner="killed", lease=-1)
+    with pytest.raises(AttemptsExhausted, match="the last one's worker died"):
+        world.use_case(REQUEST)
+    assert world.row.state is UploadState.FAILED
+
+
+def test_an_error_of_ours_is_on_the_row_and_retried(world: World) -> None:
+    world.packager.directories.clear()  # the fake then raises KeyError
+    with pytest.raises(TransientError, match="unexpected KeyError"):
+        world.use_case(REQUEST)
+    assert world.row.state is UploadState.RETRYING
+    assert "unexpected KeyError" in (world.row.error or "")
+
+
+class Unrecordable(FakeUploads):
+    """Can't write that an upload landed, nor anything after, until it is mended."""
+
+    broken = True
+
+    def land(self, upload: Upload, *, results_url: str) -> None:
+        if self.broken:
+            raise DatabaseUnavailable("the connection was cut")
+        super().land(upload, results_url=results_url)
+
+    def retry(self, upload: Upload, *, error: str, delay: float, traceback: str) -> None:
+        if self.broken:
+            raise DatabaseUnavailable("the connection was cut")
+        super().retry(upload, error=error, delay=delay, traceback=traceback)
+
+
+@pytest.mark.parametrize("retry_is_recorded", [True, False])
+def test_an_object_whose_row_could_not_be_written_is_recorded_later_and_not_sent_again(
+    world: World, retry_is_recorded: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uploads = Unrecordable(world.database)
+    if retry_is_recorded:
+        monkeypatch.setattr(Unrecordable, "retry", FakeUploads.retry)
+    use_case = replace(world.use_case, uploads=uploads)
+    with pytest.raises(TransientError) as error:
+        use_case(REQUEST)
+    if retry_is_recorded:
+        assert isinstance(error.value, RecordNotWritten)
+        assert error.value.key == KEY
+        assert KEY in str(error.value)
+    else:
+        assert not error.value.recorded  # the message itself has to come back
+    assert world.results.objects == {KEY: b"results"}
+    assert world.database.runs[4].results_url is None
+
+    uploads.broken = False
+    world.make_due()
+    world.packager.directories["/r/RUN4"] = ResultsDirectoryMissing("cleaned up meanwhile")
+    assert use_case(REQUEST) == URL
+    assert world.packager.opened == 1
+    assert world.database.runs[4].results_url == URL
+
+
+@pytest.mark.parametrize("there", [None, b"something else"])
+def test_an_object_that_is_not_the_sealed_one_is_sent_again(
+    world: World, there: bytes | None
+) -> None:
+    uploads = Unrecordable(world.database)
+    use_case = replace(world.use_case, uploads=uploads)
+    with pytest.raises(TransientError):
+        use_case(REQUEST)
+    world.results.objects.clear()
+    if there:
+        world.results.objects[KEY] = there
+    uploads.broken = False
+    world.make_due()
+    assert use_case(REQUEST) == URL
+    assert world.results.objects == {KEY: b"results"}
+    assert world.packager.opened == 2
+
+
+def test_after_replace_the_old_object_is_not_taken_for_the_new_one(world: World) -> None:
+    world.use_case(REQUEST)
+    world.packager.directories["/r/RUN4"] = StorageUnavailable("away")
+    again = replace(AGAIN, replace=True)
+    with pytest.raises(StorageUnavailable):
+        world.use_case(again)
+    world.packager.directories["/r/RUN4"] = b"new"
+    world.make_due()
+    world.use_case(again)
+    assert world.results.objects[KEY] == b"new"
+
+
+def test_a_worker_that_lost_its_lease_completes_no_object(world: World) -> None:
+    class TakenOver(FakeResults):
+        def upload(self, *arguments: Any) -> Any:
+            world.make_due()
+            world.use_case.uploads.claim(12, 4, owner="other", lease=60)
+            return super().upload(*arguments)
+
+    taken_over = TakenOver()
+    with pytest.raises(LeaseLost):
+        replace(world.use_case, results=taken_over)(REQUEST)
+    assert taken_over.objects == {}
+    assert (world.row.owner, world.row.state) == ("other", UploadState.UPLOADING)
+
+
+def test_a_worker_that_lost_its_lease_after_completing_writes_no_row(world: World) -> None:
+    class Slow(FakeResults):
+        def upload(self, *arguments: Any) -> Any:
+            artifact = super().upload(*arguments)
+            world.make_due()
+            world.use_case.uploads.claim(12, 4, owner="other", lease=60)
+            return artifact
+
+    with pytest.raises(LeaseLost):
+        replace(world.use_case, results=Slow())(REQUEST)
+    assert world.database.runs[4].results_url is None
+    assert world.row.owner == "other"
+
+
+def test_s3_refusing_ends_failed(world: World) -> None:
+    class Refusing(FakeResults):
+        def upload(self, *_: Any) -> Any:
+            raise StorageRefused("storing x: S3 answered 403 AccessDenied")
+
+    with pytest.raises(StorageRefused):
+        replace(world.use_case, results=Refusing())(REQUEST)
+    assert world.row.state is UploadState.FAILED
+
+
+def test_a_database_that_is_away_from_the_start_leaves_it_to_the_message(world: World) -> None:
+    class Away(FakeRequests):
+        def request(self, *_: Any, **__: Any) -> Any:
+            raise DatabaseUnavailable("away")
+
+    with pytest.raises(DatabaseUnavailable) as error:
+        replace(world.use_case, requests=Away(world.database))(REQUEST)
+    assert not error.value.recorded
+
+
+def test_the_lease_is_kept_while_a_large_tree_is_measured(world: World) -> None:
+    class Slow(FakePackager):
+        @contextmanager
+        def open(
+            self, path: str, moved: Callable[[], None] = lambda: None
+        ) -> Iterator[FakePackage]:
+            time.sleep(3)
+            with super().open(path, moved) as package:
+                yield package
+
+    slow = replace(world.use_case, packager=Slow(world.packager.directories), lease=2)
+    assert slow(REQUEST) == URL
+    assert world.row.attempt == 1
+
+
+def test_an_older_message_does_not_undo_a_newer_request(world: World) -> None:
+    world.packager.directories["/r/OLD"] = b"old"
+    old = replace(REQUEST, path="/r/OLD")
+    world.use_case.requests.request(old, published=True)
+    world.use_case.requests.request(replace(AGAIN, replace=True), published=True)
+    assert world.use_case(old) == URL  # the old one's message comes first
+    assert world.use_case(AGAIN) == URL
+    assert world.results.objects[KEY] == b"results"
+
+
+def test_a_replacement_delivered_again_late_replaces_nothing(world: World) -> None:
+    first = replace(REQUEST, replace=True)
+    world.use_case(first)
+    world.use_case(replace(AGAIN, replace=True))
+    world.packager.directories["/r/RUN4"] = b"half cleaned up"
+    assert world.use_case(first) == URL
+    assert world.results.objects[KEY] == b"results"
+
+
+def test_after_a_failed_replacement_only_replace_may_replace(world: World) -> None:
+    world.use_case(REQUEST)
+    world.packager.directories["/r/RUN4"] = InvalidResultsDirectory("no RUN*")
+    with pytest.raises(InvalidResultsDirectory):
+        world.use_case(replace(AGAIN, replace=True))
+    world.packager.directories["/r/RUN4"] = b"half cleaned up"
+    assert world.use_case(replace(AGAIN, task_id="third")) is None
+    assert world.results.objects[KEY] == b"results"
+    assert world.use_case(replace(AGAIN, task_id="fourth", replace=True)) == URL
+
+
+@pytest.fixture
+def no_place(world: World) -> Iterator[Slots]:
+    """Another process packs a large run, so that this one finds no place for its own."""
+    world.packager.directories["/r/RUN4"] = bytes(1 << 20)
+    ours, theirs = os.pipe()
+    child = os.fork()
+    if child == 0:  # pragma: no cover
+        world.places.take()
+        os.write(theirs, b"!")
+        signal.pause()
+    os.read(ours, 1)
+    yield world.places
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    os.close(ours)
+    os.close(theirs)
+
+
+@pytest.mark.usefixtures("no_place")
+def test_a_large_run_waits_for_its_turn_and_that_is_no_failed_attempt(world: World) -> None:
+    for _ in range(10):
+        with pytest.raises(MustWait, match="job 12, run 4: waits for its turn") as waiting:
+            world.use_case(REQUEST)
+        assert waiting.value.recorded
+        assert (world.row.state, world.row.attempt) == (UploadState.RETRYING, 0)
+        assert world.row.bytes_total == 1 << 20
+        world.make_due()
+    assert world.packager.opened == 1  # it is known to be large from the first time on
+    assert world.results.objects == {}
+
+
+@pytest.mark.usefixtures("no_place")
+def test_a_small_run_never_waits_for_a_place(world: World) -> None:
+    world.packager.directories["/r/RUN4"] = bytes((1 << 20) - 1)
+    assert world.use_case(REQUEST) == URL
+
+
+def test_a_place_is_given_back_whatever_became_of_the_attempt(world: World) -> None:
+    world.packager.directories["/r/RUN4"] = bytes(1 << 20)
+    world.use_case(REQUEST)
+    world.results = FakeResults()
+    with pytest.raises(OneprefixError):
+        world.use_case(UploadRequest(12, 5, "/r/RUN4", task_id="other"))
+    assert world.places._held is None
+
+
+def test_the_lease_of_a_holder_that_has_ended_is_taken_at_once(world: World) -> None:
+    world.use_case.requests.request(REQUEST, published=True)
+    world.use_case.uploads.claim(12, 4, owner="dead", lease=600)
+    assert world.use_case(REQUEST) is None
+    world.ended.add("dead")
+    assert world.use_case(REQUEST) == URL
+
+
+def test_a_worker_that_stops_hands_back_what_it_is_at_without_using_an_attempt(
+    world: World,
+) -> None:
+    world.stop_sign.put_up(0)
+    with pytest.raises(HandedBack) as error:
+        world.use_case(REQUEST)
+    assert error.value.recorded
+    assert (world.row.state, world.row.attempt) == (UploadState.RETRYING, 0)
+    assert world.row.next_attempt_at
+    assert world.row.next_attempt_at <= later(0)
+    assert world.results.objects == {}
+    other = replace(world.use_case, must_stop=lambda: False)
+    assert other(REQUEST) == URL
+
+
+@dataclass
+class Interrupted(FakeResults):
+    """Begins a multipart upload, and then fails."""
+
+    error: OneprefixError | None = field(default_factory=lambda: StorageUnavailable("away"))
+
+    def upload(
+        self, prefix: Any, run: Any, package: Any, attempt: Any, begun: str | None = None
+    ) -> Any:
+        if self.error:
+            attempt.opened("multipart")
+            raise self.error
+        return super().upload(prefix, run, package, attempt, begun)
+
+
+def test_the_next_attempt_goes_on_with_what_was_begun(world: World) -> None:
+    results = Interrupted()
+    use_case = replace(world.use_case, results=results)
+    with pytest.raises(StorageUnavailable):
+        use_case(REQUEST)
+    results.error = None
+    world.make_due()
+    assert use_case(REQUEST) == URL
+    assert results.begun == ["multipart"]
+    assert results.aborted == []
+    assert world.row.multipart_upload_id is None
+
+
+def test_what_was_begun_with_another_tree_is_aborted(world: World) -> None:
+    results = Interrupted()
+    use_case = replace(world.use_case, results=results)
+    with pytest.raises(StorageUnavailable):
+        use_case(REQUEST)
+    results.error = None
+    world.packager.directories["/r/RUN4"] = b"more results"
+    world.make_due()
+    assert use_case(REQUEST) == URL
+    assert results.begun == [None]
+    assert results.aborted == [(KEY, "multipart")]
+
+
+@pytest.mark.parametrize(
+    ("error", "state"),
+    [(StorageRefused("no"), UploadState.FAILED), (TreeChanged("grew"), UploadState.RETRYING)],
+)
+def test_a_failed_attempt_leaves_its_traceback_without_secrets(
+    world: World, error: OneprefixError, state: UploadState
+) -> None:
+    error.__cause__ = ValueError("https://user:hunter2@host/?X-Amz-Signature=abc")
+    with pytest.raises(type(error)):
+        replace(world.use_case, results=Interrupted(error=error))(REQUEST)
+    assert world.row.state is state
+    assert world.row.traceback
+    assert type(error).__name__ in world.row.traceback.splitlines()[-1]
+    assert "hunter2" not in world.row.traceback
+    assert "abc" not in world.row.traceback
+
+
+def test_an_upload_in_which_nothing_moves_is_tried_again(world: World) -> None:
+    class Stuck(FakeResults):
+        def upload(
+            self, prefix: Any, run: Any, package: Any, attempt: Any, begun: str | None = None
+        ) -> Any:
+            while True:
+                time.sleep(0.01)
+                attempt.check()
+
+    use_case = replace(world.use_case, results=Stuck(), lease=0.4, stall=0.2)
+    with pytest.raises(Stalled, match=r"nothing moved for 0\.2 s"):
+        use_case(REQUEST)
+    assert world.row.state is UploadState.RETRYING

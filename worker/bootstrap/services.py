@@ -1,0 +1,369 @@
+"""Makes the adapters and wires them to the use cases; nothing else constructs them.
+
+What is slow to import (boto3, Alembic, redis-py) is imported when it is made: a command that shows
+the status does not wait for S3's client.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from random import SystemRandom
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Engine
+
+from worker.bootstrap.urls import bucket_name, database_url
+from worker.database.deletions import SqlDeletionRepository
+from worker.database.engine import make_engine
+from worker.database.inventory import SqlInventory
+from worker.database.jobs import SqlJobRepository, SqlRunRepository
+from worker.database.result_locations import SqlMovedResults, SqlResultLocations
+from worker.database.uploads.outbox import SqlDoorbells
+from worker.database.uploads.requests import SqlRequestRepository
+from worker.database.uploads.upload_list import SqlUploadList
+from worker.database.uploads.upload_repository import SqlUploadRepository
+from worker.doctor.doctor import Doctor
+from worker.packaging.package import Packing, TreePackager
+from worker.packaging.reading.check import check_archive
+from worker.packaging.zip.deflate import LEVELS
+from worker.process.identity import has_ended, this_machine, this_process
+from worker.process.parallel import AT_ONCE
+from worker.process.processors import processors
+from worker.process.semaphore import Slots
+from worker.process.shutdown import StopSign
+from worker.settings import Settings
+from worker.use_cases.job.download_urls import LocateArtifacts
+from worker.use_cases.job.fetch import OBJECTS_AT_ONCE, FetchArtifacts
+from worker.use_cases.job.find import FindArtifacts
+from worker.use_cases.job.put import PutArtifact
+from worker.use_cases.job.read import ReadArchive
+from worker.use_cases.job.upload_urls import SubmitArtifact
+from worker.use_cases.job.verify import VerifyJob
+from worker.use_cases.migration.migrate import MigrateArtifacts
+from worker.use_cases.recovery.abort_orphans import AbortOrphans
+from worker.use_cases.recovery.release_leases import ReleaseLeases
+from worker.use_cases.retention.change_storage_class import ArchiveJob
+from worker.use_cases.retention.delete import DeleteJob
+from worker.use_cases.retention.restore import RestoreJob
+from worker.use_cases.upload.retry_policy import RetryPolicy
+from worker.use_cases.upload.upload_results import UploadResults
+
+if TYPE_CHECKING:
+    from worker.storage.manage.lifecycle_rules import S3LifecycleRules
+    from worker.storage.manage.storage_classes import S3ArchiveStore
+    from worker.storage.objects.artifact_store import S3ArtifactStore
+    from worker.storage.objects.inspected_store import S3InspectedStore
+    from worker.storage.objects.reader import S3ObjectReader
+    from worker.storage.presigner import Presigner
+    from worker.storage.upload.results_store import S3ResultsRepository
+
+MIB = 1 << 20
+#: Of Zstandard, by the settings' names.
+ZSTANDARD_LEVELS = {"fast": 1, "small": 6}
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything that these settings describe, each made when first asked for.
+
+    Engines and clients must not cross a fork: a process makes its own `Services`. It shares
+    processors and bandwidth with `processes` like it.
+    """
+
+    settings: Settings
+    processes: int = 1
+    places_for_large: Slots = field(default_factory=lambda: Slots(1))
+    """Shared with them too."""
+    stop_sign: StopSign = field(default_factory=StopSign)
+    """As well."""
+    abandon: Callable[[], None] = lambda: None
+    """Ends this process, whose attempt hangs."""
+
+    @cached_property
+    def engine(self) -> Engine:
+        return make_engine(database_url(self.settings))
+
+    @cached_property
+    def requests(self) -> SqlRequestRepository:
+        return SqlRequestRepository(self.engine)
+
+    @cached_property
+    def uploads(self) -> SqlUploadRepository:
+        return SqlUploadRepository(self.engine)
+
+    @cached_property
+    def jobs(self) -> SqlJobRepository:
+        return SqlJobRepository(self.engine)
+
+    @cached_property
+    def runs(self) -> SqlRunRepository:
+        return SqlRunRepository(self.engine)
+
+    @cached_property
+    def upload_list(self) -> SqlUploadList:
+        return SqlUploadList(self.engine)
+
+    @cached_property
+    def doorbells(self) -> SqlDoorbells:
+        return SqlDoorbells(
+            self.engine,
+            grace=self.settings.publish_grace_seconds,
+            republish=self.settings.republish_seconds,
+        )
+
+    @cached_property
+    def upload_results(self) -> UploadResults:
+        return UploadResults(
+            requests=self.requests,
+            uploads=self.uploads,
+            jobs=self.jobs,
+            runs=self.runs,
+            packager=self.packager,
+            results=self.results,
+            retry_policy=RetryPolicy(
+                max_attempts=self.settings.max_attempts,
+                missing_path_attempts=self.settings.missing_path_attempts,
+                base=self.settings.backoff_seconds,
+                cap=self.settings.backoff_cap_seconds,
+            ),
+            random=SystemRandom(),
+            places_for_large=self.places_for_large,
+            large=self.settings.large_run_mib * MIB,
+            owner=this_process(),
+            has_ended=has_ended,
+            must_stop=self.stop_sign.says_stop,
+            lease=self.settings.lease_seconds,
+            stall=self.settings.stall_seconds,
+            abandon=self.abandon,
+        )
+
+    @cached_property
+    def release_leases(self) -> ReleaseLeases:
+        return ReleaseLeases(self.uploads, this_machine(), has_ended)
+
+    @cached_property
+    def abort_orphans(self) -> AbortOrphans:
+        from worker.storage.client import make_client
+        from worker.storage.manage.incomplete_uploads import S3OpenUploads
+
+        return AbortOrphans(self.uploads, S3OpenUploads(make_client(), bucket_name(self.settings)))
+
+    @cached_property
+    def packager(self) -> TreePackager:
+        share = max(2, -(-processors() // self.processes))
+        zstandard = self.settings.compression == "zstd" and self.settings.level != "store"
+        packing = Packing(
+            threads=self.settings.threads or min(share, processors()),
+            level=(ZSTANDARD_LEVELS if zstandard else LEVELS)[self.settings.level],
+            zstandard=zstandard,
+        )
+        return TreePackager(
+            self.settings.results_roots, self.settings.run_directory_pattern, packing
+        )
+
+    @cached_property
+    def results(self) -> "S3ResultsRepository":
+        from worker.storage.client import make_client
+        from worker.storage.upload.bandwidth import BandwidthLimit
+        from worker.storage.upload.results_store import S3ResultsRepository
+        from worker.storage.upload.sending import Sending
+
+        limit = self.settings.bandwidth_mib
+        sending = Sending(
+            connections=self.settings.connections,
+            part_size=self.settings.part_size_mib * MIB,
+            memory=self.settings.memory_mib * MIB,
+            bandwidth=BandwidthLimit(limit * MIB / self.processes) if limit else None,
+        )
+        return S3ResultsRepository(
+            make_client(sending.connections),
+            bucket_name(self.settings),
+            _encryption(self.settings),
+            sending,
+        )
+
+    @cached_property
+    def artifact_store(self) -> "S3ArtifactStore":
+        return artifact_store(self.settings)
+
+    @cached_property
+    def find_artifacts(self) -> FindArtifacts:
+        return FindArtifacts(self.jobs, self.runs, self.upload_list, self.artifact_store)
+
+    @cached_property
+    def inspected_store(self) -> "S3InspectedStore":
+        from worker.storage.client import make_client
+        from worker.storage.objects.inspected_store import S3InspectedStore
+
+        return S3InspectedStore(make_client(AT_ONCE), bucket_name(self.settings))
+
+    @cached_property
+    def verify_job(self) -> VerifyJob:
+        return VerifyJob(
+            self.jobs, self.runs, self.upload_list, self.inspected_store, check_archive
+        )
+
+    @cached_property
+    def doctor(self) -> Doctor:
+        from worker.bootstrap.doctor import make_doctor
+
+        return make_doctor(self.settings)
+
+    @cached_property
+    def migrate_artifacts(self) -> MigrateArtifacts:
+        from worker.storage.client import make_client
+        from worker.storage.manage.copy import PARTS_AT_ONCE
+        from worker.storage.manage.scattered_objects import S3MigrationStore
+
+        client = make_client(AT_ONCE * PARTS_AT_ONCE + 1)  # one lists while the others copy
+        objects = S3MigrationStore(client, bucket_name(self.settings), _encryption(self.settings))
+        return MigrateArtifacts(
+            jobs=self.jobs,
+            runs=self.runs,
+            uploads=self.upload_list,
+            objects=objects,
+            results=SqlMovedResults(self.engine),
+            locations=self.result_locations,
+        )
+
+    @cached_property
+    def inventory(self) -> SqlInventory:
+        return SqlInventory(self.engine)
+
+    @cached_property
+    def submit_artifact(self) -> SubmitArtifact:
+        from worker.storage.upload.presigned import S3UploadLocationRepository
+
+        locations = S3UploadLocationRepository(
+            self._presigner, bucket_name(self.settings), _encryption(self.settings)
+        )
+        return SubmitArtifact(self.jobs, self.runs, locations)
+
+    @cached_property
+    def put_artifact(self) -> PutArtifact:
+        from worker.storage.client import make_client
+        from worker.storage.upload.files import S3ArtifactUploads
+
+        uploads = S3ArtifactUploads(
+            make_client(), bucket_name(self.settings), _encryption(self.settings)
+        )
+        return PutArtifact(self.jobs, self.runs, uploads)
+
+    @cached_property
+    def locate_artifacts(self) -> LocateArtifacts:
+        from worker.storage.download.presigned import S3DownloadLocations
+
+        locations = S3DownloadLocations(self._presigner, bucket_name(self.settings))
+        return LocateArtifacts(self.jobs, self.runs, self.artifact_store, locations)
+
+    @cached_property
+    def fetch_artifacts(self) -> FetchArtifacts:
+        from worker.packaging.reading.unzip import Unzip
+        from worker.storage.download.files import RANGES_AT_ONCE, S3Downloads
+
+        reader = self._object_reader(connections=OBJECTS_AT_ONCE * RANGES_AT_ONCE)
+        return FetchArtifacts(
+            self.jobs,
+            self.runs,
+            self.upload_list,
+            self.artifact_store,
+            S3Downloads(reader),
+            Unzip(),
+        )
+
+    @cached_property
+    def read_archive(self) -> ReadArchive:
+        from worker.packaging.reading.unzip import Unzip
+
+        reader = self._object_reader(connections=1)
+        return ReadArchive(self.jobs, self.runs, self.artifact_store, reader, Unzip())
+
+    @cached_property
+    def _presigner(self) -> "Presigner":
+        from worker.storage.client import make_client_and_credentials
+        from worker.storage.presigner import Presigner
+
+        return Presigner(*make_client_and_credentials())
+
+    def _object_reader(self, *, connections: int) -> "S3ObjectReader":
+        from worker.storage.client import make_client
+        from worker.storage.objects.reader import S3ObjectReader
+
+        return S3ObjectReader(make_client(connections), bucket_name(self.settings))
+
+    @cached_property
+    def archive_job(self) -> ArchiveJob:
+        return ArchiveJob(
+            jobs=self.jobs,
+            runs=self.runs,
+            uploads=self.upload_list,
+            artifacts=self.artifact_store,
+            store=archive_store(self.settings),
+            locations=self.result_locations,
+            clock=_utc_now,
+        )
+
+    def restore_job(self, bucket: str | None = None) -> RestoreJob:
+        """Of what lies in that bucket, where it is not the usual one."""
+        store = archive_store(self.settings, bucket)
+        return RestoreJob(self.jobs, artifact_store(self.settings, bucket), store, _utc_now)
+
+    def delete_job(self, bucket: str | None = None) -> DeleteJob:
+        """Of what lies in that bucket, where it is not the usual one."""
+        from worker.storage.client import make_client
+        from worker.storage.manage.versions import S3DoomedObjects
+
+        return DeleteJob(
+            jobs=self.jobs,
+            runs=self.runs,
+            uploads=self.upload_list,
+            artifacts=artifact_store(self.settings, bucket),
+            doomed=S3DoomedObjects(make_client(AT_ONCE), bucket or bucket_name(self.settings)),
+            deletions=SqlDeletionRepository(self.engine),
+            locations=self.result_locations,
+        )
+
+    @cached_property
+    def result_locations(self) -> SqlResultLocations:
+        return SqlResultLocations(self.engine)
+
+    @cached_property
+    def lifecycle(self) -> "S3LifecycleRules":
+        from worker.storage.client import make_client
+        from worker.storage.manage.lifecycle_rules import S3LifecycleRules
+
+        return S3LifecycleRules(make_client(), bucket_name(self.settings))
+
+    def migrate(self) -> None:
+        """Bring the schema up to date."""
+        from worker.database.schema import migrate
+
+        migrate(self.engine)
+
+
+def artifact_store(settings: Settings, bucket: str | None = None) -> "S3ArtifactStore":
+    from worker.storage.client import make_client
+    from worker.storage.objects.artifact_store import S3ArtifactStore
+
+    return S3ArtifactStore(make_client(AT_ONCE), bucket or bucket_name(settings))
+
+
+def archive_store(settings: Settings, bucket: str | None = None) -> "S3ArchiveStore":
+    from worker.storage.client import make_client
+    from worker.storage.manage.copy import PARTS_AT_ONCE
+    from worker.storage.manage.storage_classes import S3ArchiveStore
+
+    return S3ArchiveStore(make_client(AT_ONCE * PARTS_AT_ONCE), bucket or bucket_name(settings))
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _encryption(settings: Settings) -> dict[str, str]:
+    asked = {
+        "ServerSideEncryption": settings.server_side_encryption,
+        "SSEKMSKeyId": settings.kms_key_id,
+    }
+    return {name: value for name, value in asked.items() if value}

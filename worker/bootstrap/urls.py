@@ -1,0 +1,46 @@
+"""Where the database, the broker and the bucket are, as the settings say or by default."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from worker.errors import InvalidSettings
+from worker.settings import Settings
+
+if TYPE_CHECKING:
+    from worker.embedded.broker import EmbeddedBroker
+
+
+def database_url(settings: Settings) -> str:
+    """The configured database's URL, or SQLite in the data directory."""
+    if settings.database_url:
+        return settings.database_url.get_secret_value()
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return f"sqlite:///{settings.data_dir / 'oneprefix.db'}"
+
+
+def broker_url(settings: Settings) -> str:
+    """The configured broker's URL, or the embedded one's once that has been started."""
+    if settings.broker_url:
+        return settings.broker_url.get_secret_value()
+    from worker.embedded.broker import known_url
+
+    url = known_url(broker_directory(settings))
+    if url is None:
+        raise InvalidSettings("there is no broker: set ONEPREFIX_BROKER_URL, or run `oneprefix up`")
+    return url
+
+
+def embedded_broker(settings: Settings) -> "EmbeddedBroker":
+    from worker.embedded.broker import EmbeddedBroker
+
+    return EmbeddedBroker(broker_directory(settings))
+
+
+def broker_directory(settings: Settings) -> Path:
+    return settings.data_dir / "broker"
+
+
+def bucket_name(settings: Settings) -> str:
+    if not settings.s3_bucket:
+        raise InvalidSettings("ONEPREFIX_S3_BUCKET is not set: no bucket to land in")
+    return settings.s3_bucket

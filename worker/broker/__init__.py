@@ -1,1 +1,0 @@
-"""The broker, as far as anybody but Celery looks at it."""

@@ -1,0 +1,59 @@
+"""The orchestrator's `jobs` and `runs`, read as they are."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Engine, Row, insert, select
+
+from worker.database.errors import translated
+from worker.database.tables import jobs, runs
+from worker.errors import JobNotFound, RunNotFound
+from worker.models.job import Job, Run
+from worker.models.upload_request import MAX_ID
+
+
+class SqlJobRepository:
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def get(self, job_id: int) -> Job:
+        row = self._row(job_id) if job_id <= MAX_ID else None  # drivers choke on larger ones
+        if row is None:
+            raise JobNotFound("there is no such job", job_id=job_id)
+        return Job(id=row.id, created_at=row.created_at)
+
+    def _row(self, job_id: int) -> Row[int, datetime] | None:
+        query = select(jobs.c.id, jobs.c.created_at).where(jobs.c.id == job_id)
+        with translated(), self._engine.begin() as connection:
+            return connection.execute(query).one_or_none()
+
+
+class SqlRunRepository:
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def get(self, run_id: int) -> Run:
+        found = self._where(runs.c.id == run_id)
+        if not found:
+            raise RunNotFound("there is no such run", run_id=run_id)
+        return found[0]
+
+    def of_job(self, job_id: int) -> list[Run]:
+        """The job's runs, by id."""
+        return self._where(runs.c.job_id == job_id)
+
+    def _where(self, condition: ColumnElement[bool]) -> list[Run]:
+        query = select(runs.c.id, runs.c.job_id, runs.c.status, runs.c.results_url)
+        with translated(), self._engine.begin() as connection:
+            rows = connection.execute(query.where(condition).order_by(runs.c.id)).all()
+        return [Run(id=row[0], job_id=row[1], status=row[2], results_url=row[3]) for row in rows]
+
+
+def add_job(engine: Engine, job_id: int, created_at: datetime, run_ids: Iterable[int]) -> Job:
+    """A job and its runs."""
+    job = Job(job_id, created_at)
+    with translated(), engine.begin() as connection:
+        connection.execute(insert(jobs).values(id=job.id, created_at=job.created_at))
+        for run_id in run_ids:
+            connection.execute(insert(runs).values(id=run_id, job_id=job.id))
+    return job

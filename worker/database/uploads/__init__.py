@@ -1,0 +1,1 @@
+"""The rows of `uploads`: requests, leases, messages that are due."""

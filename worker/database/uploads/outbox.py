@@ -1,0 +1,88 @@
+"""Which uploads need a message, each handed to exactly one caller."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from sqlalchemy import ColumnElement, Engine, and_, func, or_, select, update
+
+from worker.database.errors import translated
+from worker.database.tables import uploads
+from worker.database.types import now
+from worker.database.uploads.statements import is_upload, lease_ran_out, retry_is_due
+from worker.models.upload import UploadState
+from worker.models.upload_request import UploadRequest
+
+
+class Doorbell(NamedTuple):
+    """A message to publish."""
+
+    request: UploadRequest
+    is_begun: bool
+    """Whether somebody has worked on the upload already, and was interrupted or failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class SqlDoorbells:
+    """`grace`: seconds a new row waits for its own producer's message.
+    `republish`: seconds after which a message that led to nothing counts as lost.
+    """
+
+    engine: Engine
+    grace: float
+    republish: float
+
+    def due(self, limit: int = 100) -> list[int]:
+        """Row ids that nobody works on, and whose message is missing, lost or due."""
+        query = select(uploads.c.id).where(self._is_due()).order_by(uploads.c.id).limit(limit)
+        with translated(), self.engine.begin() as connection:
+            return list(connection.scalars(query))
+
+    def take(self, row: int, *, task_id: str) -> Doorbell | None:
+        """What to publish for the row, under `task_id` if it has none; None if it was taken."""
+        taken = (
+            update(uploads)
+            .where(uploads.c.id == row, self._is_due())
+            .values(published_at=now(), task_id=func.coalesce(uploads.c.task_id, task_id))
+            .returning(
+                uploads.c.job_id,
+                uploads.c.run_id,
+                uploads.c.path,
+                uploads.c.task_id,
+                uploads.c.state,
+            )
+        )
+        with translated(), self.engine.begin() as connection:
+            found = connection.execute(taken).one_or_none()
+        if found is None:
+            return None
+        request = UploadRequest(found.job_id, found.run_id, found.path, task_id=found.task_id)
+        return Doorbell(request, found.state != UploadState.REQUESTED)
+
+    def give_back(self, row: int) -> None:
+        """The message could not be published: the row is due again."""
+        with translated(), self.engine.begin() as connection:
+            connection.execute(update(uploads).where(uploads.c.id == row).values(published_at=None))
+
+    def missed(self, request: UploadRequest, *, since: float) -> bool:
+        """The request's message was taken and should have led to something `since` seconds ago: if
+        it has not, nor another one after it, the row is due again.
+        """
+        unanswered = update(uploads).where(
+            is_upload(request.job_id, request.run_id),
+            uploads.c.task_id == request.task_id,
+            uploads.c.published_at <= now(-since),
+            or_(uploads.c.state == UploadState.REQUESTED, retry_is_due(), lease_ran_out()),
+        )
+        with translated(), self.engine.begin() as connection:
+            return connection.execute(unanswered.values(published_at=None)).rowcount > 0
+
+    def _is_due(self) -> ColumnElement[bool]:
+        never_rung = uploads.c.published_at.is_(None)
+        lost = uploads.c.published_at < now(-self.republish)
+        return or_(
+            and_(
+                uploads.c.state == UploadState.REQUESTED,
+                or_(and_(never_rung, uploads.c.requested_at < now(-self.grace)), lost),
+            ),
+            and_(or_(retry_is_due(), lease_ran_out()), or_(never_rung, lost)),
+        )

@@ -1,0 +1,134 @@
+"""What producers ask for, written to `uploads` before anybody works on it."""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Engine, and_, func, not_, or_, select, true, update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from worker.database.errors import translated
+from worker.database.tables import uploads
+from worker.database.types import now
+from worker.database.uploads.statements import NOBODY, UPLOAD, as_upload, is_upload
+from worker.models.upload import Upload, UploadState
+from worker.models.upload_request import Refusal, UploadRequest
+
+
+class SqlRequestRepository:
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._insert = postgresql_insert if engine.dialect.name == "postgresql" else sqlite_insert
+
+    def request(self, request: UploadRequest, *, published: bool) -> Upload:
+        published_at = now() if published else None
+        made = (
+            self._insert(uploads)
+            .values(
+                job_id=request.job_id,
+                run_id=request.run_id,
+                path=request.path,
+                task_id=request.task_id,
+                published_at=published_at,
+            )
+            .on_conflict_do_nothing(index_elements=["job_id", "run_id"])
+            .returning(uploads.c.id)
+        )
+        renewed = (
+            update(uploads)
+            .where(
+                is_upload(request.job_id, request.run_id),
+                _is_new_message(request),
+                _asks_anew(request),
+            )
+            .values(
+                state=UploadState.REQUESTED,
+                path=request.path,
+                task_id=request.task_id,
+                superseded=_with_former_message(),
+                fence=uploads.c.fence + 1,
+                attempt=0,
+                next_attempt_at=None,
+                published_at=published_at,
+                bytes_done=0,
+                bytes_total=None,
+                file_count=None,
+                archive_size=None,
+                checksum=None,
+                sha256=None,
+                left_out=None,
+                error=None,
+                traceback=None,
+                requested_at=now(),
+                updated_at=now(),
+                **NOBODY,
+            )
+        )
+        with translated(), self._engine.begin() as connection:
+            if connection.execute(made).first() is None:
+                connection.execute(renewed)
+            row = connection.execute(
+                select(*UPLOAD).where(is_upload(request.job_id, request.run_id))
+            ).one()
+        return as_upload(row)
+
+    def refuse(self, refusal: Refusal) -> None:
+        failed: dict[str, Any] = {
+            "path": refusal.path,
+            "task_id": refusal.task_id,
+            "state": UploadState.FAILED,
+            "error": refusal.reason,
+        }
+        ids = {"job_id": refusal.job_id, "run_id": refusal.run_id}
+        known = (
+            self._insert(uploads)
+            .values(**ids, **failed)
+            .on_conflict_do_update(
+                index_elements=["job_id", "run_id"],
+                set_=failed | {"updated_at": now()} | NOBODY,
+                where=or_(
+                    uploads.c.task_id == refusal.task_id, uploads.c.state == UploadState.FAILED
+                ),
+            )
+            .returning(uploads.c.id)
+        )
+        delivered_again = and_(
+            uploads.c.task_id == refusal.task_id, uploads.c.state == UploadState.FAILED
+        )
+        with translated(), self._engine.begin() as connection:
+            if connection.execute(select(uploads.c.id).where(delivered_again)).first():
+                return
+            if connection.execute(known).first() is None:
+                # the run has an upload of its own, which must not suffer from this message
+                connection.execute(self._insert(uploads).values(**failed))
+
+    def published(self, upload: Upload) -> None:
+        statement = update(uploads).where(
+            is_upload(upload.job_id, upload.run_id),
+            uploads.c.fence == upload.fence,
+            uploads.c.state == UploadState.REQUESTED,
+            uploads.c.published_at.is_(None),
+        )
+        with translated(), self._engine.begin() as connection:
+            connection.execute(statement.values(published_at=now()))
+
+
+def _is_new_message(request: UploadRequest) -> ColumnElement[bool]:
+    if request.task_id is None:
+        return true()
+    return and_(
+        uploads.c.task_id.is_distinct_from(request.task_id),
+        not_(uploads.c.superseded.contains(f" {request.task_id} ", autoescape=True)),
+    )
+
+
+def _with_former_message() -> ColumnElement[str]:
+    return uploads.c.superseded + " " + func.coalesce(uploads.c.task_id, "") + " "
+
+
+def _asks_anew(request: UploadRequest) -> ColumnElement[bool]:
+    if request.replace:
+        return true()
+    elsewhere = and_(uploads.c.state != UploadState.LANDED, uploads.c.path != request.path)
+    # a replacement that failed is no reason for a plain request to replace what had landed
+    failed = and_(uploads.c.state == UploadState.FAILED, uploads.c.landed_at.is_(None))
+    return or_(failed, and_(elsewhere, uploads.c.state != UploadState.FAILED))

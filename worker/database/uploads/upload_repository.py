@@ -1,0 +1,209 @@
+"""The rows of `uploads`: every write is one conditional statement on the database's clock."""
+
+import json
+from typing import Any
+
+from sqlalchemy import Engine, Executable, Update, literal_column, not_, or_, select, update
+
+from worker.database.errors import translated
+from worker.database.tables import runs, uploads
+from worker.database.types import now
+from worker.database.uploads.statements import (
+    NOBODY,
+    UPLOAD,
+    as_upload,
+    is_being_copied,
+    is_leased,
+    is_over,
+    is_upload,
+    lease_ran_out,
+    retry_is_due,
+)
+from worker.errors import LeaseLost, RunNotFound
+from worker.models.archive import Archive
+from worker.models.artifact import Artifact
+from worker.models.upload import Upload, UploadState
+from worker.models.upload_request import storable
+
+#: Names of what was left out that a row keeps; the last one then counts the others.
+MAX_LEFT_OUT = 200
+
+
+class SqlUploadRepository:
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def claim(self, job_id: int, run_id: int, *, owner: str, lease: float) -> Upload | None:
+        due = or_(uploads.c.state == UploadState.REQUESTED, retry_is_due(), lease_ran_out())
+        taken = (
+            update(uploads)
+            .where(is_upload(job_id, run_id), due)
+            .values(
+                state=UploadState.UPLOADING,
+                owner=owner,
+                fence=uploads.c.fence + 1,
+                lease_until=now(lease),
+                attempt=uploads.c.attempt + 1,
+                next_attempt_at=None,
+                published_at=None,
+                bytes_done=0,
+                updated_at=now(),
+            )
+            .returning(*UPLOAD)
+        )
+        return self._one(taken)
+
+    def held_on(self, machine: str) -> list[Upload]:
+        """The uploads whose lease a process of that machine holds; none that has run out."""
+        there = uploads.c.owner.contains(f"@{machine}.", autoescape=True)
+        return self._all(select(*UPLOAD).where(is_leased(), there))
+
+    def release(self, upload: Upload) -> None:
+        statement = _held(upload).values(lease_until=now(-1), published_at=None, updated_at=now())
+        with translated(), self._engine.begin() as connection:
+            connection.execute(statement)
+
+    def find(self, job_id: int, run_id: int) -> Upload | None:
+        return self._one(select(*UPLOAD).where(is_upload(job_id, run_id)))
+
+    def given_up(self) -> list[Upload]:
+        named = uploads.c.multipart_upload_id.is_not(None)
+        return self._all(select(*UPLOAD).where(is_over(), named, not_(is_being_copied())))
+
+    def forget_multipart(self, upload: Upload) -> None:
+        statement = update(uploads).where(
+            is_upload(upload.job_id, upload.run_id),
+            uploads.c.multipart_upload_id == upload.multipart_upload_id,
+        )
+        with translated(), self._engine.begin() as connection:
+            connection.execute(statement.values(multipart_upload_id=None))
+
+    def renew(self, upload: Upload, *, lease: float, bytes_done: int) -> None:
+        self._write(upload, UploadState.UPLOADING, lease_until=now(lease), bytes_done=bytes_done)
+
+    def opened(
+        self, upload: Upload, *, multipart_id: str, file_count: int, bytes_total: int, s3_key: str
+    ) -> None:
+        self._write(
+            upload,
+            UploadState.UPLOADING,
+            multipart_upload_id=multipart_id,
+            file_count=file_count,
+            bytes_total=bytes_total,
+            s3_key=s3_key,
+        )
+
+    def seal(self, upload: Upload, *, archive: Archive, artifact: Artifact) -> None:
+        self._write(
+            upload,
+            UploadState.UPLOADING,
+            file_count=archive.file_count,
+            bytes_total=archive.bytes_total,
+            bytes_done=archive.bytes_total,
+            left_out=json.dumps(_first(archive.left_out)) if archive.left_out else None,
+            archive_size=artifact.size,
+            checksum=artifact.checksum,
+            sha256=artifact.sha256,
+            s3_key=artifact.key,
+        )
+
+    def land(self, upload: Upload, *, results_url: str) -> None:
+        upload.to(UploadState.LANDED)
+        landed = _held(upload).values(
+            state=UploadState.LANDED,
+            results_url=results_url,
+            multipart_upload_id=None,
+            error=None,
+            traceback=None,
+            landed_at=now(),
+            updated_at=now(),
+            **NOBODY,
+        )
+        recorded = (
+            update(runs)
+            .where(runs.c.id == upload.run_id, runs.c.job_id == upload.job_id)
+            .values(
+                results_url=results_url,
+                results_uploaded_at=now(),
+                # a bound string would be a VARCHAR, which a native enum column refuses
+                status=literal_column("'DONE'"),
+            )
+        )
+        with translated(), self._engine.begin() as connection:
+            if connection.execute(landed).rowcount == 0:
+                raise _lost(upload)
+            if connection.execute(recorded).rowcount == 0:
+                raise RunNotFound(
+                    "the run disappeared while it was uploaded",
+                    job_id=upload.job_id,
+                    run_id=upload.run_id,
+                )
+
+    def retry(self, upload: Upload, *, error: str, delay: float, traceback: str) -> None:
+        self._write(
+            upload,
+            UploadState.RETRYING,
+            next_attempt_at=now(delay),
+            error=storable(error),
+            traceback=storable(traceback),
+            **NOBODY,
+        )
+
+    def postpone(
+        self, upload: Upload, *, reason: str, delay: float, bytes_total: int | None
+    ) -> None:
+        measured = {} if bytes_total is None else {"bytes_total": bytes_total}
+        self._write(
+            upload,
+            UploadState.RETRYING,
+            next_attempt_at=now(delay),
+            attempt=upload.attempt - 1,
+            error=reason,
+            **measured,
+            **NOBODY,
+        )
+
+    def fail(self, upload: Upload, *, error: str, traceback: str) -> None:
+        self._write(
+            upload,
+            UploadState.FAILED,
+            error=storable(error),
+            traceback=storable(traceback),
+            **NOBODY,
+        )
+
+    def _one(self, statement: Executable) -> Upload | None:
+        with translated(), self._engine.begin() as connection:
+            row = connection.execute(statement).one_or_none()
+        return as_upload(row) if row else None
+
+    def _all(self, query: Executable) -> list[Upload]:
+        with translated(), self._engine.begin() as connection:
+            return [as_upload(row) for row in connection.execute(query)]
+
+    def _write(self, upload: Upload, state: UploadState, **values: Any) -> None:
+        upload.to(state)
+        statement = _held(upload).values(state=state, updated_at=now(), **values)
+        with translated(), self._engine.begin() as connection:
+            if connection.execute(statement).rowcount == 0:
+                raise _lost(upload)
+
+
+def _held(upload: Upload) -> Update:
+    """An update of the row that touches nothing once the lease is another's, or given up."""
+    return update(uploads).where(
+        is_upload(upload.job_id, upload.run_id),
+        uploads.c.fence == upload.fence,
+        uploads.c.state == UploadState.UPLOADING,
+    )
+
+
+def _lost(upload: Upload) -> LeaseLost:
+    return LeaseLost(
+        "another worker has taken over this upload", job_id=upload.job_id, run_id=upload.run_id
+    )
+
+
+def _first(names: tuple[str, ...]) -> list[str]:
+    kept = [storable(name) for name in names[:MAX_LEFT_OUT]]
+    return kept if len(names) <= MAX_LEFT_OUT else [*kept, f"{len(names) - MAX_LEFT_OUT} more"]

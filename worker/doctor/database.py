@@ -1,0 +1,119 @@
+"""What a worker needs of the database: our schema, and the orchestrator's tables as we use them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, DateTime, Engine, Enum, Integer, String, inspect, select, text
+
+from worker.database.errors import translated
+from worker.database.schema import applied, known
+from worker.database.types import now
+from worker.doctor.finding import Check, Diagnosis, broken, judged_skew, ok, warning
+
+AREA = "database"
+UPGRADE = "run `oneprefix db upgrade`"
+#: What we read and write of the orchestrator's tables.
+NEEDED: dict[str, dict[str, type]] = {
+    "jobs": {"id": Integer, "created_at": DateTime},
+    "runs": {
+        "id": Integer,
+        "job_id": Integer,
+        "status": String,
+        "results_url": String,
+        "results_uploaded_at": DateTime,
+    },
+}
+_WORDS = {Integer: "an integer", DateTime: "a timestamp", String: "text"}
+#: Characters that the longest URL of a run's results takes, and some more.
+URL_LENGTH = 255
+
+
+class DatabaseCheckup:
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def checks(self) -> list[Check]:
+        remedy = "start it, or correct ONEPREFIX_DATABASE_URL"
+        return [
+            Check(AREA, "reachable", self.reach, remedy, is_gate=True),
+            Check(AREA, "schema", self.schema, UPGRADE),
+            Check(AREA, "jobs", lambda: self.table("jobs"), remedy),
+            Check(AREA, "runs", lambda: self.table("runs"), remedy),
+            Check(AREA, "clock", self.clock, remedy),
+        ]
+
+    def reach(self) -> Diagnosis:
+        name = self._engine.dialect.name
+        file = self._engine.url.database
+        if name == "sqlite" and file and not Path(file).exists():
+            return broken(f"there is no {file}", UPGRADE)  # connecting would make it
+        with self._asked():
+            version = self._engine.dialect.server_version_info or ()
+        return ok(f"{name} {'.'.join(map(str, version))}")
+
+    def schema(self) -> Diagnosis:
+        with self._asked() as connection:
+            return judged_schema(applied(connection), known())
+
+    def table(self, name: str) -> Diagnosis:
+        with self._asked() as connection:
+            inspector = inspect(connection)
+            if not inspector.has_table(name):  # or a view
+                return broken("missing", f"create it as your orchestrator does, or {UPGRADE}")
+            columns = {column["name"]: column["type"] for column in inspector.get_columns(name)}
+        return judged_columns(name, columns)
+
+    def clock(self) -> Diagnosis:
+        with self._asked() as connection:
+            theirs = connection.execute(select(now())).scalar_one()
+        return judged_skew((theirs - datetime.now(UTC)).total_seconds())
+
+    @contextmanager
+    def _asked(self) -> Iterator[Connection]:
+        with translated(), self._engine.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(text("SET LOCAL statement_timeout = '5s'"))
+            yield connection
+
+
+def judged_schema(current: str | None, versions: list[str]) -> Diagnosis:
+    """`versions`: those we know, newest first."""
+    if current is None:
+        return broken("ours is missing", UPGRADE)
+    if current == versions[0]:
+        return ok(current)
+    if current in versions:
+        return broken(f"{current}, while {versions[0]} is the newest", UPGRADE)
+    return warning(f"{current}, which is newer than this oneprefix", "bring this worker up to date")
+
+
+def judged_columns(table: str, columns: dict[str, Any]) -> Diagnosis:
+    """`columns`: types by name, as SQLAlchemy reflects them."""
+    wrong = [
+        f"{name} {problem}"
+        for name, kind in NEEDED[table].items()
+        if (problem := _problem(columns, name, kind))
+    ]
+    if wrong:
+        return broken("; ".join(wrong), f"mend {table} where your orchestrator makes it")
+    length = getattr(columns.get("results_url"), "length", None)
+    if length is not None and length < URL_LENGTH:
+        return warning(
+            f"results_url holds {length} characters", f"make it text, or {URL_LENGTH} long"
+        )
+    return ok(f"has {', '.join(NEEDED[table])}")
+
+
+def _problem(columns: dict[str, Any], name: str, kind: type) -> str | None:
+    if name not in columns:
+        return f"is missing, and should be {_WORDS[kind]}"
+    found = getattr(columns[name], "data_type", columns[name])  # of a PostgreSQL domain
+    sqlite_text = kind is DateTime and isinstance(found, String) and not isinstance(found, Enum)
+    if not isinstance(found, kind) and not sqlite_text:
+        return f"is {found}, and should be {_WORDS[kind]}"
+    if name == "status" and isinstance(found, Enum) and "DONE" not in found.enums:
+        return "is an enum without the label DONE"
+    return None

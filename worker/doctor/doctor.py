@@ -1,0 +1,34 @@
+"""Looks at all that a worker needs, and tells what is wrong with it and what to do."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from worker.doctor.finding import Check, Diagnosis, Finding, Health, broken
+from worker.errors import OneprefixError
+from worker.redaction import without_secrets
+
+
+@dataclass(frozen=True, slots=True)
+class Doctor:
+    checks: Sequence[Check]
+
+    def __call__(self) -> Iterator[Finding]:
+        """One finding for each check, but for what lies behind a gate that is broken."""
+        closed: set[str] = set()
+        for check in self.checks:
+            if check.area in closed:
+                continue
+            health, found, advice = _diagnosis(check)
+            if check.is_gate and health is Health.BROKEN:
+                closed.add(check.area)
+            line = " ".join(without_secrets(found).split())
+            yield Finding(check.area, check.name, health, line, advice)
+
+
+def _diagnosis(check: Check) -> Diagnosis:
+    try:
+        return check.look()
+    except OneprefixError as error:
+        return broken(str(error), check.remedy)
+    except Exception as error:  # noqa: BLE001  whatever it is, it is what was found
+        return broken(f"{type(error).__name__}: {error}", check.remedy)

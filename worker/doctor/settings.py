@@ -1,0 +1,55 @@
+"""Whether the settings say all that a worker needs to be told."""
+
+from urllib.parse import urlsplit
+
+from worker.doctor.finding import Check, Diagnosis, broken, ok, warning
+from worker.settings import Settings
+
+AREA = "settings"
+
+
+def settings_checks(settings: Settings, *, has_zstandard: bool) -> list[Check]:
+    looks = {
+        "bucket": lambda: bucket(settings),
+        "results roots": lambda: results_roots(settings),
+        "database": lambda: database(settings),
+        "broker": lambda: broker(settings),
+        "compression": lambda: compression(settings, has_zstandard=has_zstandard),
+    }
+    return [Check(AREA, name, look, "see `oneprefix settings`") for name, look in looks.items()]
+
+
+def bucket(settings: Settings) -> Diagnosis:
+    if settings.s3_bucket:
+        return ok(settings.s3_bucket)
+    return broken("no bucket to land in", "set ONEPREFIX_S3_BUCKET")
+
+
+def results_roots(settings: Settings) -> Diagnosis:
+    if settings.results_roots:
+        return ok(":".join(map(str, settings.results_roots)))
+    return broken("no directory that results may be read from", "set ONEPREFIX_RESULTS_ROOTS")
+
+
+def database(settings: Settings) -> Diagnosis:
+    if settings.database_url:
+        return ok(urlsplit(settings.database_url.get_secret_value()).scheme)
+    return warning(
+        f"SQLite in {settings.data_dir}, for one machine alone",
+        "set ONEPREFIX_DATABASE_URL where workers run on several",
+    )
+
+
+def broker(settings: Settings) -> Diagnosis:
+    if settings.broker_url:
+        return ok(urlsplit(settings.broker_url.get_secret_value()).scheme)
+    return warning(
+        "the embedded Valkey, for one machine alone",
+        "set ONEPREFIX_BROKER_URL where workers run on several",
+    )
+
+
+def compression(settings: Settings, *, has_zstandard: bool) -> Diagnosis:
+    if settings.compression == "zstd" and not has_zstandard:
+        return broken("zstd, whose library is missing", "pip install 'oneprefix[zstd]'")
+    return ok(f"{settings.compression}, {settings.level}")

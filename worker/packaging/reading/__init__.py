@@ -1,0 +1,1 @@
+"""Read, check and unpack archives that anybody may have made."""

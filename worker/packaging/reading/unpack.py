@@ -1,0 +1,127 @@
+"""Unpacks an archive that anybody may have made: all of it into a new directory, or nothing."""
+
+import os
+import shutil
+import stat
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from worker.errors import FileUnusable, InvalidArchive
+from worker.file_errors import usable
+from worker.models.archive import Member
+from worker.packaging.reading.zip_reader import ZipReader
+
+#: Bytes; Linux follows no longer one.
+LONGEST_LINK = 4095
+
+
+def unpack(archive: Path, to: Path) -> None:
+    """InvalidArchive or FileUnusable, and nothing at `to`, if anything is wrong."""
+    work = to.with_name(f".{to.name}.unpacking")  # and not random, so that a kill leaves but one
+    with usable(f"unpacking {archive} to {to}"):
+        if work.is_dir() or work.is_symlink():
+            shutil.rmtree(work)
+        work.mkdir(mode=0o700)
+        try:
+            with archive.open("rb") as file:
+                _fill(work, ZipReader(file))
+            work.rename(to)
+        except BaseException:
+            shutil.rmtree(work, ignore_errors=True)
+            raise
+
+
+def _fill(work: Path, reader: ZipReader) -> None:
+    members = reader.members
+    require_safe(members)
+    _require_space(work, members)
+    files = [each for each in members if not each.is_directory and not each.is_link]
+    links = [each for each in members if each.is_link]
+    directories = [each for each in members if each.is_directory]
+    for each in directories:
+        (work / each.name).mkdir(parents=True, exist_ok=True)
+    for each in files:
+        _write(work / each.name, each, reader)
+    for each in links:  # when nothing is written any more that could go through them
+        _link(work / each.name, each, reader)
+    _require_inside(work, links)
+    for each in sorted(directories, key=lambda each: each.name, reverse=True):
+        _dress(work / each.name, each)
+    work.chmod(0o755)
+
+
+def require_safe(members: Iterable[Member]) -> None:
+    """InvalidArchive unless every member has a place of its own, inside and by its plain name."""
+    places = {_place(member): member for member in members}
+    if len(places) != len(list(members)):
+        raise InvalidArchive("a name stands twice in the archive")
+    parents = {place[:depth] for place in places for depth in range(len(place))}
+    for place, member in places.items():
+        if place in parents and not member.is_directory:
+            raise InvalidArchive(f"{member.shown} is a directory in the archive, and is not")
+
+
+def _place(member: Member) -> tuple[str, ...]:
+    place = tuple(member.name.removesuffix("/").split("/"))
+    if "\0" in member.name or not {"", ".", ".."}.isdisjoint(place):
+        raise InvalidArchive(f"the archive's {member.shown} would lie outside of it")
+    kind = stat.S_IFMT(member.mode)
+    allowed = {0, stat.S_IFDIR} if member.is_directory else {0, stat.S_IFREG, stat.S_IFLNK}
+    if kind not in allowed:
+        raise InvalidArchive(f"the archive's {member.shown} is neither file, directory nor link")
+    return place
+
+
+def _require_space(directory: Path, members: Sequence[Member]) -> None:
+    needed = sum(each.size for each in members)
+    free = shutil.disk_usage(directory).free
+    if needed > free:
+        raise FileUnusable(f"{directory.parent} has {free} bytes free, the archive holds {needed}")
+
+
+def _write(path: Path, member: Member, reader: ZipReader) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("xb") as file:
+        for chunk in reader.read(member):
+            file.write(chunk)
+    _dress(path, member)
+
+
+def _link(path: Path, member: Member, reader: ZipReader) -> None:
+    if member.size > LONGEST_LINK:
+        raise InvalidArchive(f"the archive's link {member.shown} is too long")
+    target = os.fsdecode(b"".join(reader.read(member)))
+    if _leaves(member.name, target):
+        raise InvalidArchive(f"the archive's link {member.shown} leaves it")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.symlink_to(target)
+    if member.modified_at:
+        at = member.modified_at.timestamp()
+        os.utime(path, (at, at), follow_symlinks=False)
+
+
+def _leaves(name: str, target: str) -> bool:
+    """Whether the target's own words lead out, even if they lead back in."""
+    depth = name.count("/")
+    for part in target.split("/"):
+        depth += {"..": -1, ".": 0, "": 0}.get(part, 1)
+        if depth < 0:
+            return True
+    return target.startswith("/") or not target or "\0" in target
+
+
+def _require_inside(work: Path, links: Sequence[Member]) -> None:
+    """Links through links can lead out though none of them says so."""
+    root = Path(os.path.realpath(work))
+    for each in links:
+        if not Path(os.path.realpath(work / each.name)).is_relative_to(root):
+            raise InvalidArchive(f"the archive's link {each.shown} leaves it")
+
+
+def _dress(path: Path, member: Member) -> None:
+    """Its mode, but for what would let others write or run it as somebody else; its time."""
+    if member.mode:
+        path.chmod(member.mode & 0o755 | (0o700 if member.is_directory else 0o600))
+    if member.modified_at:
+        at = member.modified_at.timestamp()
+        os.utime(path, (at, at))

@@ -1,0 +1,1 @@
+"""Find and read the files of a results directory, safely and in one fixed order."""

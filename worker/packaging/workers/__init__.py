@@ -1,0 +1,1 @@
+"""Pack units of work in threads and helper processes."""

@@ -1,0 +1,99 @@
+"""Packs many small members at once, wherever that is done: in a thread or in a helper process."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import NamedTuple
+
+from worker.packaging.tree.files import Content, Identity, Stamp, read_files, require_unchanged
+from worker.packaging.workers.segment import SEGMENT
+from worker.packaging.zip.deflate import STORE, Deflater, compressible, crc32
+from worker.packaging.zip.format import (
+    DEFLATED,
+    STORED,
+    ZSTANDARD,
+    marked_offsets,
+    small_headers,
+)
+
+#: A directory or a link: name, stamp, and the link's target.
+Ready = tuple[bytes, Stamp, bytes]
+#: A directory's name with its closing slash, the index of its descriptor, and what it was.
+Parent = tuple[bytes, int, Identity]
+#: Regular files of one directory: their names, and the sizes and identities that were measured.
+Files = tuple[Parent, list[bytes], list[int], list[Identity]]
+
+
+class PackedBatch(NamedTuple):
+    data: bytes | bytearray
+    headers: bytes
+    """The central headers, with offsets that count from the beginning of `data`."""
+    offset_marks: bytes
+    """Where these are, see `marked_offsets`."""
+    member_count: int
+    file_count: int
+    bytes_total: int
+
+
+class BatchPacker:
+    """Not to be shared between threads: it keeps its buffers."""
+
+    def __init__(self, level: int, method: int = DEFLATED) -> None:
+        self._level = level
+        self._method = method
+
+    @cached_property
+    def _deflate(self) -> Deflater:
+        return Deflater(SEGMENT, self._level)
+
+    def __call__(self, items: Sequence[Ready | Files], descriptors: Sequence[int]) -> PackedBatch:
+        """The members of these items, in their order; TreeChanged if a file is not as measured."""
+        data: list[bytes] = []
+        headers: list[bytes] = []
+        offset = 0
+        # all are read first: what deflates would drive what reads out of the processor's caches
+        for name, content, (mode, mtime) in _contents(items, descriptors):
+            method, crc, body = self._packed(content)
+            local, central = small_headers(
+                name, mode, mtime, method, crc, len(body), len(content), offset
+            )
+            data += local, body
+            headers.append(central)
+            offset += len(local) + len(body)
+        sizes = [size for item in items if not isinstance(item[0], bytes) for size in item[2]]
+        return PackedBatch(
+            data=b"".join(data),
+            headers=b"".join(headers),
+            offset_marks=marked_offsets(headers),
+            member_count=len(headers),
+            file_count=len(sizes),
+            bytes_total=sum(sizes),
+        )
+
+    def _packed(self, content: bytes) -> tuple[int, int, bytes]:
+        """Method, CRC-32 and body of a whole member: compressed if that makes it smaller."""
+        if content and self._level != STORE and compressible(content):
+            body, crc = self._compressed(content)
+            if len(body) < len(content):
+                return self._method, crc, body
+        return STORED, crc32(content), content
+
+    def _compressed(self, content: bytes) -> tuple[bytes, int]:
+        if self._method == ZSTANDARD:
+            from worker.packaging.zip.zstandard import compressed  # noqa: PLC0415  an extra, seldom there
+
+            return compressed(content, self._level), crc32(content)
+        return self._deflate.whole(content)
+
+
+def _contents(items: Sequence[Ready | Files], descriptors: Sequence[int]) -> list[Content]:
+    contents: list[Content] = []
+    for item in items:
+        if isinstance(item[0], bytes):
+            name, at, content = item
+            contents.append((name, content, at))
+            continue
+        (directory, index, before), bases, sizes, identities = item
+        parent = descriptors[index]
+        contents += read_files(directory, parent, bases, sizes, identities)
+        require_unchanged(directory, before, parent)
+    return contents

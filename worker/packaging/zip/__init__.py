@@ -1,0 +1,1 @@
+"""The ZIP format: headers, central directory, deflate."""

@@ -1,0 +1,123 @@
+"""Deflate and CRC-32 through ISA-L, which releases the GIL and outruns zlib several times."""
+
+from isal import isal_zlib
+
+from worker.packaging.zip.format import DEFLATED
+
+#: ISA-L's levels. Level 1 has nearly zlib's ratio; level 3 comes within 5 % of zlib's level 6, at
+#: half the speed. ISA-L's own 0 would expand what does not compress by a fifth: here 0 only stores.
+STORE, FAST, SMALL = 0, 1, 3
+#: As the settings name them.
+LEVELS = {"store": STORE, "fast": FAST, "small": SMALL}
+
+#: Closes a raw deflate stream of whole bytes: an empty block that is the last.
+END_OF_STREAM = b"\x03\x00"
+
+#: Begins a raw deflate stream with a stored block of one byte, which then serves ISA-L as history.
+#:
+#: In a stream without any, its levels 1 and 2 on x86 hash the third byte from a register that they
+#: never set (igzip_icf_body_h1_gr_bt.asm, .write_first_byte), so that a match with the stream's
+#: beginning is found or not by chance.
+_OPENING = b"\x00\x01\x00\xfe\xff"
+
+_RAW = -15  # a raw deflate stream with the full 32 KiB window
+#: Bytes of a sample, and of the data from which on it is sampled.
+SAMPLE, SAMPLED_FROM = 1024, 16 * 1024
+
+
+def deflated(data: bytes, level: int = FAST) -> bytes:
+    """A whole raw deflate stream, the same bytes each time."""
+    if not data:
+        return END_OF_STREAM
+    first = data[:1]
+    rest = isal_zlib.compressobj(level, isal_zlib.DEFLATED, _RAW, zdict=first)
+    return _OPENING + first + rest.compress(memoryview(data)[1:]) + rest.flush()
+
+
+def inflated(data: bytes) -> bytes:
+    return isal_zlib.decompress(data, _RAW)
+
+
+def crc32(data: bytes | bytearray | memoryview, crc: int = 0) -> int:
+    return isal_zlib.crc32(data, crc)
+
+
+def crc32_combined(first: int, second: int, second_size: int) -> int:
+    """The CRC-32 of two byte strings joined, from the CRC-32 of each."""
+    return isal_zlib.crc32_combine(first, second, second_size)
+
+
+def deflated_bound(size: int) -> int:
+    """More bytes than `size` bytes come to, in a whole stream or in segments.
+
+    Measured on random bytes: 0.09 % and 5 more.
+    """
+    return size + size // 256 + 128
+
+
+def sample_offsets(size: int) -> tuple[int, ...]:
+    """Where to look in `size` bytes for samples of a KiB; nowhere if they are few."""
+    if size < SAMPLED_FROM:
+        return ()
+    last = size - SAMPLE
+    return 0, last // 3, 2 * last // 3, last
+
+
+def compressible(data: bytes | memoryview) -> bool:
+    """A guess from the content alone, since what other threads saw must not change the archive."""
+    if len(data) < SAMPLED_FROM:
+        return True
+    sample = b"".join([data[at : at + SAMPLE] for at in sample_offsets(len(data))])
+    return len(deflated(sample)) < 0.99 * len(sample)
+
+
+class DeflateStream:
+    """Joins deflated segments, which takes no more than to close the last."""
+
+    method = DEFLATED
+
+    def add(self, blocks: bytes | bytearray) -> bytes | bytearray:
+        return blocks
+
+    def end(self) -> bytes:
+        return END_OF_STREAM
+
+
+class Deflater:
+    """Deflates whole streams, and segments of a stream into whole bytes, with their CRC-32.
+
+    Segments that are joined and closed by END_OF_STREAM are one stream. Not to be shared between
+    threads.
+    """
+
+    def __init__(self, size: int, level: int) -> None:
+        """For streams and segments of up to `size` bytes."""
+        self._level = level
+        # one call without the GIL, into a buffer that is there already; but private to isal
+        parallel = getattr(isal_zlib, "_ParallelCompress", None)
+        self._parallel: isal_zlib._ParallelCompress | None = (
+            parallel(deflated_bound(size), level) if parallel else None
+        )
+
+    def whole(self, data: bytes) -> tuple[bytes, int]:
+        """A stream of its own."""
+        # a byte that is not in the data serves as history too: no match reaches back to it
+        blocks, crc = self._after(b"\0", data) if 0 not in data else self.segment(memoryview(data))
+        return blocks + END_OF_STREAM, crc
+
+    def segment(self, data: memoryview, before: bytes = b"") -> tuple[bytes, int]:
+        """A segment of a stream; `before` is the byte before it, if any.
+
+        That serves ISA-L as history (see `_OPENING`), whatever became of its own segment.
+        """
+        if before:
+            return self._after(before, data)
+        first, rest = bytes(data[:1]), data[1:]
+        blocks, crc = self._after(first, rest)
+        return _OPENING + first + blocks, crc32_combined(crc32(first), crc, len(rest))
+
+    def _after(self, history: bytes, data: bytes | memoryview) -> tuple[bytes, int]:
+        if self._parallel:
+            return self._parallel.compress_and_crc(data, history)
+        stream = isal_zlib.compressobj(self._level, isal_zlib.DEFLATED, _RAW, zdict=history)
+        return stream.compress(data) + stream.flush(isal_zlib.Z_SYNC_FLUSH), crc32(data)

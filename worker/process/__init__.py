@@ -1,0 +1,1 @@
+"""What concerns processes and threads themselves: helpers, identity, limits, shutdown."""

@@ -1,0 +1,1 @@
+"""Fetch objects to files, or say where they can be fetched."""

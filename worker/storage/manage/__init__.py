@@ -1,0 +1,1 @@
+"""Copy, move between storage classes, delete, and apply lifecycle rules."""

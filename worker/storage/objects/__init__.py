@@ -1,0 +1,1 @@
+"""The one model of a bucket and of an object that stands in it."""

@@ -1,0 +1,1 @@
+"""Send archives and files to S3."""

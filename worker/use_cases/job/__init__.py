@@ -1,0 +1,1 @@
+"""Find, fetch, verify, read and add a job's artifacts."""

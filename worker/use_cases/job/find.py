@@ -1,0 +1,95 @@
+"""Finds all that lies under a job's prefix, and says which runs' results do not, and why."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from worker.models.artifact import ArtifactId, ArtifactKind
+from worker.models.job_s3_prefix import JobS3Prefix
+from worker.models.stored_object import StoredObject
+from worker.models.upload import Upload, UploadState
+from worker.use_cases.ports import ArtifactStore, JobRepository, RunRepository, UploadRecords
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One object; `kind` is None for what is none of our artifacts."""
+
+    key: str
+    kind: ArtifactKind | None
+    run_id: int | None
+    size: int
+    checksum: str | None
+    """As its upload recorded it, `ALGORITHM:base64`; of a run's results only."""
+    storage_class: str
+    landed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A run whose results are not there."""
+
+    run_id: int
+    state: UploadState | None
+    """Of its upload; None if nobody has asked for one."""
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    job_id: int
+    prefix: str
+    found: list[Found]
+    """By key."""
+    missing: list[Missing]
+    """By run."""
+
+    @property
+    def size(self) -> int:
+        return sum(each.size for each in self.found)
+
+
+@dataclass(frozen=True, slots=True)
+class FindArtifacts:
+    jobs: JobRepository
+    runs: RunRepository
+    uploads: UploadRecords
+    store: ArtifactStore
+
+    def __call__(self, job_id: int) -> Findings:
+        prefix = JobS3Prefix.from_job(self.jobs.get(job_id))
+        uploads = {upload.run_id: upload for upload in self.uploads.uploads(job_id)}
+        found = [_found(each, prefix, uploads) for each in self.store.list(prefix)]
+        there = {each.run_id for each in found if each.kind is ArtifactKind.RUN_RESULTS}
+        runs = {run.id for run in self.runs.of_job(job_id)} | set(uploads)
+        missing = [missing_because(run_id, uploads.get(run_id)) for run_id in sorted(runs - there)]
+        return Findings(job_id, prefix.base_prefix, found, missing)
+
+
+def _found(stored: StoredObject, prefix: JobS3Prefix, uploads: dict[int, Upload]) -> Found:
+    artifact = ArtifactId.at(stored.key, prefix)
+    kind, run_id = artifact or (None, None)
+    upload = uploads.get(run_id) if run_id and kind is ArtifactKind.RUN_RESULTS else None
+    return Found(
+        key=stored.key,
+        kind=kind,
+        run_id=run_id,
+        size=stored.size,
+        checksum=upload.checksum if upload and upload.s3_key == stored.key else None,
+        storage_class=stored.storage_class,
+        landed_at=stored.modified_at,
+    )
+
+
+def missing_because(run_id: int, upload: Upload | None) -> Missing:
+    if upload is None:
+        return Missing(run_id, None, "nobody has asked for its upload")
+    match upload.state:
+        case UploadState.LANDED:
+            why = upload.error or "it had landed, but its object is gone"
+        case UploadState.FAILED | UploadState.RETRYING:
+            why = upload.error or "its upload failed"
+        case UploadState.UPLOADING:
+            why = "it is being uploaded"
+        case UploadState.REQUESTED:
+            why = "its upload waits for a worker"
+    return Missing(run_id, upload.state, why)

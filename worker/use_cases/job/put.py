@@ -1,0 +1,20 @@
+"""Uploads a file as one of a job's other artifacts."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from worker.models.artifact import Artifact, ArtifactId
+from worker.use_cases.job.ports import ArtifactUploads
+from worker.use_cases.job.upload_urls import prefix_to_submit_to
+from worker.use_cases.ports import JobRepository, RunRepository
+
+
+@dataclass(frozen=True, slots=True)
+class PutArtifact:
+    jobs: JobRepository
+    runs: RunRepository
+    uploads: ArtifactUploads
+
+    def __call__(self, job_id: int, artifact: ArtifactId, file: Path) -> Artifact:
+        prefix = prefix_to_submit_to(self.jobs, self.runs, job_id, artifact)
+        return self.uploads.put(prefix, artifact, file)

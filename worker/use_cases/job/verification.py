@@ -1,0 +1,126 @@
+"""What lies under a job's prefix against what its rows say, decided without I/O."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from worker.models.artifact import ArtifactId, ArtifactKind
+from worker.models.job_s3_prefix import JobS3Prefix
+from worker.models.stored_object import InspectedObject, StoredObject
+from worker.models.upload import Upload
+
+
+class Verdict(StrEnum):
+    VERIFIED = "verified"
+    SIZE_ONLY = "size only"
+    """Its store keeps no checksum."""
+    UNRECORDED = "unrecorded"
+    """An artifact of a kind that has no rows: configurations, inputs, logs."""
+    UNKNOWN = "unknown"
+    """No row tells of it."""
+    NOT_LANDED = "not landed"
+    MISSING = "missing"
+    ELSEWHERE = "elsewhere"
+    OTHER_SIZE = "another size"
+    OTHER_CHECKSUM = "another checksum"
+    DAMAGED = "damaged"
+    ARCHIVED = "archived"
+    """So that it can't be read."""
+    UNREADABLE = "unreadable"
+
+    @property
+    def is_right(self) -> bool:
+        """Whether nothing is known to be wrong; what no row tells of can't be."""
+        return self in (
+            Verdict.VERIFIED,
+            Verdict.SIZE_ONLY,
+            Verdict.UNRECORDED,
+            Verdict.UNKNOWN,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One object, or one run that should have one."""
+
+    key: str
+    run_id: int | None
+    verdict: Verdict
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationPlan:
+    prefix: JobS3Prefix
+    landed: list[Upload]
+    """Whose objects are to be looked at."""
+    settled: list[Judged]
+    """What needs no look."""
+
+    @property
+    def size(self) -> int:
+        """Bytes that reading all of it takes."""
+        return sum(upload.archive_size or 0 for upload in self.landed)
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    prefix: JobS3Prefix
+    judged: list[Judged]
+    """By run, then key."""
+
+    @property
+    def is_right(self) -> bool:
+        """Whether each run's results have landed, and are there as they were recorded."""
+        return all(each.verdict.is_right for each in self.judged)
+
+    @property
+    def counts(self) -> dict[Verdict, int]:
+        counted = Counter(each.verdict for each in self.judged)
+        return {verdict: counted[verdict] for verdict in Verdict if verdict in counted}
+
+
+def strangers(
+    prefix: JobS3Prefix, stored: Iterable[StoredObject], uploads: Mapping[int, Upload]
+) -> list[Judged]:
+    """The objects that no row tells of."""
+    judged: list[Judged] = []
+    for each in stored:
+        kind, run_id = ArtifactId.at(each.key, prefix) or (None, None)
+        match kind:
+            case None:
+                verdict, detail = Verdict.UNKNOWN, "none of the job's artifacts"
+            case ArtifactKind.RUN_RESULTS if run_id not in uploads:
+                verdict, detail = Verdict.UNKNOWN, "no upload has a row for it"
+            case ArtifactKind.RUN_RESULTS:
+                continue
+            case _:
+                verdict, detail = Verdict.UNRECORDED, kind
+        judged.append(Judged(each.key, run_id, verdict, detail))
+    return judged
+
+
+def compared(upload: Upload, key: str, found: InspectedObject | None) -> Judged:
+    """The landed upload's row against what S3 itself says of its object."""
+    verdict, detail = _compared(upload, key, found)
+    return Judged(key, upload.run_id, verdict, detail)
+
+
+def _compared(upload: Upload, key: str, found: InspectedObject | None) -> tuple[Verdict, str]:
+    if upload.s3_key != key:
+        return Verdict.ELSEWHERE, f"its row names {upload.s3_key}, not under the job's prefix"
+    if found is None:
+        return Verdict.MISSING, upload.error or "its object is gone"
+    if found.size != upload.archive_size:
+        return (
+            Verdict.OTHER_SIZE,
+            f"{found.size:,} bytes, its row says {upload.archive_size or 0:,}",
+        )
+    known = [("CRC-32", upload.checksum, found.checksum), ("SHA-256", upload.sha256, found.sha256)]
+    for name, recorded, stored in known:
+        if recorded and stored:
+            if recorded != stored:
+                return Verdict.OTHER_CHECKSUM, f"{stored}, its row says {recorded}"
+            return Verdict.VERIFIED, f"size, {name}"
+    return Verdict.SIZE_ONLY, "the store keeps no checksum; --deep reads every byte"

@@ -1,0 +1,127 @@
+"""Compares a job's landed results with what S3 has, and tells what differs; changes nothing."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+
+from worker.errors import ArchiveDamaged, OneprefixError, RunNotInJob
+from worker.models.artifact import ArtifactId
+from worker.models.job_s3_prefix import JobS3Prefix
+from worker.models.stored_object import InspectedObject
+from worker.models.upload import Upload, UploadState
+from worker.process.parallel import AT_ONCE, each_of
+from worker.use_cases.job.find import missing_because
+from worker.use_cases.job.ports import ArchiveCheck, InspectedStore
+from worker.use_cases.job.verification import (
+    Judged,
+    Verdict,
+    Verification,
+    VerificationPlan,
+    compared,
+    strangers,
+)
+from worker.use_cases.ports import JobRepository, RunRepository, UploadRecords
+
+#: Archives read at a time; each takes some blocks of memory, and a processor to inflate them.
+READ_AT_ONCE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyJob:
+    jobs: JobRepository
+    runs: RunRepository
+    uploads: UploadRecords
+    store: InspectedStore
+    check: ArchiveCheck
+
+    def plan(self, job_id: int, run_id: int | None = None) -> VerificationPlan:
+        """What is to be looked at, of the job or of one run.
+
+        JobNotFound, RunNotFound, RunNotInJob.
+        """
+        prefix = JobS3Prefix.from_job(self.jobs.get(job_id))
+        # before the rows, so that what lands meanwhile is taken for no stranger
+        stored = list(self.store.list(prefix))
+        uploads = {upload.run_id: upload for upload in self.uploads.uploads(job_id)}
+        runs = {run.id for run in self.runs.of_job(job_id)} | set(uploads)
+        if run_id is not None:
+            self._require_run(job_id, run_id, runs)
+            runs = {run_id}
+            stored = [each for each in stored if _run_of(each.key, prefix) == run_id]
+        landed = [
+            uploads[each]
+            for each in sorted(runs)
+            if each in uploads and uploads[each].state is UploadState.LANDED
+        ]
+        waiting = runs - {upload.run_id for upload in landed}
+        settled = [_not_landed(prefix, each, uploads.get(each)) for each in waiting]
+        return VerificationPlan(prefix, landed, settled + strangers(prefix, stored, uploads))
+
+    def __call__(
+        self,
+        plan: VerificationPlan,
+        *,
+        deep: bool = False,
+        progress: Callable[[int, int], None] = lambda _done, _total: None,
+    ) -> Verification:
+        """`deep` reads each archive once, every byte. `progress` is told of how many of how many
+        runs are done."""
+        judged = list(plan.settled)
+        look = partial(self._judged, plan.prefix, deep)
+        at_once = READ_AT_ONCE if deep else AT_ONCE
+        for upload, outcome in each_of(plan.landed, look, at_once=at_once):
+            if isinstance(outcome, Judged):
+                judged.append(outcome)
+            else:
+                judged.append(_unreadable(plan.prefix, upload, outcome))
+            progress(len(judged) - len(plan.settled), len(plan.landed))
+        judged.sort(key=lambda each: (each.run_id or 0, each.key))
+        return Verification(plan.prefix, judged)
+
+    def _require_run(self, job_id: int, run_id: int, of_job: set[int]) -> None:
+        if run_id not in of_job:
+            run = self.runs.get(run_id)
+            raise RunNotInJob(f"the run belongs to job {run.job_id}", job_id=job_id, run_id=run_id)
+
+    def _judged(self, prefix: JobS3Prefix, deep: bool, upload: Upload) -> Judged:
+        key = prefix.run_results_key(upload.run_id)
+        if elsewhere := self.store.elsewhere(upload.results_url or "", key):
+            detail = f"its row names {elsewhere}, not {key} in our bucket"
+            return Judged(key, upload.run_id, Verdict.ELSEWHERE, detail)
+        found = self.store.inspect(key)
+        judged = compared(upload, key, found)
+        if deep and found and judged.verdict in (Verdict.VERIFIED, Verdict.SIZE_ONLY):
+            return self._read(upload, judged, found)
+        return judged
+
+    def _read(self, upload: Upload, judged: Judged, found: InspectedObject) -> Judged:
+        if not found.is_readable:
+            detail = (
+                f"its bytes lie in {found.storage_class}; first "
+                f"`oneprefix restore {upload.job_id} --days 7`"
+            )
+            return replace(judged, verdict=Verdict.ARCHIVED, detail=detail)
+        try:
+            archive = self.check(self.store.content(found))
+        except ArchiveDamaged as error:
+            return replace(judged, verdict=Verdict.DAMAGED, detail=error.message)
+        if upload.checksum not in (None, archive.checksum):
+            detail = f"{archive.checksum} as read, its row says {upload.checksum}"
+            return replace(judged, verdict=Verdict.OTHER_CHECKSUM, detail=detail)
+        detail = f"every byte of {archive.members:,} members"
+        return replace(judged, verdict=Verdict.VERIFIED, detail=detail)
+
+
+def _not_landed(prefix: JobS3Prefix, run_id: int, upload: Upload | None) -> Judged:
+    why = missing_because(run_id, upload).why
+    return Judged(prefix.run_results_key(run_id), run_id, Verdict.NOT_LANDED, why)
+
+
+def _unreadable(prefix: JobS3Prefix, upload: Upload, error: OneprefixError) -> Judged:
+    key = prefix.run_results_key(upload.run_id)
+    return Judged(key, upload.run_id, Verdict.UNREADABLE, str(error))
+
+
+def _run_of(key: str, prefix: JobS3Prefix) -> int | None:
+    artifact = ArtifactId.at(key, prefix)
+    return artifact.run_id if artifact else None

@@ -1,0 +1,1 @@
+"""Bring scattered artifacts under their jobs' prefixes."""

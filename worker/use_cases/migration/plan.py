@@ -1,0 +1,178 @@
+"""Decides from a listing which scattered objects of a job belong under which keys; no I/O."""
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+from worker.models.artifact import ArtifactId, ArtifactKind
+from worker.models.job import Run
+from worker.models.job_s3_prefix import JobS3Prefix
+from worker.models.stored_object import StoredObject
+from worker.models.upload import Upload
+from worker.models.upload_request import MAX_ID
+
+#: What the keys of a job's artifacts begin with, today's and the old ones, before the job's id.
+STEMS = ("jobs/", "results/job_")
+
+_OLD_RESULTS = re.compile(r"results/job_\d+/run_([1-9]\d*)\.zip", re.ASCII)
+#: Between the job and the name, in whatever form: a date has eight digits at least.
+_TIMESTAMP = re.compile(r"(?=(?:\D*\d){8})[\d/:._TZ+-]+", re.ASCII)
+_JOB_ID = re.compile(r"([1-9]\d*)/", re.ASCII)
+
+
+class Reason(StrEnum):
+    """Why an object stays where it is."""
+
+    UNKNOWN = "unknown"
+    NO_SUCH_JOB = "no_such_job"
+    NO_SUCH_RUN = "no_such_run"
+    UNDER_WAY = "upload_under_way"
+    """Of the job's, whichever run it is of."""
+    CONFLICT = "conflict"
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    found: StoredObject
+    reason: Reason
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """All that could lie under an artifact's key, and what does."""
+
+    job_id: int
+    artifact: ArtifactId
+    key: str
+    run: Run | None
+    scattered: tuple[StoredObject, ...]
+    standing: StoredObject | None = None
+    upload: Upload | None = None
+    """Of the run's results."""
+
+    @property
+    def all(self) -> tuple[StoredObject, ...]:
+        return (*self.scattered, self.standing) if self.standing else self.scattered
+
+    @property
+    def is_contested(self) -> bool:
+        return len(self.all) > 1
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    source: StoredObject
+    key: str
+    replaces: StoredObject | None = None
+    """What stands under the key, and is kept beside it."""
+    is_copied: bool = False
+    """By an earlier run, which did not come to the end."""
+
+    @property
+    def aside(self) -> str:
+        """Where that is kept."""
+        return f"{self.key}.superseded-{self.replaces.etag}" if self.replaces else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    moves: tuple[Move, ...] = ()
+    left: tuple[Left, ...] = ()
+
+
+def job_part(key: str) -> str:
+    """What follows the stem, up to the slash that ends the job; keys sort by it, stem by stem."""
+    stem = next((stem for stem in STEMS if key.startswith(stem)), "")
+    job, slash, _ = key[len(stem) :].partition("/")
+    return job + slash
+
+
+def job_id_of(part: str) -> int | None:
+    """The job's id, if that is how one is written."""
+    match = _JOB_ID.fullmatch(part)
+    return int(match[1]) if match and len(part) < 21 and int(match[1]) <= MAX_ID else None
+
+
+def sort_out(
+    prefix: JobS3Prefix,
+    runs: Mapping[int, Run],
+    listed: Iterable[StoredObject],
+    uploads: Mapping[int, Upload] = MappingProxyType({}),
+) -> tuple[list[Candidates], list[Left]]:
+    """The artifacts of the job that lie elsewhere, and what is none of them."""
+    standing: dict[str, StoredObject] = {}
+    scattered: dict[ArtifactId, list[StoredObject]] = {}
+    left: list[Left] = []
+    for each in listed:
+        if each.key.startswith(prefix.base_prefix + "/"):
+            standing[each.key] = each
+        elif (artifact := _artifact_of(each.key, prefix)) is None:
+            left.append(Left(each, Reason.UNKNOWN))
+        elif artifact.run_id and artifact.run_id not in runs:
+            left.append(Left(each, Reason.NO_SUCH_RUN))
+        else:
+            scattered.setdefault(artifact, []).append(each)
+    found = [
+        Candidates(
+            job_id=prefix.job_id,
+            artifact=artifact,
+            key=artifact.key(prefix),
+            run=runs.get(artifact.run_id or 0),
+            scattered=tuple(objects),
+            standing=standing.get(artifact.key(prefix)),
+            upload=_upload_of(artifact, uploads),
+        )
+        for artifact, objects in scattered.items()
+    ]
+    return found, left
+
+
+def _upload_of(artifact: ArtifactId, uploads: Mapping[int, Upload]) -> Upload | None:
+    is_results = artifact.kind is ArtifactKind.RUN_RESULTS
+    return uploads.get(artifact.run_id or 0) if is_results else None
+
+
+def _artifact_of(key: str, prefix: JobS3Prefix) -> ArtifactId | None:
+    """The artifact that an old key of the job names."""
+    if match := _OLD_RESULTS.fullmatch(key):
+        return ArtifactId(ArtifactKind.RUN_RESULTS, int(match[1]))
+    middle, _, name = key.removeprefix(f"jobs/{prefix.job_id}/").rpartition("/")
+    if not _TIMESTAMP.fullmatch(middle):
+        return None
+    return ArtifactId.at(f"{prefix.base_prefix}/{name}", prefix)
+
+
+def decide(
+    candidates: Candidates, *, copied: Collection[str] = (), complete: Collection[str] = ()
+) -> Decision:
+    """The newest complete candidate gets the key; the others stay.
+
+    `copied`: keys of those that what stands is a copy of, which are only to be finished with.
+    `complete`: keys of complete ones; of interest where there are several.
+    """
+    scattered, standing = candidates.scattered, candidates.standing
+    if copied:
+        winners = [each for each in scattered if each.key in copied]
+        moves = [Move(each, candidates.key, is_copied=True) for each in winners]
+    else:
+        winners = _newest(candidates, complete)
+        moves = [Move(each, candidates.key, standing) for each in winners if each != standing]
+    others = [each for each in scattered if each not in winners]
+    left = [Left(each, Reason.CONFLICT, _why(winners)) for each in others]
+    return Decision(tuple(moves), tuple(left))
+
+
+def _newest(candidates: Candidates, complete: Collection[str]) -> list[StoredObject]:
+    """The winner, if there is one. Of one second's, what stands, and else the key that is later."""
+    rivals = [
+        each for each in candidates.all if not candidates.is_contested or each.key in complete
+    ]
+    rivals.sort(key=lambda each: (each.modified_at, each is candidates.standing, each.key))
+    return rivals[-1:]
+
+
+def _why(winners: list[StoredObject]) -> str:
+    return f"{winners[0].key} is kept instead" if winners else "no candidate is complete"

@@ -1,0 +1,65 @@
+"""What several use cases ask of the database and of the bucket."""
+
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+from worker.models.job import Job, Run
+from worker.models.job_s3_prefix import JobS3Prefix
+from worker.models.relocation import Relocation
+from worker.models.stored_object import StoredObject
+from worker.models.upload import Upload
+
+
+class JobRepository(Protocol):
+    def get(self, job_id: int) -> Job:
+        """The job, or JobNotFound."""
+        ...
+
+
+class RunRepository(Protocol):
+    def get(self, run_id: int) -> Run:
+        """The run, or RunNotFound."""
+        ...
+
+    def of_job(self, job_id: int) -> list[Run]:
+        """The job's runs, by id."""
+        ...
+
+
+class UploadRecords(Protocol):
+    """The rows of `uploads`, to be read."""
+
+    def uploads(self, job_id: int) -> list[Upload]:
+        """The job's, by run."""
+        ...
+
+
+class ResultLocations(Protocol):
+    """Where runs' results lie, as `runs` and `uploads` tell."""
+
+    def relocate(self, moves: Iterable[Relocation]) -> int:
+        """How many rows changed; an upload that has changed since it was looked at stays."""
+        ...
+
+    def copying(self, upload: Upload, multipart_id: str) -> None:
+        """Its object is being copied by that multipart upload, which nobody is to abort today."""
+        ...
+
+    def copied(self, upload: Upload, multipart_id: str) -> None:
+        """That is over."""
+        ...
+
+
+class ArtifactStore(Protocol):
+    """What lies under jobs' prefixes."""
+
+    def list(self, prefix: JobS3Prefix) -> Iterator[StoredObject]:
+        """The job's objects by key; of one job alone, since its prefix ends with a slash."""
+        ...
+
+    def elsewhere(self, url: str, key: str) -> str | None:
+        """The object that `url` names, as s3://…, unless that is the one under `key` here.
+
+        InvalidObjectUrl if it names none.
+        """
+        ...

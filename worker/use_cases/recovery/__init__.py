@@ -1,0 +1,1 @@
+"""Take up what dead workers and lost messages have left behind."""

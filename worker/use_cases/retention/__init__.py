@@ -1,0 +1,1 @@
+"""Move a job's artifacts between storage classes, restore them, delete them."""

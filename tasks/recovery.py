@@ -23,7 +23,7 @@ from tasks.services import services
 from worker.bootstrap.services import Services
 from worker.errors import DatabaseRefused, OneprefixError
 from worker.process.child_process import die_with
-from worker.redaction import without_secrets
+from worker.redaction import redacted
 
 log = logging.getLogger("oneprefix.recovery")
 
@@ -82,7 +82,7 @@ def _tried(step: Callable[[], int]) -> None:
     try:
         step()
     except (OneprefixError, *UNREACHABLE) as error:
-        log.warning("%s", without_secrets(error))
+        log.warning("%s", redacted(error))
 
 
 if __name__ == "__main__":

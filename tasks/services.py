@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from worker.bootstrap.services import Services
-from worker.process.semaphore import Slots
-from worker.process.shutdown import StopSign
+from worker.process.semaphore import ProcessSemaphore
+from worker.process.shutdown import ShutdownDeadline
 from worker.settings import load_settings
 
 log = logging.getLogger(__name__)
@@ -22,15 +22,15 @@ def services() -> Services:
 @cache
 def _services_of(_pid: int) -> Services:
     return Services(
-        load_settings(), _pool.processes, _pool.places_for_large, _pool.stop_sign, _end_this_process
+        load_settings(), _pool.processes, _pool.large_runs, _pool.shutdown, _end_this_process
     )
 
 
 @dataclass(slots=True)
 class _Pool:
     processes: int = 1
-    places_for_large: Slots = field(default_factory=lambda: Slots(1))
-    stop_sign: StopSign = field(default_factory=StopSign)
+    large_runs: ProcessSemaphore = field(default_factory=lambda: ProcessSemaphore(1))
+    shutdown: ShutdownDeadline = field(default_factory=ShutdownDeadline)
 
 
 _pool = _Pool()
@@ -42,7 +42,7 @@ def expect_processes(count: int) -> None:
     All but one of them may be busy with large runs, so that a small one never waits long.
     """
     _pool.processes = count
-    _pool.places_for_large = Slots(max(1, count - 1))
+    _pool.large_runs = ProcessSemaphore(max(1, count - 1))
 
 
 def ask_to_stop(seconds: float) -> None:
@@ -50,7 +50,7 @@ def ask_to_stop(seconds: float) -> None:
 
     Asked again, they do it at once.
     """
-    _pool.stop_sign.put_up(0 if _pool.stop_sign.is_up else seconds)
+    _pool.shutdown.set(0 if _pool.shutdown.is_set() else seconds)
 
 
 def _end_this_process() -> None:

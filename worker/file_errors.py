@@ -1,4 +1,4 @@
-"""Says in one line what the operating system refuses to do with a file of this machine."""
+"""Turns errors of the local file system into ours."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,8 +7,8 @@ from worker.errors import FileUnusable
 
 
 @contextmanager
-def usable(doing: str) -> Iterator[None]:
-    """FileUnusable for each OSError in the block; `doing` begins its message."""
+def translated_file_errors(doing: str) -> Iterator[None]:
+    """Raise FileUnusable for an OSError in the block; `doing` begins its one-line message."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Keeps credentials out of what people read."""
+"""Keeps credentials out of messages, logs and rows."""
 
 import re
 
@@ -11,5 +11,6 @@ _SECRETS = re.compile(
 )
 
 
-def without_secrets(text: object) -> str:
+def redacted(text: object) -> str:
+    """Replace a URL's `user:password` and the signature of a presigned URL by `***`."""
     return _SECRETS.sub("***", str(text))

@@ -28,10 +28,10 @@ from worker.packaging.package import Packing, TreePackager
 from worker.packaging.reading.check import check_archive
 from worker.packaging.zip.deflate import LEVELS
 from worker.process.identity import has_ended, this_machine, this_process
-from worker.process.parallel import AT_ONCE
+from worker.process.parallel import DEFAULT_CONCURRENCY
 from worker.process.processors import processors
-from worker.process.semaphore import Slots
-from worker.process.shutdown import StopSign
+from worker.process.semaphore import ProcessSemaphore
+from worker.process.shutdown import ShutdownDeadline
 from worker.settings import Settings
 from worker.use_cases.job.download_urls import LocateArtifacts
 from worker.use_cases.job.fetch import OBJECTS_AT_ONCE, FetchArtifacts
@@ -73,9 +73,9 @@ class Services:
 
     settings: Settings
     processes: int = 1
-    places_for_large: Slots = field(default_factory=lambda: Slots(1))
+    large_runs: ProcessSemaphore = field(default_factory=lambda: ProcessSemaphore(1))
     """Shared with them too."""
-    stop_sign: StopSign = field(default_factory=StopSign)
+    shutdown: ShutdownDeadline = field(default_factory=ShutdownDeadline)
     """As well."""
     abandon: Callable[[], None] = lambda: None
     """Ends this process, whose attempt hangs."""
@@ -128,11 +128,11 @@ class Services:
                 cap=self.settings.backoff_cap_seconds,
             ),
             random=SystemRandom(),
-            places_for_large=self.places_for_large,
+            large_runs=self.large_runs,
             large=self.settings.large_run_mib * MIB,
             owner=this_process(),
             has_ended=has_ended,
-            must_stop=self.stop_sign.says_stop,
+            must_stop=self.shutdown.has_passed,
             lease=self.settings.lease_seconds,
             stall=self.settings.stall_seconds,
             abandon=self.abandon,
@@ -196,7 +196,7 @@ class Services:
         from worker.storage.client import make_client
         from worker.storage.objects.inspected_store import S3InspectedStore
 
-        return S3InspectedStore(make_client(AT_ONCE), bucket_name(self.settings))
+        return S3InspectedStore(make_client(DEFAULT_CONCURRENCY), bucket_name(self.settings))
 
     @cached_property
     def verify_job(self) -> VerifyJob:
@@ -216,7 +216,9 @@ class Services:
         from worker.storage.manage.copy import PARTS_AT_ONCE
         from worker.storage.manage.scattered_objects import S3MigrationStore
 
-        client = make_client(AT_ONCE * PARTS_AT_ONCE + 1)  # one lists while the others copy
+        client = make_client(
+            DEFAULT_CONCURRENCY * PARTS_AT_ONCE + 1
+        )  # one lists while the others copy
         objects = S3MigrationStore(client, bucket_name(self.settings), _encryption(self.settings))
         return MigrateArtifacts(
             jobs=self.jobs,
@@ -319,7 +321,9 @@ class Services:
             runs=self.runs,
             uploads=self.upload_list,
             artifacts=artifact_store(self.settings, bucket),
-            doomed=S3DoomedObjects(make_client(AT_ONCE), bucket or bucket_name(self.settings)),
+            doomed=S3DoomedObjects(
+                make_client(DEFAULT_CONCURRENCY), bucket or bucket_name(self.settings)
+            ),
             deletions=SqlDeletionRepository(self.engine),
             locations=self.result_locations,
         )
@@ -346,7 +350,7 @@ def artifact_store(settings: Settings, bucket: str | None = None) -> "S3Artifact
     from worker.storage.client import make_client
     from worker.storage.objects.artifact_store import S3ArtifactStore
 
-    return S3ArtifactStore(make_client(AT_ONCE), bucket or bucket_name(settings))
+    return S3ArtifactStore(make_client(DEFAULT_CONCURRENCY), bucket or bucket_name(settings))
 
 
 def archive_store(settings: Settings, bucket: str | None = None) -> "S3ArchiveStore":
@@ -354,7 +358,9 @@ def archive_store(settings: Settings, bucket: str | None = None) -> "S3ArchiveSt
     from worker.storage.manage.copy import PARTS_AT_ONCE
     from worker.storage.manage.storage_classes import S3ArchiveStore
 
-    return S3ArchiveStore(make_client(AT_ONCE * PARTS_AT_ONCE), bucket or bucket_name(settings))
+    return S3ArchiveStore(
+        make_client(DEFAULT_CONCURRENCY * PARTS_AT_ONCE), bucket or bucket_name(settings)
+    )
 
 
 def _utc_now() -> datetime:

@@ -13,7 +13,7 @@ from isal import isal_zlib
 from worker.doctor.finding import Check, Diagnosis, broken, judged_skew, ok, warning
 from worker.errors import LifecycleUnknown
 from worker.models.lifecycle import aborts_incomplete_uploads
-from worker.redaction import without_secrets
+from worker.redaction import redacted
 from worker.storage.errors import knows_no_checksums, knows_no_conditions, translated
 from worker.storage.manage.lifecycle_rules import S3LifecycleRules
 from worker.storage.objects.checksums import encoded
@@ -63,7 +63,7 @@ class S3Checkup:
         ]
 
     def reach(self) -> Diagnosis:
-        where = f"{self._bucket} at {without_secrets(self._client.meta.endpoint_url)}"
+        where = f"{self._bucket} at {redacted(self._client.meta.endpoint_url)}"
         with translated(f"reaching {where}"):
             try:
                 answer = self._client.list_objects_v2(Bucket=self._bucket, Prefix=PREFIX, MaxKeys=1)
@@ -251,7 +251,7 @@ class S3Checkup:
         try:
             yield
         except (ClientError, BotoCoreError) as error:
-            self._left[key] = without_secrets(error)
+            self._left[key] = redacted(error)
 
 
 def judged_credentials(method: str, left: timedelta | None, *, is_temporary: bool) -> Diagnosis:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from worker.doctor.finding import Check, Diagnosis, Finding, Health, broken
 from worker.errors import OneprefixError
-from worker.redaction import without_secrets
+from worker.redaction import redacted
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Doctor:
             health, found, advice = _diagnosis(check)
             if check.is_gate and health is Health.BROKEN:
                 closed.add(check.area)
-            line = " ".join(without_secrets(found).split())
+            line = " ".join(redacted(found).split())
             yield Finding(check.area, check.name, health, line, advice)
 
 

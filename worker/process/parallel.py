@@ -1,4 +1,4 @@
-"""Does the same to many things, some at a time, and tells what became of each."""
+"""A parallel map whose failures are results."""
 
 from collections.abc import Callable, Generator, Iterable
 from functools import partial
@@ -10,25 +10,26 @@ from worker.process.threads import Results, Threads
 T = TypeVar("T")
 R = TypeVar("R")
 
-#: Requests to S3 at a time. Each waits for its answer, mostly.
-AT_ONCE = 16
+#: Requests to S3 at a time. Each mostly waits for its answer.
+DEFAULT_CONCURRENCY = 16
 
 
-def each_of(
-    items: Iterable[T], work: Callable[[T], R], *, at_once: int = AT_ONCE
+def map_parallel(
+    items: Iterable[T], work: Callable[[T], R], *, concurrency: int = DEFAULT_CONCURRENCY
 ) -> Generator[tuple[T, R | OneprefixError]]:
-    """Each item with what `work` gave or how it failed, whichever is first; few are taken ahead.
+    """Yield (item, result or error) in completion order, with bounded prefetch.
 
-    What `work` raises beside OneprefixError ends it all, as does closing the generator.
+    At most `2 * concurrency` items are taken ahead of what has been yielded. An exception other
+    than OneprefixError ends the map and is raised; closing the generator drops work not begun.
     """
-    threads = Threads(at_once, "bulk")
+    threads = Threads(concurrency, "bulk")
     results: Results[tuple[T, R | OneprefixError]] = Results()
     under_way = 0
     try:
         for item in items:
-            threads.submit(partial(_done, work, item), results)
+            threads.submit(partial(_outcome, work, item), results)
             under_way += 1
-            if under_way == 2 * at_once:
+            if under_way == 2 * concurrency:
                 yield results.take()
                 under_way -= 1
         while under_way:
@@ -38,7 +39,7 @@ def each_of(
         threads.close(cancel=True)
 
 
-def _done(work: Callable[[T], R], item: T) -> tuple[T, R | OneprefixError]:
+def _outcome(work: Callable[[T], R], item: T) -> tuple[T, R | OneprefixError]:
     try:
         return item, work(item)
     except OneprefixError as error:

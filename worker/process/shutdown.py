@@ -1,4 +1,4 @@
-"""Tells the processes of one worker until when they may go on."""
+"""The deadline that a stopping worker sets its processes."""
 
 from mmap import mmap
 from struct import Struct
@@ -7,26 +7,26 @@ from time import monotonic
 _TIME = Struct("d")
 
 
-class StopSign:
-    """Made before the processes are forked, which share its memory, and the clock with it."""
+class ShutdownDeadline:
+    """A time on the monotonic clock, in memory shared by processes that are forked later."""
 
     def __init__(self) -> None:
         self._memory = mmap(-1, _TIME.size)
 
-    def put_up(self, seconds: float) -> None:
-        """What has not ended in so many seconds shall stop; never later than was said before."""
-        until = monotonic() + seconds
-        if not self.is_up or until < self._until:
-            self._memory[:] = _TIME.pack(until)
+    def set(self, seconds: float) -> None:
+        """Stop in `seconds` from now, or earlier if an earlier deadline is set already."""
+        deadline = monotonic() + seconds
+        if not self.is_set() or deadline < self._deadline:
+            self._memory[:] = _TIME.pack(deadline)
+
+    def is_set(self) -> bool:
+        return bool(self._deadline)
+
+    def has_passed(self) -> bool:
+        """Return whether work that is not done must stop now; False while none is set."""
+        return self.is_set() and monotonic() >= self._deadline
 
     @property
-    def is_up(self) -> bool:
-        return bool(self._until)
-
-    def says_stop(self) -> bool:
-        return self.is_up and monotonic() >= self._until
-
-    @property
-    def _until(self) -> float:
-        until: float = _TIME.unpack(self._memory[:])[0]
-        return until
+    def _deadline(self) -> float:
+        deadline: float = _TIME.unpack(self._memory[:])[0]
+        return deadline

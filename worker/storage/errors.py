@@ -12,7 +12,7 @@ from botocore.exceptions import (
 )
 
 from worker.errors import OneprefixError, StorageRefused, StorageUnavailable
-from worker.redaction import without_secrets
+from worker.redaction import redacted
 
 #: 4xx answers that waiting, fresh credentials or a fresh multipart upload cure.
 #: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
@@ -51,13 +51,13 @@ def translated(doing: str) -> Iterator[None]:
     except ClientError as error:
         raise _answered(doing, error) from error
     except (ParamValidationError, ProfileNotFound, UnknownRegionError, ValueError) as error:
-        raise StorageRefused(f"{doing}: {without_secrets(error)}") from error
+        raise StorageRefused(f"{doing}: {redacted(error)}") from error
     except RuntimeError as error:
         if not _tells_of_expired_credentials(error):
             raise
         raise StorageUnavailable(f"{doing}: {error}") from error
     except BotoCoreError as error:
-        raise StorageUnavailable(f"{doing}: {without_secrets(error)}") from error
+        raise StorageUnavailable(f"{doing}: {redacted(error)}") from error
 
 
 def _tells_of_expired_credentials(error: RuntimeError) -> bool:
@@ -69,7 +69,7 @@ def _answered(doing: str, error: ClientError) -> OneprefixError:
     answer = error.response.get("Error", {})
     code = answer.get("Code", "Unknown")
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    line = f"{doing}: S3 answered {status} {code}: {without_secrets(answer.get('Message', ''))}"
+    line = f"{doing}: S3 answered {status} {code}: {redacted(answer.get('Message', ''))}"
     # an answer to HEAD has no body, so that its code is the status: 400 for an expired token
     if code in _PASSING_CODES or code == "400" or status in (0, 429) or status >= 500:
         return StorageUnavailable(line)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from worker.errors import OneprefixError, StorageUnavailable
-from worker.process.parallel import each_of
+from worker.process.parallel import map_parallel
 
 
 def test_each_is_done_once_and_failures_are_told_beside_the_rest() -> None:
@@ -14,7 +14,7 @@ def test_each_is_done_once_and_failures_are_told_beside_the_rest() -> None:
             raise StorageUnavailable(f"{number} is away")
         return number * number
 
-    found = dict(each_of(range(1000), work, at_once=7))
+    found = dict(map_parallel(range(1000), work, concurrency=7))
     assert sorted(found) == list(range(1000))
     for number, result in found.items():
         if number % 10 == 3:
@@ -43,13 +43,13 @@ def test_only_so_many_are_done_at_once_and_only_few_are_taken_ahead() -> None:
             now -= 1
         return number
 
-    for done, _ in enumerate(each_of(items(), work, at_once=4), 1):
+    for done, _ in enumerate(map_parallel(items(), work, concurrency=4), 1):
         assert taken <= done + 8
     assert most == 4
 
 
 def test_nothing_is_done_for_nothing() -> None:
-    assert list(each_of([], str)) == []
+    assert list(map_parallel([], str)) == []
 
 
 def test_a_fault_of_ours_ends_it_and_no_thread_is_left() -> None:
@@ -59,13 +59,13 @@ def test_a_fault_of_ours_ends_it_and_no_thread_is_left() -> None:
         return 1 // number
 
     with pytest.raises(ZeroDivisionError):
-        list(each_of([3, 2, 1, 0], work, at_once=2))
+        list(map_parallel([3, 2, 1, 0], work, concurrency=2))
     assert threading.active_count() == before
 
 
 def test_who_has_seen_enough_may_stop() -> None:
     done: list[int] = []
-    results = each_of(range(1000), done.append, at_once=2)
+    results = map_parallel(range(1000), done.append, concurrency=2)
     next(results)
     results.close()
     assert len(done) < 20

@@ -2,7 +2,7 @@ import os
 import signal
 from collections.abc import Callable
 
-from worker.process.semaphore import Slots
+from worker.process.semaphore import ProcessSemaphore
 
 
 def in_another_process(answer: Callable[[], bool]) -> bool:
@@ -12,41 +12,41 @@ def in_another_process(answer: Callable[[], bool]) -> bool:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
-def test_processes_share_so_many_places() -> None:
-    slots = Slots(2)
-    assert slots.take()
-    assert in_another_process(slots.take)
-    assert in_another_process(lambda: Slots.take(slots) or True)
-    slots.release()
+def test_so_many_processes_hold_it_at_a_time() -> None:
+    semaphore = ProcessSemaphore(2)
+    assert semaphore.acquire()
+    assert in_another_process(semaphore.acquire)
+    assert in_another_process(lambda: ProcessSemaphore.acquire(semaphore) or True)
+    semaphore.release()
 
 
-def test_a_place_that_is_held_is_not_another_processes() -> None:
-    slots = Slots(1)
-    assert slots.take()
-    assert slots.take()  # it is ours already
+def test_what_one_process_holds_no_other_acquires() -> None:
+    semaphore = ProcessSemaphore(1)
+    assert semaphore.acquire()
+    assert semaphore.acquire()  # it is held already
     # a forked process inherits what Python knows, but not the lock
-    assert not in_another_process(lambda: _afresh(slots).take())
-    slots.release()
-    assert in_another_process(lambda: _afresh(slots).take())
+    assert not in_another_process(lambda: _afresh(semaphore).acquire())
+    semaphore.release()
+    assert in_another_process(lambda: _afresh(semaphore).acquire())
 
 
-def test_the_kernel_frees_the_place_of_a_killed_process() -> None:
-    slots = Slots(1)
+def test_the_kernel_releases_what_a_killed_process_held() -> None:
+    semaphore = ProcessSemaphore(1)
     ours, theirs = os.pipe()
     child = os.fork()
     if child == 0:  # pragma: no cover
-        slots.take()
+        semaphore.acquire()
         os.write(theirs, b"!")
         signal.pause()
     os.read(ours, 1)
-    assert not slots.take()
+    assert not semaphore.acquire()
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
-    assert slots.take()
+    assert semaphore.acquire()
     os.close(ours)
     os.close(theirs)
 
 
-def _afresh(slots: Slots) -> Slots:
-    slots._held = None
-    return slots
+def _afresh(semaphore: ProcessSemaphore) -> ProcessSemaphore:
+    semaphore._held = None
+    return semaphore

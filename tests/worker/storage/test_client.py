@@ -1,7 +1,7 @@
 import pytest
 
 from worker.errors import StorageRefused, StorageUnavailable
-from worker.redaction import without_secrets
+from worker.redaction import redacted
 from worker.storage.client import is_amazon, make_client
 from worker.storage.errors import translated
 from worker.storage.upload.results_store import S3ResultsRepository
@@ -80,5 +80,5 @@ def test_without_credentials_the_error_says_so(aws: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_secrets_are_taken_out_of_what_is_said(text: str) -> None:
-    assert "hunter2" not in without_secrets(text)
-    assert "***" in without_secrets(text)
+    assert "hunter2" not in redacted(text)
+    assert "***" in redacted(text)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from worker.errors import FileUnusable, InvalidArchive
-from worker.file_errors import usable
+from worker.file_errors import translated_file_errors
 from worker.models.archive import Member
 from worker.packaging.reading.zip_reader import ZipReader
 
@@ -18,7 +18,7 @@ LONGEST_LINK = 4095
 def unpack(archive: Path, to: Path) -> None:
     """InvalidArchive or FileUnusable, and nothing at `to`, if anything is wrong."""
     work = to.with_name(f".{to.name}.unpacking")  # and not random, so that a kill leaves but one
-    with usable(f"unpacking {archive} to {to}"):
+    with translated_file_errors(f"unpacking {archive} to {to}"):
         if work.is_dir() or work.is_symlink():
             shutil.rmtree(work)
         work.mkdir(mode=0o700)

@@ -12,9 +12,9 @@ from pathlib import Path
 from isal import isal_zlib
 
 from worker.errors import FileUnusable, OneprefixError
-from worker.file_errors import usable
+from worker.file_errors import translated_file_errors
 from worker.models.stored_object import InspectedObject
-from worker.process.parallel import each_of
+from worker.process.parallel import map_parallel
 from worker.storage.download.partial_file import PartFile
 from worker.storage.objects.checksums import checksum_of
 from worker.storage.objects.reader import S3ObjectReader
@@ -32,7 +32,7 @@ class S3Downloads:
     @contextmanager
     def alone_in(self, directory: Path) -> Iterator[None]:
         """The directory, made if need be, with no other download to it meanwhile."""
-        with usable(f"writing to {directory}"):
+        with translated_file_errors(f"writing to {directory}"):
             directory.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
@@ -48,7 +48,7 @@ class S3Downloads:
 
     def has(self, file: Path, found: InspectedObject) -> bool:
         """Whether the file is this object: by checksum, or else by its download's time."""
-        with usable(f"reading {file}"):
+        with translated_file_errors(f"reading {file}"):
             try:
                 status = file.lstat()
             except FileNotFoundError:
@@ -66,7 +66,7 @@ class S3Downloads:
         """
         with PartFile(to, found, RANGE_SIZE) as part:
             fetch = partial(self._fetch, part, found, moved)
-            with closing(each_of(part.missing, fetch, at_once=RANGES_AT_ONCE)) as outcomes:
+            with closing(map_parallel(part.missing, fetch, concurrency=RANGES_AT_ONCE)) as outcomes:
                 for _, outcome in outcomes:
                     if isinstance(outcome, OneprefixError):
                         raise outcome

@@ -9,7 +9,7 @@ from typing import Self
 from isal import isal_zlib
 
 from worker.errors import StorageUnavailable
-from worker.file_errors import usable
+from worker.file_errors import translated_file_errors
 from worker.models.stored_object import InspectedObject
 from worker.storage.objects.checksums import CRC32, crc_of, encoded
 
@@ -29,7 +29,7 @@ class PartFile:
         self._ranges_path = to.with_name(f"{to.name}.part.ranges")
 
     def __enter__(self) -> Self:
-        with usable(f"writing {self._path}"):
+        with translated_file_errors(f"writing {self._path}"):
             self._data = _opened(self._path, 0)
             self._ranges = _opened(self._ranges_path, os.O_APPEND)
             self._go_on()
@@ -53,19 +53,19 @@ class PartFile:
         return start, min(start + self._range_size, self._found.size)
 
     def write(self, at: int, chunk: bytes) -> None:
-        with usable(f"writing {self._path}"):
+        with translated_file_errors(f"writing {self._path}"):
             while chunk:
                 written = os.pwrite(self._data, chunk, at)
                 at, chunk = at + written, chunk[written:]
 
     def finished(self, number: int, crc: int) -> None:
-        with usable(f"writing {self._ranges_path}"):
+        with translated_file_errors(f"writing {self._ranges_path}"):
             os.write(self._ranges, f"{number} {crc}\n".encode())  # whole, since it is appended
         self._crcs[number] = crc
 
     def land(self) -> None:
         """Everything has arrived: it takes the file's place, or is thrown away if it is wrong."""
-        with usable(f"writing {self._to}"):
+        with translated_file_errors(f"writing {self._to}"):
             if self._found.checksum not in (None, self._checksum):
                 self._path.unlink()
                 self._ranges_path.unlink()

@@ -16,7 +16,7 @@ from worker.errors import (
     PlaceTaken,
     StorageRefused,
 )
-from worker.process.parallel import each_of
+from worker.process.parallel import map_parallel
 from worker.storage.errors import knows_no_conditions, translated
 from worker.storage.objects.head import ARCHIVED, Head, head_object
 from worker.storage.objects.multipart import abort
@@ -161,7 +161,7 @@ class _Copying:
         copied = []
         ranges = enumerate(_ranges(self.head.size, self._part_size()), start=1)
         copy = partial(self._part, upload_id)
-        for _, part in each_of(ranges, copy, at_once=PARTS_AT_ONCE):
+        for _, part in map_parallel(ranges, copy, concurrency=PARTS_AT_ONCE):
             if isinstance(part, OneprefixError):
                 raise part
             copied.append(part)

@@ -15,7 +15,7 @@ from worker.errors import (
     StorageUnavailable,
 )
 from worker.models.stored_object import StoredObject
-from worker.redaction import without_secrets
+from worker.redaction import redacted
 from worker.storage.client import is_amazon
 from worker.storage.errors import knows_no_checksums, knows_no_conditions, translated
 from worker.storage.manage.copy import MAX_COPY, copy_object, nobody
@@ -58,7 +58,7 @@ class S3MigrationStore:
     def key_of(self, url: str) -> str:
         found = ObjectUrl.parse(url, endpoint=self._client.meta.endpoint_url)
         if found.bucket != self._bucket:
-            told = without_secrets(url)
+            told = redacted(url)
             raise InvalidObjectUrl(f"{told!r:.300} is in another bucket than {self._bucket}")
         return found.key
 

@@ -10,7 +10,7 @@ from worker.errors import OneprefixError
 from worker.models.deletion import Doomed
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.stored_object import OpenUpload
-from worker.redaction import without_secrets
+from worker.redaction import redacted
 from worker.storage.errors import translated
 from worker.storage.objects.url import is_at
 
@@ -107,7 +107,7 @@ class S3DoomedObjects:
         }
         return {
             each: f"deleting {each.key}: S3 answered {error['Code']}: "
-            + without_secrets(error.get("Message", ""))
+            + redacted(error.get("Message", ""))
             for each in doomed
             if (error := errors.get((each.key, each.version_id)) or errors.get((each.key, None)))
         }

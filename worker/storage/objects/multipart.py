@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from worker.redaction import without_secrets
+from worker.redaction import redacted
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -24,7 +24,7 @@ def abort(client: "S3Client", bucket: str, key: str, upload_id: str) -> bool:
             "multipart upload %s of %s could not be aborted: %s",
             upload_id,
             key,
-            without_secrets(error),
+            redacted(error),
         )
         return False
     return True

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from worker.errors import InvalidObjectUrl
-from worker.redaction import without_secrets
+from worker.redaction import redacted
 from worker.storage.client import is_amazon
 
 #: Amazon's hosts, after https://docs.aws.amazon.com/general/latest/gr/s3.html: with and without
@@ -33,7 +33,7 @@ class ObjectUrl(NamedTuple):
         """
         found = _of_s3(text) if text.startswith("s3://") else _of_http(text, endpoint)
         if found is None or not _BUCKET.fullmatch(found[0]) or not found[1]:
-            raise InvalidObjectUrl(f"{without_secrets(text)!r:.300} names no object in S3")
+            raise InvalidObjectUrl(f"{redacted(text)!r:.300} names no object in S3")
         return cls(*found)
 
     def permanent(self, endpoint: str) -> str:

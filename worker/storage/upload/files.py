@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from worker.errors import FileUnusable, StorageUnavailable
-from worker.file_errors import usable
+from worker.file_errors import translated_file_errors
 from worker.models.artifact import Artifact, ArtifactId
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.storage.errors import translated
@@ -25,7 +25,7 @@ class S3ArtifactUploads:
 
     def put(self, prefix: JobS3Prefix, artifact: ArtifactId, file: Path) -> Artifact:
         key = artifact.key(prefix)
-        with usable(f"reading {file}"):
+        with translated_file_errors(f"reading {file}"):
             if not stat.S_ISREG(file.stat().st_mode):
                 raise FileUnusable(f"{file} is not a file")
             sent = Artifact(key, file.stat().st_size, checksum_of(file), sha256=None)

@@ -9,7 +9,7 @@ from worker.errors import ArtifactNotFound, FileUnusable, OneprefixError
 from worker.models.artifact import ArtifactId
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.stored_object import StoredObject
-from worker.process.parallel import each_of
+from worker.process.parallel import map_parallel
 from worker.use_cases.job.lookup import prefix_of, results_missing
 from worker.use_cases.job.ports import Downloads, Unzip
 from worker.use_cases.ports import ArtifactStore, JobRepository, RunRepository, UploadRecords
@@ -78,7 +78,7 @@ class FetchArtifacts:
         """Each planned one with what became of it; `moved` is told of bytes, from any thread."""
         fetch = partial(self._fetch, plan.job_id, moved)
         with self.downloads.alone_in(plan.directory):
-            yield from each_of(plan.fetches, fetch, at_once=OBJECTS_AT_ONCE)
+            yield from map_parallel(plan.fetches, fetch, concurrency=OBJECTS_AT_ONCE)
 
     def _fetch(self, job_id: int, moved: Callable[[int], None], planned: PlannedFetch) -> Fetched:
         try:

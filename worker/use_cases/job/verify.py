@@ -9,7 +9,7 @@ from worker.models.artifact import ArtifactId
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.stored_object import InspectedObject
 from worker.models.upload import Upload, UploadState
-from worker.process.parallel import AT_ONCE, each_of
+from worker.process.parallel import DEFAULT_CONCURRENCY, map_parallel
 from worker.use_cases.job.find import missing_because
 from worker.use_cases.job.ports import ArchiveCheck, InspectedStore
 from worker.use_cases.job.verification import (
@@ -68,8 +68,8 @@ class VerifyJob:
         runs are done."""
         judged = list(plan.settled)
         look = partial(self._judged, plan.prefix, deep)
-        at_once = READ_AT_ONCE if deep else AT_ONCE
-        for upload, outcome in each_of(plan.landed, look, at_once=at_once):
+        concurrency = READ_AT_ONCE if deep else DEFAULT_CONCURRENCY
+        for upload, outcome in map_parallel(plan.landed, look, concurrency=concurrency):
             if isinstance(outcome, Judged):
                 judged.append(outcome)
             else:

@@ -15,7 +15,7 @@ from worker.models.artifact import ArtifactKind
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.stored_object import StoredObject
 from worker.models.upload import UploadState
-from worker.process.parallel import each_of
+from worker.process.parallel import map_parallel
 from worker.use_cases.migration.plan import (
     STEMS,
     Candidates,
@@ -54,7 +54,7 @@ class MigrateArtifacts:
 
         JobNotFound for an unknown job that is named; of the others, the objects are left.
         """
-        return each_of(self.find(job_ids), partial(self.settle, apply=apply))
+        return map_parallel(self.find(job_ids), partial(self.settle, apply=apply))
 
     def find(self, job_ids: Sequence[int] | None) -> Iterator[Found]:
         """What the bucket holds of these jobs outside their prefixes."""

@@ -13,7 +13,7 @@ from worker.models.relocation import Relocation
 from worker.models.storage_class import StorageClass
 from worker.models.stored_object import StoredObject
 from worker.models.upload import Upload
-from worker.process.parallel import each_of
+from worker.process.parallel import map_parallel
 from worker.use_cases.ports import (
     ArtifactStore,
     JobRepository,
@@ -91,7 +91,7 @@ class ArchiveJob:
         yield from (_outcome(each, each.left) for each in plan.items if each.left)
         archive = self._moved if plan.order.to_bucket else self._changed
         todo = (each for each in plan.items if not each.left)
-        for item, result in each_of(todo, partial(archive, plan.order)):
+        for item, result in map_parallel(todo, partial(archive, plan.order)):
             yield Outcome.of(item.stored.key, item.stored.size, result)
 
     def _changed(self, order: ArchiveOrder, item: Planned) -> str:

@@ -8,7 +8,7 @@ from worker.errors import OneprefixError
 from worker.models.deletion import MOST_AT_ONCE, Deletion, Doomed
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.relocation import Relocation
-from worker.process.parallel import AT_ONCE, each_of
+from worker.process.parallel import DEFAULT_CONCURRENCY, map_parallel
 from worker.use_cases.ports import (
     ArtifactStore,
     JobRepository,
@@ -53,7 +53,9 @@ class DeleteJob:
         self.deletions.finish(record, failures=failures)
 
     def _deleted(self, prefix: JobS3Prefix) -> Iterator[Outcome]:
-        for found, failure in each_of(list(self.doomed.open_uploads(prefix)), self.doomed.abort):
+        for found, failure in map_parallel(
+            list(self.doomed.open_uploads(prefix)), self.doomed.abort
+        ):
             yield Outcome.of(found.key, 0, failure or "aborted")
         refused: set[Doomed] = set()
         before: set[Doomed] = set()
@@ -63,7 +65,7 @@ class DeleteJob:
             yield from (
                 _outcome(each, f"{each.key} is deleted and still there") for each in lasting
             )
-            for batch, result in each_of(_batches(left - lasting), self.doomed.delete):
+            for batch, result in map_parallel(_batches(left - lasting), self.doomed.delete):
                 errors = _errors(batch, result)
                 refused |= errors.keys()
                 yield from (_outcome(each, errors.get(each)) for each in batch)
@@ -73,7 +75,7 @@ class DeleteJob:
     def _first(self, prefix: JobS3Prefix, refused: set[Doomed]) -> set[Doomed]:
         """Of what is left, but for what can't be deleted."""
         left = (each for each in self.doomed.list(prefix) if each not in refused)
-        return set(islice(left, MOST_AT_ONCE * AT_ONCE))
+        return set(islice(left, MOST_AT_ONCE * DEFAULT_CONCURRENCY))
 
     def _forget_what_is_gone(self, prefix: JobS3Prefix, why: str) -> None:
         uploads = {upload.run_id: upload for upload in self.uploads.uploads(prefix.job_id)}

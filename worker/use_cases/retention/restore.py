@@ -8,7 +8,7 @@ from functools import partial
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.storage_class import MAY_BE_ARCHIVED, RestoreState, RestoreTier
 from worker.models.stored_object import StoredObject
-from worker.process.parallel import each_of
+from worker.process.parallel import map_parallel
 from worker.use_cases.ports import ArtifactStore, JobRepository
 from worker.use_cases.retention.outcome import Outcome
 from worker.use_cases.retention.ports import RestoreStore
@@ -42,7 +42,7 @@ class RestoreJob:
     def _each(
         self, plan: list[StoredObject], work: Callable[[StoredObject], str]
     ) -> Iterator[Outcome]:
-        for stored, result in each_of(plan, work):
+        for stored, result in map_parallel(plan, work):
             yield Outcome.of(stored.key, stored.size, result)
 
     def _state(self, stored: StoredObject) -> str:

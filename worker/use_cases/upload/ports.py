@@ -109,11 +109,11 @@ class Packager(Protocol):
         ...
 
 
-class Places(Protocol):
-    """What only so many processes of a worker may hold at once."""
+class Semaphore(Protocol):
+    """Limits how many processes of a worker do the same at once."""
 
-    def take(self) -> bool:
-        """Whether this process holds one now."""
+    def acquire(self) -> bool:
+        """Return whether this process holds the semaphore now; never waits."""
         ...
 
     def release(self) -> None: ...

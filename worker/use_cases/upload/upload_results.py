@@ -23,16 +23,16 @@ from worker.errors import (
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.upload import Upload, UploadState
 from worker.models.upload_request import MAX_TEXT, UploadRequest
-from worker.redaction import without_secrets
+from worker.redaction import redacted
 from worker.use_cases.ports import JobRepository, RunRepository
 from worker.use_cases.upload.lease import Heartbeat
 from worker.use_cases.upload.leased_attempt import LeasedAttempt
 from worker.use_cases.upload.ports import (
     Package,
     Packager,
-    Places,
     RequestRepository,
     ResultsRepository,
+    Semaphore,
     UploadRepository,
 )
 from worker.use_cases.upload.retry_policy import RetryPolicy
@@ -46,7 +46,7 @@ class UploadResults:
 
     `owner` names this process on the leases it takes, and `has_ended` tells of a process so named
     that it holds its lease no more. `lease` and `stall` are in seconds, see `Heartbeat`, as is
-    `abandon`. A run of `large` bytes or more needs one of the `places_for_large`, so that small
+    `abandon`. A run of `large` bytes or more needs one of the `large_runs`, so that small
     runs always find a process. Once it `must_stop`, an attempt is handed back.
     """
 
@@ -58,7 +58,7 @@ class UploadResults:
     results: ResultsRepository
     retry_policy: RetryPolicy
     random: Random
-    places_for_large: Places
+    large_runs: Semaphore
     large: int
     owner: str
     has_ended: Callable[[str], bool]
@@ -110,7 +110,7 @@ class UploadResults:
             )
             raise self._recorded(upload, unexpected) from error
         finally:
-            self.places_for_large.release()
+            self.large_runs.release()
 
     def _land(self, upload: Upload, heartbeat: Heartbeat) -> str:
         if upload.attempt > self.retry_policy.max_attempts:
@@ -148,7 +148,7 @@ class UploadResults:
             self.results.abort(upload.s3_key, upload.multipart_upload_id)
 
     def _require_place(self, size: int) -> None:
-        if size >= self.large and not self.places_for_large.take():
+        if size >= self.large and not self.large_runs.acquire():
             raise MustWait(
                 "waits for its turn: as many large runs as may be at once are packed", size=size
             )
@@ -215,4 +215,4 @@ class UploadResults:
 
 def _traceback(error: OneprefixError) -> str:
     """As much of its end, where the cause is, as a row keeps."""
-    return without_secrets("".join(traceback.format_exception(error)))[-MAX_TEXT:]
+    return redacted("".join(traceback.format_exception(error)))[-MAX_TEXT:]

@@ -34,8 +34,8 @@ from worker.errors import (
 from worker.models.job import Job, Run
 from worker.models.upload import Upload, UploadState
 from worker.models.upload_request import UploadRequest
-from worker.process.semaphore import Slots
-from worker.process.shutdown import StopSign
+from worker.process.semaphore import ProcessSemaphore
+from worker.process.shutdown import ShutdownDeadline
 from worker.use_cases.upload.retry_policy import RetryPolicy
 from worker.use_cases.upload.upload_results import UploadResults
 
@@ -52,10 +52,10 @@ class World:
     database: FakeDatabase = field(default_factory=FakeDatabase)
     packager: FakePackager = field(default_factory=FakePackager)
     results: FakeResults = field(default_factory=FakeResults)
-    places: Slots = field(default_factory=lambda: Slots(1))
+    large_runs: ProcessSemaphore = field(default_factory=lambda: ProcessSemaphore(1))
     ended: set[str] = field(default_factory=set)
     """Owners that run no more."""
-    stop_sign: StopSign = field(default_factory=StopSign)
+    shutdown: ShutdownDeadline = field(default_factory=ShutdownDeadline)
     use_case: UploadResults = field(init=False)
 
     def __post_init__(self) -> None:
@@ -71,11 +71,11 @@ class World:
             results=self.results,
             retry_policy=RetryPolicy(max_attempts=4, missing_path_attempts=2, base=1, cap=10),
             random=Random(7),
-            places_for_large=self.places,
+            large_runs=self.large_runs,
             large=1 << 20,
             owner="me",
             has_ended=self.ended.__contains__,
-            must_stop=self.stop_sign.says_stop,
+            must_stop=self.shutdown.has_passed,
             lease=60,
             stall=60,
             abandon=lambda: None,
@@ -424,24 +424,24 @@ def test_after_a_failed_replacement_only_replace_may_replace(world: World) -> No
 
 
 @pytest.fixture
-def no_place(world: World) -> Iterator[Slots]:
-    """Another process packs a large run, so that this one finds no place for its own."""
+def no_slot(world: World) -> Iterator[ProcessSemaphore]:
+    """Another process packs a large run, so that this one has to wait."""
     world.packager.directories["/r/RUN4"] = bytes(1 << 20)
     ours, theirs = os.pipe()
     child = os.fork()
     if child == 0:  # pragma: no cover
-        world.places.take()
+        world.large_runs.acquire()
         os.write(theirs, b"!")
         signal.pause()
     os.read(ours, 1)
-    yield world.places
+    yield world.large_runs
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     os.close(ours)
     os.close(theirs)
 
 
-@pytest.mark.usefixtures("no_place")
+@pytest.mark.usefixtures("no_slot")
 def test_a_large_run_waits_for_its_turn_and_that_is_no_failed_attempt(world: World) -> None:
     for _ in range(10):
         with pytest.raises(MustWait, match="job 12, run 4: waits for its turn") as waiting:
@@ -454,19 +454,19 @@ def test_a_large_run_waits_for_its_turn_and_that_is_no_failed_attempt(world: Wor
     assert world.results.objects == {}
 
 
-@pytest.mark.usefixtures("no_place")
-def test_a_small_run_never_waits_for_a_place(world: World) -> None:
+@pytest.mark.usefixtures("no_slot")
+def test_a_small_run_never_waits_for_a_slot(world: World) -> None:
     world.packager.directories["/r/RUN4"] = bytes((1 << 20) - 1)
     assert world.use_case(REQUEST) == URL
 
 
-def test_a_place_is_given_back_whatever_became_of_the_attempt(world: World) -> None:
+def test_the_semaphore_is_released_whatever_became_of_the_attempt(world: World) -> None:
     world.packager.directories["/r/RUN4"] = bytes(1 << 20)
     world.use_case(REQUEST)
     world.results = FakeResults()
     with pytest.raises(OneprefixError):
         world.use_case(UploadRequest(12, 5, "/r/RUN4", task_id="other"))
-    assert world.places._held is None
+    assert world.large_runs._held is None
 
 
 def test_the_lease_of_a_holder_that_has_ended_is_taken_at_once(world: World) -> None:
@@ -480,7 +480,7 @@ def test_the_lease_of_a_holder_that_has_ended_is_taken_at_once(world: World) -> 
 def test_a_worker_that_stops_hands_back_what_it_is_at_without_using_an_attempt(
     world: World,
 ) -> None:
-    world.stop_sign.put_up(0)
+    world.shutdown.set(0)
     with pytest.raises(HandedBack) as error:
         world.use_case(REQUEST)
     assert error.value.recorded

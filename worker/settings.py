@@ -49,9 +49,6 @@ class Settings(BaseSettings):
     level: Literal["store", "fast", "small"] = Field(
         "fast", description="how hard to compress; small is half as fast and saves 4 %"
     )
-    compression: Literal["deflate", "zstd"] = Field(
-        "deflate", description="of the archives; few readers know zstd, and it needs an extra"
-    )
     connections: int = Field(8, ge=1, le=64, description="parts of an archive sent at once")
     part_size_mib: int = Field(
         8, ge=5, le=5120, description="size of a part; more where 10,000 would not hold the archive"

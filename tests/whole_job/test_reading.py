@@ -151,11 +151,6 @@ def test_the_commands_tell_what_was_transferred(installed: Installation) -> None
     assert b64decode(row["base64"]) == FILES["out.csv"]
 
 
-def test_archives_with_zstandard_are_read(installed: Installation) -> None:
-    installed.with_settings(compression="zstd").land(4)
-    assert read(installed, "RUN4/logs/solver.log") == b"converged\n" * 1000
-
-
 def test_a_damaged_member_is_told_and_the_others_are_read(installed: Installation) -> None:
     made = archive(("a", content("random", 1000)), ("b", b"whole"))
     installed.put(ArtifactKind.RUN_RESULTS, made[:100] + b"?" + made[101:], 4)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from worker.bootstrap.preflight import has_zstandard
 from worker.bootstrap.urls import broker_url, bucket_name, database_url
 from worker.database.engine import make_engine
 from worker.doctor.broker import broker_checks
@@ -23,7 +22,7 @@ def make_doctor(settings: Settings) -> Doctor:
 
 def checks(settings: Settings) -> list[Check]:
     return [
-        *settings_checks(settings, has_zstandard=has_zstandard()),
+        *settings_checks(settings),
         *_checks_of("database", lambda: _database_checkup(settings)),
         *broker_checks(_known_broker(settings)),
         *(_checks_of("S3", lambda: _s3_checkup(settings)) if settings.s3_bucket else []),

@@ -1,8 +1,5 @@
 """Whether the settings suffice for a worker, before one starts."""
 
-import sys
-from importlib.util import find_spec
-
 from worker.bootstrap.services import Services
 from worker.bootstrap.urls import bucket_name
 from worker.errors import InvalidSettings
@@ -16,16 +13,8 @@ def require_worker_settings(settings: Settings) -> None:
     need a third of a second for.
     """
     bucket_name(settings)
-    if settings.compression == "zstd" and not has_zstandard():
-        raise InvalidSettings("ONEPREFIX_COMPRESSION=zstd needs `pip install 'oneprefix[zstd]'`")
     if not settings.results_roots:
         raise InvalidSettings(
             "ONEPREFIX_RESULTS_ROOTS is not set: no directory that results may be read from"
         )
     _ = Services(settings).upload_results
-
-
-def has_zstandard() -> bool:
-    return sys.version_info >= (3, 14) or (
-        find_spec("backports") is not None and find_spec("backports.zstd") is not None
-    )

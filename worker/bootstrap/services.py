@@ -59,8 +59,6 @@ if TYPE_CHECKING:
     from worker.storage.upload.results_store import S3ResultsRepository
 
 MIB = 1 << 20
-#: Of Zstandard, by the settings' names.
-ZSTANDARD_LEVELS = {"fast": 1, "small": 6}
 
 
 @dataclass(frozen=True)
@@ -152,11 +150,9 @@ class Services:
     @cached_property
     def packager(self) -> TreePackager:
         share = max(2, -(-processors() // self.processes))
-        zstandard = self.settings.compression == "zstd" and self.settings.level != "store"
         packing = Packing(
             threads=self.settings.threads or min(share, processors()),
-            level=(ZSTANDARD_LEVELS if zstandard else LEVELS)[self.settings.level],
-            zstandard=zstandard,
+            level=LEVELS[self.settings.level],
         )
         return TreePackager(
             self.settings.results_roots, self.settings.run_directory_pattern, packing

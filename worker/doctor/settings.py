@@ -8,13 +8,12 @@ from worker.settings import Settings
 AREA = "settings"
 
 
-def settings_checks(settings: Settings, *, has_zstandard: bool) -> list[Check]:
+def settings_checks(settings: Settings) -> list[Check]:
     looks = {
         "bucket": lambda: bucket(settings),
         "results roots": lambda: results_roots(settings),
         "database": lambda: database(settings),
         "broker": lambda: broker(settings),
-        "compression": lambda: compression(settings, has_zstandard=has_zstandard),
     }
     return [Check(AREA, name, look, "see `oneprefix settings`") for name, look in looks.items()]
 
@@ -47,9 +46,3 @@ def broker(settings: Settings) -> Diagnosis:
         "the embedded Valkey, for one machine alone",
         "set ONEPREFIX_BROKER_URL where workers run on several",
     )
-
-
-def compression(settings: Settings, *, has_zstandard: bool) -> Diagnosis:
-    if settings.compression == "zstd" and not has_zstandard:
-        return broken("zstd, whose library is missing", "pip install 'oneprefix[zstd]'")
-    return ok(f"{settings.compression}, {settings.level}")

@@ -1,15 +1,14 @@
 """Packed units become the bytes of a ZIP, in one pass."""
 
-from collections.abc import Callable, Generator, Iterable, Iterator
-from typing import Protocol
+from collections.abc import Generator, Iterable, Iterator
 
 from worker.packaging.workers.batch import PackedBatch
 from worker.packaging.workers.plan import OpenFile, Segment
 from worker.packaging.workers.pool import Packed
 from worker.packaging.workers.segment import PackedSegment
 from worker.packaging.zip.central_directory import CentralDirectory
-from worker.packaging.zip.deflate import DeflateStream, crc32_combined
-from worker.packaging.zip.format import MAX_32, Member, data_descriptor, local_header
+from worker.packaging.zip.deflate import END_OF_STREAM, crc32_combined
+from worker.packaging.zip.format import DEFLATED, MAX_32, Member, data_descriptor, local_header
 
 #: From this size on the deflated data may need a 64-bit descriptor.
 ZIP64_FROM = MAX_32 - MAX_32 // 128
@@ -17,24 +16,11 @@ ZIP64_FROM = MAX_32 - MAX_32 // 128
 Chunk = bytes | bytearray
 
 
-class Stream(Protocol):
-    """What a large file's segments go through, one after another, to become one member's data."""
-
-    method: int
-
-    def add(self, data: Chunk) -> Chunk: ...
-    def end(self) -> bytes: ...
-
-
 class ZipStream:
     """Iterating it gives the archive; the counts below follow along."""
 
-    def __init__(
-        self, packed: Iterable[Packed], stream: Callable[[], Stream] = DeflateStream
-    ) -> None:
-        """`stream` makes what joins the segments of a large file."""
+    def __init__(self, packed: Iterable[Packed]) -> None:
         self._packed = packed
-        self._stream = stream
         self._directory = CentralDirectory()
         self._streamed: StreamedMember | None = None
         self.size = 0
@@ -64,7 +50,7 @@ class ZipStream:
     def _segment(self, segment: Segment, packed: PackedSegment) -> Iterator[Chunk]:
         streamed = self._streamed
         if streamed is None:
-            streamed = self._streamed = StreamedMember(segment.file, self.size, self._stream())
+            streamed = self._streamed = StreamedMember(segment.file, self.size)
             yield streamed.header()
         self.bytes_done += packed.size
         yield streamed.add(packed)
@@ -79,17 +65,16 @@ class ZipStream:
 class StreamedMember:
     """A large file's member, whose CRC and sizes follow its data."""
 
-    def __init__(self, file: OpenFile, offset: int, stream: Stream) -> None:
+    def __init__(self, file: OpenFile, offset: int) -> None:
         self.offset = offset
-        self._stream = stream
         zip64 = file.size >= ZIP64_FROM
-        self.member = Member(file.name, *file.stamp, stream.method, streamed=True, zip64=zip64)
+        self.member = Member(file.name, *file.stamp, DEFLATED, streamed=True, zip64=zip64)
 
     def header(self) -> bytes:
         return local_header(self.member)
 
     def add(self, packed: PackedSegment) -> Chunk:
-        data = self._stream.add(packed.data)
+        data = packed.data
         so_far = self.member
         self.member = so_far._replace(
             crc=crc32_combined(so_far.crc, packed.crc, packed.size),
@@ -100,7 +85,6 @@ class StreamedMember:
 
     def closing(self) -> bytes:
         """The stream's end, and what was not known before."""
-        end = self._stream.end()
-        size = self.member.compressed_size + len(end)
+        size = self.member.compressed_size + len(END_OF_STREAM)
         self.member = self.member._replace(compressed_size=size)
-        return end + data_descriptor(self.member)
+        return END_OF_STREAM + data_descriptor(self.member)

@@ -3,20 +3,18 @@
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path, PurePosixPath
 
 from worker.errors import TreeChanged
 from worker.models.archive import Archive
-from worker.packaging.archive_stream import Chunk, Stream, ZipStream
+from worker.packaging.archive_stream import Chunk, ZipStream
 from worker.packaging.tree.measure import Measure
 from worker.packaging.tree.roots import opened_beneath
 from worker.packaging.tree.selection import Selection
 from worker.packaging.tree.survey import Survey
 from worker.packaging.workers.plan import Plan
 from worker.packaging.workers.pool import HELD_AT_FIRST, PackingPool
-from worker.packaging.zip.deflate import FAST, DeflateStream
-from worker.packaging.zip.format import DEFLATED, ZSTANDARD
+from worker.packaging.zip.deflate import FAST
 from worker.process.memory import give_back_what_is_free, keep_what_is_freed
 
 #: Bytes of a tree after which an idle worker is made small again.
@@ -29,8 +27,6 @@ class Packing:
 
     threads: int = 2
     level: int = FAST
-    zstandard: bool = False
-    """Method 93 instead of deflate: smaller, but few readers know it."""
     helpers: bool | None = None
     """Whether processes pack the small files; None: if they are many."""
 
@@ -56,7 +52,7 @@ class TreePackage:
         self._units = iter(Plan(self._entries, in_flight=pool.in_flight))
         self._pool = pool
         self._packed = pool.in_order(self._units)
-        self._stream = ZipStream(self._packed, _stream(packing))
+        self._stream = ZipStream(self._packed)
         self._chunks = self._checked()
         try:
             if packing.helpers:
@@ -130,14 +126,6 @@ class TreePackage:
             raise TreeChanged("entries came, went or grew between measuring and packing")
 
 
-def _stream(packing: Packing) -> Callable[[], Stream]:
-    if not packing.zstandard:
-        return DeflateStream
-    from worker.packaging.zip.zstandard import ZstandardStream  # noqa: PLC0415  an extra, seldom there
-
-    return partial(ZstandardStream, packing.level, packing.threads)
-
-
 @dataclass(frozen=True, slots=True)
 class TreePackager:
     roots: tuple[Path, ...]
@@ -151,11 +139,7 @@ class TreePackager:
     @contextmanager
     def open(self, path: str, moved: Callable[[], None] = lambda: None) -> Iterator[TreePackage]:
         name, packing = PurePosixPath(path).name, self.packing
-        pool = PackingPool(
-            threads=packing.threads,
-            level=packing.level,
-            method=ZSTANDARD if packing.zstandard else DEFLATED,
-        )
+        pool = PackingPool(threads=packing.threads, level=packing.level)
         large = False
         try:
             with (

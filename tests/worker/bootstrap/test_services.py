@@ -2,11 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from worker.bootstrap import preflight
 from worker.bootstrap import services as bootstrap
-from worker.bootstrap.preflight import require_worker_settings
 from worker.bootstrap.services import MIB, Services
-from worker.errors import InvalidSettings
 from worker.packaging.package import Packing
 from worker.packaging.zip.deflate import FAST, SMALL, STORE
 from worker.settings import Settings
@@ -44,20 +41,6 @@ def test_threads_are_as_set() -> None:
 @pytest.mark.parametrize(("name", "level"), [("store", STORE), ("fast", FAST), ("small", SMALL)])
 def test_levels_have_names(name: str, level: int) -> None:
     assert packing(level=name).level == level
-    assert not packing(level=name).zstandard
-
-
-def test_zstd_has_levels_of_its_own_and_nothing_to_store() -> None:
-    assert packing(compression="zstd").zstandard
-    assert packing(compression="zstd", level="small").level > packing(compression="zstd").level
-    assert not packing(compression="zstd", level="store").zstandard
-
-
-def test_zstd_without_its_library_is_refused_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preflight, "has_zstandard", lambda: False)
-    settings = Settings(results_roots=ROOTS, s3_bucket="b", compression="zstd")
-    with pytest.raises(InvalidSettings, match=r"pip install 'oneprefix\[zstd\]'"):
-        require_worker_settings(settings)
 
 
 def test_sending_is_as_set_and_bandwidth_is_shared() -> None:

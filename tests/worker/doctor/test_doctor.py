@@ -70,16 +70,15 @@ def test_clocks_may_differ_a_little(seconds: float, health: str) -> None:
 
 
 def test_settings_that_a_worker_needs_are_broken_without_them() -> None:
-    def healths(settings: Settings, *, has_zstandard: bool = False) -> dict[str, Health]:
-        checks = settings_checks(settings, has_zstandard=has_zstandard)
+    def healths(settings: Settings) -> dict[str, Health]:
+        checks = settings_checks(settings)
         return {each.name: each.health for each in Doctor(checks)()}
 
-    assert healths(Settings(compression="zstd")) == {
+    assert healths(Settings()) == {
         "bucket": Health.BROKEN,
         "results roots": Health.BROKEN,
         "database": Health.WARNING,
         "broker": Health.WARNING,
-        "compression": Health.BROKEN,
     }
     full = Settings.model_validate(
         {
@@ -87,11 +86,10 @@ def test_settings_that_a_worker_needs_are_broken_without_them() -> None:
             "results_roots": "/results",
             "database_url": "postgresql://ada:hunter2@h/db",
             "broker_url": "redis://:hunter2@h/0",
-            "compression": "zstd",
         }
     )
-    assert set(healths(full, has_zstandard=True).values()) == {Health.OK}
-    found = [each.found for each in Doctor(settings_checks(full, has_zstandard=True))()]
+    assert set(healths(full).values()) == {Health.OK}
+    found = [each.found for each in Doctor(settings_checks(full))()]
     assert "hunter2" not in str(found)
 
 

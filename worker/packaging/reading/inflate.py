@@ -4,8 +4,7 @@ from collections.abc import Iterator
 
 from isal import isal_zlib
 
-from worker.errors import InvalidSettings
-from worker.packaging.zip.format import DEFLATED, STORED, ZSTANDARD
+from worker.packaging.zip.format import DEFLATED, STORED
 
 #: Bytes that a piece has at most, however well they were compressed.
 PIECE = 1 << 20
@@ -18,8 +17,6 @@ def inflated(method: int, pieces: Iterator[memoryview]) -> Iterator[bytes | memo
         return pieces
     if method == DEFLATED:
         return _deflated(pieces)
-    if method == ZSTANDARD:
-        return _zstandard(pieces)
     raise ValueError(f"compression method {method} is not known here")
 
 
@@ -36,14 +33,6 @@ def _deflated(pieces: Iterator[memoryview]) -> Iterator[bytes]:
     except isal_zlib.IsalError as error:  # type: ignore[misc]  # a class, whatever its stub says
         raise ValueError(str(error)) from error
     _require(stream.eof, "its stream does not end")
-
-
-def _zstandard(pieces: Iterator[memoryview]) -> Iterator[bytes]:
-    try:
-        from worker.packaging.zip.zstandard import decompressed  # noqa: PLC0415  an extra, seldom there
-    except ModuleNotFoundError as error:
-        raise InvalidSettings("reading Zstandard needs `pip install 'oneprefix[zstd]'`") from error
-    return decompressed(pieces, PIECE)
 
 
 def _require(holds: bool, otherwise: str) -> None:

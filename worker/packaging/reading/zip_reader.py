@@ -5,19 +5,13 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from importlib import import_module
 from struct import unpack_from
-from typing import Any, Protocol
+from typing import Protocol
+from zipfile import ZipFile, ZipInfo
 
 from worker.errors import InvalidArchive, OneprefixError
 from worker.models.archive import Member
 from worker.packaging.zip.format import TIMESTAMP
-
-zipfile: Any
-try:
-    zipfile = import_module("backports.zstd.zipfile")  # that of Python 3.14, with the extra `zstd`
-except ModuleNotFoundError:
-    zipfile = import_module("zipfile")
 
 CHUNK = 1 << 20
 _LOCAL_HEADER_SIZE = 30
@@ -43,7 +37,7 @@ class ZipReader:
     ) -> None:
         self._expect = expect
         with _checked("the archive"):
-            self._zip = zipfile.ZipFile(file)
+            self._zip = ZipFile(file)
             self._infos = {_member(info): info for info in self._zip.infolist()}
         self._starts = sorted({member.offset for member in self._infos})
         self._require_apart()
@@ -93,7 +87,7 @@ def _checked(what: str) -> Iterator[None]:
         raise InvalidArchive(f"{what} can't be read: {reason}") from error
 
 
-def _member(info: Any) -> Member:
+def _member(info: ZipInfo) -> Member:
     raw = info.orig_filename.encode("utf-8" if info.flag_bits & _UTF_8 else "cp437")
     return Member(
         name=os.fsdecode(raw),
@@ -106,7 +100,7 @@ def _member(info: Any) -> Member:
     )
 
 
-def _modified_at(info: Any) -> datetime | None:
+def _modified_at(info: ZipInfo) -> datetime | None:
     """By the extended timestamp, or else MS-DOS's, which is read as UTC."""
     extra = info.extra
     while len(extra) >= 4:

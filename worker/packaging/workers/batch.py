@@ -10,7 +10,6 @@ from worker.packaging.zip.deflate import STORE, Deflater, compressible, crc32
 from worker.packaging.zip.format import (
     DEFLATED,
     STORED,
-    ZSTANDARD,
     marked_offsets,
     small_headers,
 )
@@ -37,9 +36,8 @@ class PackedBatch(NamedTuple):
 class BatchPacker:
     """Not to be shared between threads: it keeps its buffers."""
 
-    def __init__(self, level: int, method: int = DEFLATED) -> None:
+    def __init__(self, level: int) -> None:
         self._level = level
-        self._method = method
 
     @cached_property
     def _deflate(self) -> Deflater:
@@ -72,17 +70,10 @@ class BatchPacker:
     def _packed(self, content: bytes) -> tuple[int, int, bytes]:
         """Method, CRC-32 and body of a whole member: compressed if that makes it smaller."""
         if content and self._level != STORE and compressible(content):
-            body, crc = self._compressed(content)
+            body, crc = self._deflate.whole(content)
             if len(body) < len(content):
-                return self._method, crc, body
+                return DEFLATED, crc, body
         return STORED, crc32(content), content
-
-    def _compressed(self, content: bytes) -> tuple[bytes, int]:
-        if self._method == ZSTANDARD:
-            from worker.packaging.zip.zstandard import compressed  # noqa: PLC0415  an extra, seldom there
-
-            return compressed(content, self._level), crc32(content)
-        return self._deflate.whole(content)
 
 
 def _contents(items: Sequence[Ready | Files], descriptors: Sequence[int]) -> list[Content]:

@@ -16,11 +16,10 @@ from worker.errors import HelperLost, OneprefixError
 from worker.packaging.workers.batch import PackedBatch
 from worker.packaging.workers.messages import encoded, receive, send
 from worker.packaging.workers.plan import Batch
-from worker.packaging.zip.format import DEFLATED
 
 _MAIN = (
-    "import sys; sys.path += sys.argv[4:]; "
-    "from worker.packaging.workers.helper_process import main; main(*map(int, sys.argv[1:4]))"
+    "import sys; sys.path += sys.argv[3:]; "
+    "from worker.packaging.workers.helper_process import main; main(*map(int, sys.argv[1:3]))"
 )
 
 
@@ -60,7 +59,7 @@ class Asked:
 class Helper:
     """Runs until it is closed. Not to be shared between threads."""
 
-    def __init__(self, level: int, method: int = DEFLATED) -> None:
+    def __init__(self, level: int) -> None:
         """HelperLost if the machine starts no more processes."""
         self._asked: deque[Asked] = deque()
         with ExitStack() as undo:
@@ -68,7 +67,7 @@ class Helper:
                 self._socket, theirs = socket.socketpair()
                 undo.enter_context(theirs)
                 undo.callback(self._socket.close)
-                self._process = _started(theirs.fileno(), level, method)
+                self._process = _started(theirs.fileno(), level)
             except OSError as error:
                 raise HelperLost(
                     f"no helper process that packs small files can be started: {error}"
@@ -127,10 +126,10 @@ class Helper:
         return HelperLost(f"a helper process that packs small files ended with {status}")
 
 
-def _started(descriptor: int, *numbers: int) -> subprocess.Popen[bytes]:
+def _started(descriptor: int, level: int) -> subprocess.Popen[bytes]:
     python = [sys.executable, "-I", "-S", "-c", _MAIN]
     return subprocess.Popen(  # noqa: S603  our own code
-        [*python, *map(str, (descriptor, *numbers)), *_path()],
+        [*python, str(descriptor), str(level), *_path()],
         stdin=subprocess.DEVNULL,
         pass_fds=[descriptor],
         start_new_session=True,  # Ctrl-C reaches only the worker, which decides

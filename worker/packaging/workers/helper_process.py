@@ -11,14 +11,13 @@ import socket
 from worker.errors import OneprefixError
 from worker.packaging.workers.batch import BatchPacker, Files, Ready
 from worker.packaging.workers.messages import encoded, receive, send
-from worker.packaging.zip.format import DEFLATED
 from worker.process.memory import keep_what_is_freed
 
 
-def main(descriptor: int, level: int, method: int = DEFLATED) -> None:
+def main(descriptor: int, level: int) -> None:
     keep_what_is_freed()
     gc.disable()  # nothing here refers to itself; looking for it takes 2 % of the time
-    pack = BatchPacker(level, method)
+    pack = BatchPacker(level)
     with socket.socket(fileno=descriptor) as parent:
         try:
             while received := receive(parent):

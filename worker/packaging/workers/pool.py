@@ -9,7 +9,6 @@ from worker.packaging.workers.batch import BatchPacker, PackedBatch
 from worker.packaging.workers.helper import AT_ONCE, Asked, Helper
 from worker.packaging.workers.plan import Batch, Segment, Unit
 from worker.packaging.workers.segment import PackedSegment, SegmentPacker
-from worker.packaging.zip.format import DEFLATED
 from worker.process.threads import Results, Threads
 
 Packed = PackedBatch | tuple[Segment, PackedSegment]
@@ -25,19 +24,18 @@ WORTH_A_HELPER = 8
 class _Tools(threading.local):
     """Each thread's own."""
 
-    def __init__(self, level: int, method: int) -> None:
-        self.pack_batch = BatchPacker(level, method)
-        self.pack_segment = SegmentPacker(level, method)
+    def __init__(self, level: int) -> None:
+        self.pack_batch = BatchPacker(level)
+        self.pack_segment = SegmentPacker(level)
 
 
 class PackingPool:
     """`threads` that pack at `level`, and once they are started as many helpers for small files."""
 
-    def __init__(self, *, threads: int, level: int, method: int = DEFLATED) -> None:
+    def __init__(self, *, threads: int, level: int) -> None:
         self._count = threads
         self._level = level
-        self._method = method
-        self._tools = _Tools(level, method)
+        self._tools = _Tools(level)
         self._threads = Threads(threads, "packing")
         self._helpers: list[Helper] = []
         self._ahead: deque[tuple[Unit, Results[Packed] | Asked]] = deque()
@@ -51,7 +49,7 @@ class PackingPool:
     def start_helpers(self) -> None:
         """HelperLost if the machine starts no more processes."""
         while len(self._helpers) < self._count:
-            self._helpers.append(Helper(self._level, self._method))
+            self._helpers.append(Helper(self._level))
 
     def close(self) -> None:
         """Stop packing, and end the helpers."""

@@ -11,7 +11,6 @@ from worker.packaging.zip.deflate import (
     compressible,
     crc32,
 )
-from worker.packaging.zip.format import DEFLATED, ZSTANDARD
 from worker.packaging.zip.stored_blocks import stored_blocks
 
 #: Bytes of a file that are deflated by themselves; files of up to as many are packed whole.
@@ -20,7 +19,7 @@ SEGMENT = 1 << 20
 
 class PackedSegment(NamedTuple):
     data: bytes | bytearray
-    """Blocks of a deflate stream, none of them its last; for Zstandard the bytes as they are."""
+    """Blocks of a deflate stream, none of them its last."""
     crc: int
     size: int
     """Bytes of the file."""
@@ -29,9 +28,8 @@ class PackedSegment(NamedTuple):
 class SegmentPacker:
     """Not to be shared between threads: it keeps its buffers."""
 
-    def __init__(self, level: int, method: int = DEFLATED) -> None:
+    def __init__(self, level: int) -> None:
         self._level = level
-        self._method = method
 
     @cached_property
     def _room(self) -> memoryview:
@@ -44,8 +42,6 @@ class SegmentPacker:
     def __call__(self, name: bytes, descriptor: int, offset: int, size: int) -> PackedSegment:
         """The `size` bytes at `offset` of the open file; TreeChanged if they can't be read."""
         try:
-            if self._method == ZSTANDARD:
-                return self._raw(name, descriptor, offset, size)
             start = max(0, offset - 1)  # with the byte before it
             room = self._room[: offset + size - start]
             require_size(name, len(room), _filled(room, descriptor, start))
@@ -59,12 +55,6 @@ class SegmentPacker:
     def _compresses(self, data: memoryview) -> bool:
         """By its content alone: what other threads saw must not change the archive."""
         return self._level != STORE and compressible(data)
-
-    @staticmethod
-    def _raw(name: bytes, descriptor: int, offset: int, size: int) -> PackedSegment:
-        data = bytearray(size)
-        require_size(name, size, _filled(memoryview(data), descriptor, offset))
-        return PackedSegment(data, crc32(data), size)
 
 
 def _filled(room: memoryview, descriptor: int, offset: int) -> int:

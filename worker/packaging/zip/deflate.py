@@ -2,8 +2,6 @@
 
 from isal import isal_zlib
 
-from worker.packaging.zip.format import DEFLATED
-
 #: ISA-L's levels. Level 1 has nearly zlib's ratio; level 3 comes within 5 % of zlib's level 6, at
 #: half the speed. ISA-L's own 0 would expand what does not compress by a fifth: here 0 only stores.
 STORE, FAST, SMALL = 0, 1, 3
@@ -69,18 +67,6 @@ def compressible(data: bytes | memoryview) -> bool:
         return True
     sample = b"".join([data[at : at + SAMPLE] for at in sample_offsets(len(data))])
     return len(deflated(sample)) < 0.99 * len(sample)
-
-
-class DeflateStream:
-    """Joins deflated segments, which takes no more than to close the last."""
-
-    method = DEFLATED
-
-    def add(self, blocks: bytes | bytearray) -> bytes | bytearray:
-        return blocks
-
-    def end(self) -> bytes:
-        return END_OF_STREAM
 
 
 class Deflater:

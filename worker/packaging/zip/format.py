@@ -6,18 +6,17 @@ https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT
 import time
 from collections.abc import Iterable
 from functools import lru_cache
-from struct import Struct, pack, unpack_from
+from struct import Struct, pack
 from typing import NamedTuple
 
 STORED = 0
 DEFLATED = 8
-ZSTANDARD = 93
 #: The largest value of a 32-bit and of a 16-bit field; in the record it says "see Zip64".
 MAX_32 = 0xFFFF_FFFF
 MAX_16 = 0xFFFF
 
 _VERSION_MADE_BY = 3 << 8 | 63  # Unix, so that readers restore the modes
-_VERSION_NEEDED, _VERSION_NEEDED_ZIP64, _VERSION_NEEDED_ZSTANDARD = 20, 45, 63
+_VERSION_NEEDED, _VERSION_NEEDED_ZIP64 = 20, 45
 _SIZES_FOLLOW, _UTF_8 = 1 << 3, 1 << 11
 _ZIP64, TIMESTAMP = 0x0001, 0x5455
 _LOCATOR, LOCATOR_SIZE = b"PK\x06\x07", 20
@@ -60,7 +59,7 @@ def local_header(member: Member) -> bytes:
         compressed_size = size = MAX_32
     fixed = _LOCAL.pack(
         b"PK\x03\x04",
-        _version_needed(method, zip64=zip64),
+        _version_needed(zip64=zip64),
         _flags(name, streamed=streamed),
         method,
         dos_time,
@@ -90,7 +89,7 @@ def small_headers(  # noqa: PLR0917  names cost a tenth of it
     """
     dos_time, dos_date, extra = _times(mtime)
     common = _COMMON.pack(
-        _VERSION_NEEDED_ZSTANDARD if method == ZSTANDARD else _VERSION_NEEDED,
+        _VERSION_NEEDED,
         0 if name.isascii() else _flags(name, streamed=False),
         method,
         dos_time,
@@ -124,7 +123,7 @@ def central_header(member: Member, offset: int) -> bytes:
         _CENTRAL.pack(
             b"PK\x01\x02",
             _VERSION_MADE_BY,
-            _version_needed(member.method, zip64=large or member.zip64),
+            _version_needed(zip64=large or member.zip64),
             _flags(member.name, streamed=member.streamed),
             member.method,
             dos_time,
@@ -191,7 +190,7 @@ def _with_zip64(header: bytes, extra_size: int, offset: int) -> bytes:
     name_end = len(header) - extra_size
     return (
         header[:6]
-        + pack("<H", max(_VERSION_NEEDED_ZIP64, *unpack_from("<H", header, 6)))
+        + pack("<H", _VERSION_NEEDED_ZIP64)
         + header[8:30]
         + pack("<H", extra_size + len(extra))
         + header[32:_OFFSET_AT]
@@ -243,9 +242,7 @@ MEMBER_OVERHEAD = 30 + 20 + 9 + 24 + 46 + 28 + 9
 END_OVERHEAD = 56 + 20 + 22
 
 
-def _version_needed(method: int, *, zip64: bool) -> int:
-    if method == ZSTANDARD:
-        return _VERSION_NEEDED_ZSTANDARD
+def _version_needed(*, zip64: bool) -> int:
     return _VERSION_NEEDED_ZIP64 if zip64 else _VERSION_NEEDED
 
 

@@ -22,7 +22,6 @@ from tests.worker.packaging.trees import (
     trees,
 )
 from worker.errors import FileUnusable, InvalidArchive
-from worker.packaging.package import Packing
 from worker.packaging.reading.unpack import unpack
 
 NAMES = st.text(st.sampled_from("ab/.\\\0\n"), max_size=8)
@@ -41,10 +40,9 @@ def refused(tmp_path: Path, made: bytes, why: str) -> None:
     assert {path for path in tmp_path.iterdir() if path.name != "a.zip"} == before
 
 
-@pytest.mark.parametrize("packing", [Packing(), Packing(level=1, zstandard=True)])
-def test_what_was_packed_comes_out_as_it_was(tmp_path: Path, packing: Packing) -> None:
+def test_what_was_packed_comes_out_as_it_was(tmp_path: Path) -> None:
     tree = make(tmp_path / "RUN4", mixed())
-    to = unpacked(tmp_path, packed(tree, packing))
+    to = unpacked(tmp_path, packed(tree))
     assert described(to / "RUN4") == described(tree)
 
 

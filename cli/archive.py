@@ -13,7 +13,7 @@ from cli.progress import collected
 from worker.bootstrap.services import Services
 from worker.models.storage_class import StorageClass
 from worker.settings import load_settings
-from worker.use_cases.retention.change_storage_class import ArchiveOrder
+from worker.use_cases.retention.change_storage_class import StorageChange
 
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
@@ -41,7 +41,7 @@ def archive(
     as_json: Json = False,
 ) -> None:
     """Move a job's artifacts to another storage class; what is there already is left alone."""
-    order = ArchiveOrder(storage_class, older_than or timedelta(), to_bucket)
+    order = StorageChange(storage_class, older_than or timedelta(), to_bucket)
     with reported(as_json):
         archive_job = Services(load_settings()).archive_job
         plan = archive_job.plan(job, order)

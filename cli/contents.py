@@ -8,7 +8,7 @@ import typer
 from cli.arguments import JobId, RunId
 from cli.output import Json, errors, human_size, print_json, reported
 from worker.bootstrap.services import Services
-from worker.models.archive import Member
+from worker.models.archive import ArchiveMember
 from worker.settings import load_settings
 from worker.use_cases.job.ports import ArchiveFile
 
@@ -30,7 +30,7 @@ def contents(job: JobId, run: RunId, as_json: Json = False) -> None:
     say_transfer(archive.file, f"{len(members):,} members")
 
 
-def _row(member: Member) -> dict[str, Any]:
+def _row(member: ArchiveMember) -> dict[str, Any]:
     row = asdict(member)
     return {
         "name": member.name,

@@ -5,7 +5,7 @@ import os
 import socket
 import sys
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -27,7 +27,7 @@ def delete(
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
-    """Delete a job's artifacts: every object, version and open multipart upload of its prefix."""
+    """Delete all objects, versions and incomplete multipart uploads under a job's prefix."""
     if not (yes or dry_run or sys.stdin.isatty()):
         raise typer.BadParameter("nobody is there to be asked: give --yes")
     with reported(as_json):
@@ -39,7 +39,7 @@ def delete(
     failed = [each for each in outcomes if each.error]
     if as_json:
         failures = [{"key": each.key, "error": each.error} for each in failed]
-        print_json(asdict(plan) | {"dry_run": dry_run, "failures": failures})
+        print_json(_as_dict(plan) | {"dry_run": dry_run, "failures": failures})
     else:
         _say(plan, outcomes, failed, dry_run=dry_run)
     if failed:
@@ -47,8 +47,14 @@ def delete(
 
 
 def _deleted(delete_job: DeleteJob, plan: Deletion) -> list[Outcome]:
-    total = plan.objects + plan.open_uploads
+    total = plan.objects + plan.incomplete_uploads
     return collected(delete_job(plan, who=_who()), "deleting", total)
+
+
+def _as_dict(plan: Deletion) -> dict[str, Any]:
+    told = asdict(plan)
+    told["open_uploads"] = told.pop("incomplete_uploads")  # its name in JSON from the beginning
+    return told
 
 
 def _confirm(plan: Deletion) -> None:
@@ -72,8 +78,8 @@ def _say(plan: Deletion, outcomes: list[Outcome], failed: list[Outcome], *, dry_
 
 def _told(plan: Deletion) -> str:
     return (
-        f"{plan.objects:,} objects ({human_size(plan.bytes)}) and {plan.open_uploads:,} open"
-        f" multipart uploads under s3://{plan.bucket}/{plan.prefix}/"
+        f"{plan.objects:,} objects ({human_size(plan.bytes)}) and {plan.incomplete_uploads:,}"
+        f" incomplete multipart uploads under s3://{plan.bucket}/{plan.prefix}/"
     )
 
 

@@ -13,7 +13,7 @@ from cli.arguments import JobId
 from cli.output import Json, console, human_size, print_json, reported
 from worker.bootstrap.services import Services
 from worker.settings import load_settings
-from worker.use_cases.job.find import Findings, Found, Missing
+from worker.use_cases.job.find import Findings, FoundArtifact, Missing
 
 
 def ls(
@@ -67,5 +67,5 @@ def _missing(missing: list[Missing]) -> RenderableType:
     )
 
 
-def _name(found: Found, findings: Findings) -> str:
+def _name(found: FoundArtifact, findings: Findings) -> str:
     return found.key.removeprefix(findings.prefix + "/")

@@ -13,7 +13,7 @@ from cli.output import Json, console, errors, human_size, print_error, print_jso
 from worker.bootstrap.services import Services
 from worker.errors import OneprefixError
 from worker.settings import load_settings
-from worker.use_cases.migration.plan import Decision, Left, Move
+from worker.use_cases.migration.plan import Decision, Kept, Move
 
 
 def migrate(
@@ -50,7 +50,7 @@ class _Tally:
     size: int = 0
     left: Counter[str] = field(default_factory=Counter)
     first_moves: list[Move] = field(default_factory=list)
-    first_left: list[Left] = field(default_factory=list)
+    first_left: list[Kept] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
 
     def add(self, outcome: Decision | OneprefixError) -> None:

@@ -9,11 +9,9 @@ from cli.arguments import Expires, JobId, whole_number
 from cli.output import Json, errors, print_json, reported
 from worker.bootstrap.services import Services
 from worker.models.presigned_url import DownloadLocation
+from worker.models.storage_class import NEEDS_RESTORE
 from worker.settings import load_settings
 from worker.use_cases.job.upload_urls import HOUR
-
-#: Whose objects have to be restored before they can be read.
-ARCHIVES = ("GLACIER", "DEEP_ARCHIVE")
 
 
 def urls(
@@ -37,7 +35,7 @@ def urls(
 def _remark(found: list[DownloadLocation]) -> None:
     until = f"{found[0].expires_at:%Y-%m-%d %H:%M:%S} UTC"
     errors.print(f"{len(found):,} URLs, good until {until}.", highlight=False)
-    archived = sum(each.storage_class in ARCHIVES for each in found)
+    archived = sum(each.storage_class in NEEDS_RESTORE for each in found)
     if archived:
         errors.print(
             f"{archived:,} lie in an archive and answer only once they are restored.",

@@ -11,7 +11,7 @@ from tasks.services import services
 from worker.errors import InvalidRequest, PermanentError, TransientError
 from worker.models.storage_class import StorageClass
 from worker.models.validation import positive_id
-from worker.use_cases.retention.change_storage_class import ArchiveOrder
+from worker.use_cases.retention.change_storage_class import StorageChange
 
 
 @app.task(
@@ -29,7 +29,7 @@ def archive_job(
     to_bucket: str | None = None,
 ) -> None:
     try:
-        order = ArchiveOrder(
+        order = StorageChange(
             StorageClass(storage_class), timedelta(days=older_than_days), to_bucket
         )
     except (ValueError, TypeError, OverflowError) as error:

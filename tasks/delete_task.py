@@ -21,4 +21,4 @@ def delete_job(
         raise InvalidRequest("confirm is not the job's id", job_id=job_id)
     delete = services().delete_job(bucket)
     plan = delete.plan(job_id)
-    exhaust(self, delete(plan, who=str(who)), plan.objects + plan.open_uploads)
+    exhaust(self, delete(plan, who=str(who)), plan.objects + plan.incomplete_uploads)

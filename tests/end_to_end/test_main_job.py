@@ -11,7 +11,7 @@ from tests.end_to_end.cluster import Cluster, eventually
 from tests.servers.postgres import PostgresServer
 from tests.servers.s3 import S3Server
 from worker.models.upload import UploadState
-from worker.storage.objects.checksums import encoded
+from worker.storage.objects.checksums import encode_crc32
 
 PREFIX = "jobs/12/2025/10/23/211500"
 KEY = f"{PREFIX}/run_4_results.zip"
@@ -72,7 +72,7 @@ def test_a_message_by_name_lands_the_run_under_its_jobs_prefix(
     assert list(stored) == [KEY]
     assert unpacked(stored[KEY]) == expected
     assert (row.s3_key, row.archive_size) == (KEY, len(stored[KEY]))
-    assert row.checksum == f"CRC32:{encoded(zlib.crc32(stored[KEY]))}"
+    assert row.checksum == f"CRC32:{encode_crc32(zlib.crc32(stored[KEY]))}"
     digest = hashlib.sha256(stored[KEY]).hexdigest()
     assert row.sha256 == (None if random_bytes else digest)
     assert (row.file_count, row.attempt, row.error) == (len(expected), 1, None)

@@ -11,7 +11,7 @@ from worker.models.archive import Archive
 from worker.models.artifact import Artifact
 from worker.models.job import Run
 from worker.models.job_s3_prefix import JobS3Prefix
-from worker.storage.objects.checksums import encoded
+from worker.storage.objects.checksums import encode_crc32
 from worker.use_cases.upload.ports import Attempt, Package
 
 
@@ -102,5 +102,5 @@ class FakeResults:
 
 
 def artifact_of(key: str, content: bytes) -> Artifact:
-    checksum = f"CRC32:{encoded(zlib.crc32(content))}"
+    checksum = f"CRC32:{encode_crc32(zlib.crc32(content))}"
     return Artifact(key, len(content), checksum, hashlib.sha256(content).hexdigest())

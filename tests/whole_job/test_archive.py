@@ -26,10 +26,14 @@ from worker.models.storage_class import RestoreTier, StorageClass
 from worker.models.upload import Upload
 from worker.models.upload_request import UploadRequest
 from worker.storage.client import make_client
-from worker.storage.manage.incomplete_uploads import S3OpenUploads
-from worker.storage.manage.storage_classes import S3ArchiveStore
+from worker.storage.manage.incomplete_uploads import S3IncompleteUploads
+from worker.storage.manage.storage_classes import S3StorageClasses
 from worker.use_cases.recovery.abort_orphans import AbortOrphans
-from worker.use_cases.retention.change_storage_class import ArchiveJob, ArchiveOrder, planned
+from worker.use_cases.retention.change_storage_class import (
+    ChangeStorageClass,
+    StorageChange,
+    planned,
+)
 from worker.use_cases.retention.outcome import Outcome
 from worker.use_cases.retention.restore import RestoreOrder
 
@@ -50,10 +54,12 @@ IN_PARTS = "CreateMultipartUpload", "UploadPartCopy", "CompleteMultipartUpload"
 
 
 def archived(installed: Installation, **order: Any) -> dict[str, Outcome]:
-    return by_name(installed, installed.services.archive_job, ArchiveOrder(**order))
+    return by_name(installed, installed.services.archive_job, StorageChange(**order))
 
 
-def by_name(installed: Installation, job: ArchiveJob, order: ArchiveOrder) -> dict[str, Outcome]:
+def by_name(
+    installed: Installation, job: ChangeStorageClass, order: StorageChange
+) -> dict[str, Outcome]:
     outcomes = job(job.plan(12, order))
     return {each.key.rpartition("/")[2]: each for each in outcomes}
 
@@ -82,8 +88,8 @@ def operations(installed: Installation) -> list[str]:
     return [each.operation for each in installed.strict.proxy.requests]
 
 
-def with_threshold(installed: Installation, threshold: int) -> ArchiveJob:
-    store = S3ArchiveStore(make_client(), installed.strict.bucket, copy_threshold=threshold)
+def with_threshold(installed: Installation, threshold: int) -> ChangeStorageClass:
+    store = S3StorageClasses(make_client(), installed.strict.bucket, copy_threshold=threshold)
     return replace(installed.services.archive_job, store=store)
 
 
@@ -149,7 +155,7 @@ class TestAChangeOfClass:
         )
         before = head(installed, key)
         job = with_threshold(installed, threshold)
-        assert states(by_name(installed, job, ArchiveOrder())) == {
+        assert states(by_name(installed, job, StorageChange())) == {
             "run_4_results.zip": "now in GLACIER"
         }
         after = head(installed, key)
@@ -170,7 +176,7 @@ class TestAChangeOfClass:
         in_parts(installed, key, kind)
         before = head(installed, key)
         job = with_threshold(installed, 6 * MIB)
-        assert states(by_name(installed, job, ArchiveOrder(StorageClass.GLACIER_IR))) == {
+        assert states(by_name(installed, job, StorageChange(StorageClass.GLACIER_IR))) == {
             "run_4_results.zip": "now in GLACIER_IR"
         }
         assert head(installed, key) == before | {"StorageClass": "GLACIER_IR"}
@@ -211,7 +217,7 @@ class TestAChangeOfClass:
     def test_never_replaces_what_has_landed_meanwhile(self, installed: Installation) -> None:
         key = installed.land(4)
         job = installed.services.archive_job
-        plan = job.plan(12, ArchiveOrder())
+        plan = job.plan(12, StorageChange())
         installed.put_key(key, b"better")
         [outcome] = job(plan)
         assert outcome.error
@@ -268,7 +274,7 @@ class TestAChangeOfClass:
             AnswerError(403, "AccessDenied"),
         )
         job = with_threshold(installed, MIB)
-        [outcome] = by_name(installed, job, ArchiveOrder()).values()
+        [outcome] = by_name(installed, job, StorageChange()).values()
         assert "copying part 2 of" in (outcome.error or "")
         assert head(installed, key) == before
         left = installed.strict.upstream.list_multipart_uploads(Bucket=installed.strict.bucket)
@@ -280,7 +286,7 @@ class TestAChangeOfClass:
         key = installed.prefix.run_results_key(4)
         in_parts(installed, key, "FULL_OBJECT")
         installed.strict.proxy.fault(is_of("GetObjectTagging"), AnswerError(403, "AccessDenied"))
-        [outcome] = by_name(installed, with_threshold(installed, MIB), ArchiveOrder()).values()
+        [outcome] = by_name(installed, with_threshold(installed, MIB), StorageChange()).values()
         assert "AccessDenied" in (outcome.error or "")
         assert "StorageClass" not in head(installed, key)
 
@@ -296,7 +302,7 @@ class TestAChangeOfClass:
             return False
 
         installed.strict.proxy.fault(replaced, Hang(0))
-        [outcome] = by_name(installed, with_threshold(installed, MIB), ArchiveOrder()).values()
+        [outcome] = by_name(installed, with_threshold(installed, MIB), StorageChange()).values()
         assert "was replaced meanwhile; run the command again" in (outcome.error or "")
         assert installed.strict.stored() == {key: b"better"}
 
@@ -311,13 +317,13 @@ class TestAChangeOfClass:
 
         def sweep(request: S3Request) -> bool:
             if request.operation == "UploadPartCopy" and request.part_number == 2:
-                opened = S3OpenUploads(installed.strict.upstream, installed.strict.bucket)
+                opened = S3IncompleteUploads(installed.strict.upstream, installed.strict.bucket)
                 aborted.append(AbortOrphans(services.uploads, opened, young=0)())
             return False
 
         installed.strict.proxy.fault(sweep, Hang(0))
         job = with_threshold(installed, MIB)
-        assert states(by_name(installed, job, ArchiveOrder())) == {
+        assert states(by_name(installed, job, StorageChange())) == {
             "run_4_results.zip": "now in GLACIER"
         }
         assert aborted == [0]
@@ -417,7 +423,7 @@ class TestAMoveToAnotherBucket:
             is_of("GetObjectTagging"), AnswerError(501, "NotImplemented")
         )
         job = with_threshold(installed, MIB)
-        order = ArchiveOrder(to_bucket=other_bucket(installed))
+        order = StorageChange(to_bucket=other_bucket(installed))
         [outcome] = by_name(installed, job, order).values()
         assert outcome.error == f"copying {key}: the store can't copy parts"
         assert set(installed.strict.stored()) == {key}
@@ -437,7 +443,7 @@ class TestAMoveToAnotherBucket:
         cold = other_bucket(installed)
         before = head(installed, key)
         job = with_threshold(installed, MIB)
-        by_name(installed, job, ArchiveOrder(to_bucket=cold))
+        by_name(installed, job, StorageChange(to_bucket=cold))
         assert set(IN_PARTS) <= set(operations(installed))
         assert head(installed, key, cold) == before | {"StorageClass": "GLACIER"}
         assert installed.strict.stored() == {}
@@ -478,7 +484,7 @@ class TestAMoveToAnotherBucket:
         key = installed.land(4)
         cold = other_bucket(installed)
         job = installed.services.archive_job
-        plan = job.plan(12, ArchiveOrder(to_bucket=cold))
+        plan = job.plan(12, StorageChange(to_bucket=cold))
         again = UploadRequest(12, 4, str(installed.results / "RUN4"), replace=True)
         assert installed.services.upload_results(again)
         [outcome] = job(plan)
@@ -581,7 +587,7 @@ class TestARestore:
 
 def test_jobs_that_are_unknown_empty_or_begin_alike(installed: Installation) -> None:
     with pytest.raises(JobNotFound):
-        installed.services.archive_job.plan(13, ArchiveOrder())
+        installed.services.archive_job.plan(13, StorageChange())
     with pytest.raises(JobNotFound):
         installed.services.restore_job().plan(13)
     installed.put_key(f"{installed.prefix.base_prefix}9/run_4_results.zip")
@@ -595,8 +601,8 @@ def test_an_object_that_is_gone_by_now_is_told(installed: Installation) -> None:
     key = installed.put(ArtifactKind.JOB_CONFIG, b"{}")
     job = installed.services.archive_job
     plans = [
-        job.plan(12, ArchiveOrder()),
-        job.plan(12, ArchiveOrder(to_bucket=other_bucket(installed))),
+        job.plan(12, StorageChange()),
+        job.plan(12, StorageChange(to_bucket=other_bucket(installed))),
     ]
     installed.strict.upstream.delete_object(Bucket=installed.strict.bucket, Key=key)
     for plan in plans:
@@ -697,7 +703,7 @@ def test_the_plan_is_made_without_any_store(installed: Installation) -> None:
     key = installed.land(4)
     services = installed.services
     [item] = planned(
-        ArchiveOrder(),
+        StorageChange(),
         installed.prefix,
         services.artifact_store.list(installed.prefix),
         runs=[run_of(services, 4)],

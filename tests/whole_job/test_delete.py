@@ -26,7 +26,7 @@ from worker.errors import JobNotFound, StorageRefused, UploadUnderWay
 from worker.models.artifact import ArtifactKind
 from worker.models.upload import Upload, UploadState
 from worker.models.upload_request import UploadRequest
-from worker.storage.manage.versions import S3DoomedObjects
+from worker.storage.manage.versions import S3ObjectVersions
 from worker.use_cases.retention.outcome import Outcome
 
 
@@ -151,7 +151,7 @@ def test_what_could_not_be_deleted_is_told_and_its_run_keeps_its_location(
     keys = {run_id: installed.land(run_id) for run_id in (4, 5)}
     job = installed.services.delete_job()
 
-    class Refusing(S3DoomedObjects):
+    class Refusing(S3ObjectVersions):
         def delete(self, doomed: Any) -> Any:
             allowed = [each for each in doomed if each.key != keys[5]]
             refused = [each for each in doomed if each.key == keys[5]]
@@ -245,7 +245,7 @@ def test_what_is_said_to_be_deleted_and_is_still_there_is_a_failure(
     key = installed.put(ArtifactKind.JOB_CONFIG, b"{}")
     job = installed.services.delete_job()
 
-    class Lying(S3DoomedObjects):
+    class Lying(S3ObjectVersions):
         def delete(self, doomed: Any) -> Any:
             return {}
 
@@ -303,7 +303,7 @@ class TestTheCommand:
         installed.put(ArtifactKind.JOB_CONFIG, b"{}")
         answer = installed.oneprefix("delete", "12", "--dry-run")
         assert answer.out == (
-            "To be deleted: 1 objects (2 B) and 0 open multipart uploads under"
+            "To be deleted: 1 objects (2 B) and 0 incomplete multipart uploads under"
             f" s3://{installed.strict.bucket}/{installed.prefix.base_prefix}/.\n"
         )
         assert len(installed.strict.stored()) == 1

@@ -32,9 +32,9 @@ from worker.models.stored_object import StoredObject
 from worker.models.upload import UploadState
 from worker.models.upload_request import UploadRequest
 from worker.storage.client import make_client
-from worker.storage.manage.incomplete_uploads import S3OpenUploads
+from worker.storage.manage.incomplete_uploads import S3IncompleteUploads
 from worker.storage.manage.scattered_objects import S3MigrationStore
-from worker.use_cases.migration.plan import Decision, Left, Move, Reason
+from worker.use_cases.migration.plan import Decision, Kept, Move, Reason
 from worker.use_cases.recovery.abort_orphans import AbortOrphans
 
 OLD = "jobs/12/2025/10/24/030000"
@@ -53,7 +53,7 @@ ARCHIVE = archive()
 
 def migrate(
     installed: Installation, *jobs: int, apply: bool = True
-) -> tuple[list[Move], list[Left], list[OneprefixError]]:
+) -> tuple[list[Move], list[Kept], list[OneprefixError]]:
     outcomes = [
         outcome for _, outcome in installed.services.migrate_artifacts(jobs or None, apply=apply)
     ]
@@ -345,7 +345,7 @@ def test_what_is_too_large_for_one_copy_goes_in_parts_that_recovery_does_not_abo
     installed.land(4)  # so that there is a row, which knows of no multipart upload
     client.delete_object(Bucket=installed.strict.bucket, Key=installed.prefix.run_results_key(4))
     objects = S3MigrationStore(make_client(), installed.strict.bucket, {}, copy_threshold=trees.MIB)
-    open_uploads = S3OpenUploads(client, installed.strict.bucket)
+    open_uploads = S3IncompleteUploads(client, installed.strict.bucket)
     aborted: list[int] = []
 
     def sweep(request: S3Request) -> bool:

@@ -28,7 +28,7 @@ from worker.errors import (
 )
 from worker.models.artifact import ArtifactId, ArtifactKind
 from worker.models.presigned_url import UploadLocation
-from worker.storage.objects.checksums import encoded
+from worker.storage.objects.checksums import encode_crc32
 
 only_rclone = pytest.mark.parametrize("upstream", ["rclone"], indirect=True)
 HOUR = timedelta(hours=1)
@@ -102,7 +102,7 @@ def test_encryption_is_signed_in_and_applied(
     assert installed.oneprefix("put", "12", "config", str(file), **encrypted).code == 0
     stored = head(installed, installed.prefix.job_config_key())
     assert (stored["ServerSideEncryption"], stored["SSEKMSKeyId"]) == ("aws:kms", "alias/results")
-    assert stored["ChecksumCRC32"] == encoded(crc32(b"{}"))
+    assert stored["ChecksumCRC32"] == encode_crc32(crc32(b"{}"))
 
 
 def test_a_location_is_good_until_it_says(installed: Installation) -> None:

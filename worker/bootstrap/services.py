@@ -43,7 +43,7 @@ from worker.use_cases.job.verify import VerifyJob
 from worker.use_cases.migration.migrate import MigrateArtifacts
 from worker.use_cases.recovery.abort_orphans import AbortOrphans
 from worker.use_cases.recovery.release_leases import ReleaseLeases
-from worker.use_cases.retention.change_storage_class import ArchiveJob
+from worker.use_cases.retention.change_storage_class import ChangeStorageClass
 from worker.use_cases.retention.delete import DeleteJob
 from worker.use_cases.retention.restore import RestoreJob
 from worker.use_cases.upload.retry_policy import RetryPolicy
@@ -51,7 +51,7 @@ from worker.use_cases.upload.upload_results import UploadResults
 
 if TYPE_CHECKING:
     from worker.storage.manage.lifecycle_rules import S3LifecycleRules
-    from worker.storage.manage.storage_classes import S3ArchiveStore
+    from worker.storage.manage.storage_classes import S3StorageClasses
     from worker.storage.objects.artifact_store import S3ArtifactStore
     from worker.storage.objects.inspected_store import S3InspectedStore
     from worker.storage.objects.reader import S3ObjectReader
@@ -143,9 +143,11 @@ class Services:
     @cached_property
     def abort_orphans(self) -> AbortOrphans:
         from worker.storage.client import make_client
-        from worker.storage.manage.incomplete_uploads import S3OpenUploads
+        from worker.storage.manage.incomplete_uploads import S3IncompleteUploads
 
-        return AbortOrphans(self.uploads, S3OpenUploads(make_client(), bucket_name(self.settings)))
+        return AbortOrphans(
+            self.uploads, S3IncompleteUploads(make_client(), bucket_name(self.settings))
+        )
 
     @cached_property
     def packager(self) -> TreePackager:
@@ -291,8 +293,8 @@ class Services:
         return S3ObjectReader(make_client(connections), bucket_name(self.settings))
 
     @cached_property
-    def archive_job(self) -> ArchiveJob:
-        return ArchiveJob(
+    def archive_job(self) -> ChangeStorageClass:
+        return ChangeStorageClass(
             jobs=self.jobs,
             runs=self.runs,
             uploads=self.upload_list,
@@ -310,14 +312,14 @@ class Services:
     def delete_job(self, bucket: str | None = None) -> DeleteJob:
         """Of what lies in that bucket, where it is not the usual one."""
         from worker.storage.client import make_client
-        from worker.storage.manage.versions import S3DoomedObjects
+        from worker.storage.manage.versions import S3ObjectVersions
 
         return DeleteJob(
             jobs=self.jobs,
             runs=self.runs,
             uploads=self.upload_list,
             artifacts=artifact_store(self.settings, bucket),
-            doomed=S3DoomedObjects(
+            doomed=S3ObjectVersions(
                 make_client(DEFAULT_CONCURRENCY), bucket or bucket_name(self.settings)
             ),
             deletions=SqlDeletionRepository(self.engine),
@@ -349,12 +351,12 @@ def artifact_store(settings: Settings, bucket: str | None = None) -> "S3Artifact
     return S3ArtifactStore(make_client(DEFAULT_CONCURRENCY), bucket or bucket_name(settings))
 
 
-def archive_store(settings: Settings, bucket: str | None = None) -> "S3ArchiveStore":
+def archive_store(settings: Settings, bucket: str | None = None) -> "S3StorageClasses":
     from worker.storage.client import make_client
     from worker.storage.manage.copy import PARTS_AT_ONCE
-    from worker.storage.manage.storage_classes import S3ArchiveStore
+    from worker.storage.manage.storage_classes import S3StorageClasses
 
-    return S3ArchiveStore(
+    return S3StorageClasses(
         make_client(DEFAULT_CONCURRENCY * PARTS_AT_ONCE), bucket or bucket_name(settings)
     )
 

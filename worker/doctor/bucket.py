@@ -14,9 +14,9 @@ from worker.doctor.finding import Check, Diagnosis, broken, judged_skew, ok, war
 from worker.errors import LifecycleUnknown
 from worker.models.lifecycle import aborts_incomplete_uploads
 from worker.redaction import redacted
-from worker.storage.errors import knows_no_checksums, knows_no_conditions, translated
+from worker.storage.errors import refuses_checksums, refuses_conditions, translated_s3_errors
 from worker.storage.manage.lifecycle_rules import S3LifecycleRules
-from worker.storage.objects.checksums import encoded
+from worker.storage.objects.checksums import encode_crc32
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -64,7 +64,7 @@ class S3Checkup:
 
     def reach(self) -> Diagnosis:
         where = f"{self._bucket} at {redacted(self._client.meta.endpoint_url)}"
-        with translated(f"reaching {where}"):
+        with translated_s3_errors(f"reaching {where}"):
             try:
                 answer = self._client.list_objects_v2(Bucket=self._bucket, Prefix=PREFIX, MaxKeys=1)
             except ClientError as error:
@@ -94,7 +94,7 @@ class S3Checkup:
         return judged_skew(self._skew, refused_from=MOST_SKEW)
 
     def objects(self) -> Diagnosis:
-        with self._key() as key, translated(f"writing and reading {key}"):
+        with self._key() as key, translated_s3_errors(f"writing and reading {key}"):
             self._client.put_object(Bucket=self._bucket, Key=key, Body=CONTENT)
             read = self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
         if read != CONTENT:
@@ -102,14 +102,14 @@ class S3Checkup:
         return ok("written and read")
 
     def multipart(self) -> Diagnosis:
-        with self._key() as key, translated(f"sending {key} in parts"):
+        with self._key() as key, translated_s3_errors(f"sending {key} in parts"):
             try:
                 kept = self._sent_in_parts(key)
             except ClientError as error:
-                if not knows_no_checksums(error):
+                if not refuses_checksums(error):
                     raise
                 return warning("refuses CRC-32; MD5 is sent instead", _WORKS_WITHOUT)
-        if kept != encoded(CRC):
+        if kept != encode_crc32(CRC):
             return warning(
                 "keeps no checksum of an object sent in parts",
                 "`oneprefix verify` can compare sizes alone there; --deep reads every byte",
@@ -117,17 +117,17 @@ class S3Checkup:
         return ok("keeps the CRC-32 of the whole object")
 
     def wrong_checksum(self) -> Diagnosis:
-        with self._key() as key, translated(f"writing {key} with a wrong checksum"):
+        with self._key() as key, translated_s3_errors(f"writing {key} with a wrong checksum"):
             try:
                 self._client.put_object(
                     Bucket=self._bucket,
                     Key=key,
                     Body=CONTENT,
                     ChecksumAlgorithm="CRC32",
-                    ChecksumCRC32=encoded(CRC ^ 1),
+                    ChecksumCRC32=encode_crc32(CRC ^ 1),
                 )
             except ClientError as error:
-                if knows_no_checksums(error):
+                if refuses_checksums(error):
                     return warning("refuses CRC-32; MD5 is sent instead", _WORKS_WITHOUT)
                 if error.response["ResponseMetadata"]["HTTPStatusCode"] != 400:
                     raise
@@ -138,14 +138,14 @@ class S3Checkup:
         )
 
     def conditions(self) -> Diagnosis:
-        with self._key() as key, translated(f"writing {key} twice"):
+        with self._key() as key, translated_s3_errors(f"writing {key} twice"):
             self._client.put_object(Bucket=self._bucket, Key=key, Body=CONTENT)
             try:
                 self._client.put_object(Bucket=self._bucket, Key=key, Body=CONTENT, IfNoneMatch="*")
             except ClientError as error:
                 if error.response["Error"]["Code"] == "PreconditionFailed":
                     return ok("If-None-Match is honoured")
-                if not knows_no_conditions(error):
+                if not refuses_conditions(error):
                     raise
         return warning(
             "If-None-Match is not honoured: the lease alone guards what has landed",
@@ -175,7 +175,7 @@ class S3Checkup:
 
     def _sent_in_parts(self, key: str) -> str | None:
         """The whole object's CRC-32 as the store tells of it."""
-        client, bucket, crc = self._client, self._bucket, encoded(CRC)
+        client, bucket, crc = self._client, self._bucket, encode_crc32(CRC)
         upload = client.create_multipart_upload(
             Bucket=bucket, Key=key, ChecksumAlgorithm="CRC32", ChecksumType="FULL_OBJECT"
         )["UploadId"]

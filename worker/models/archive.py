@@ -17,7 +17,7 @@ class Archive:
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class ArchiveMember:
     name: str
     """As the file system has it: bytes that are not UTF-8 are surrogates. Not to be trusted."""
     size: int

@@ -8,7 +8,7 @@ MOST_AT_ONCE = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Doomed:
+class ObjectVersion:
     """An object, one version of it, or a delete marker."""
 
     key: str
@@ -26,4 +26,4 @@ class Deletion:
     prefix: str
     objects: int
     bytes: int
-    open_uploads: int
+    incomplete_uploads: int

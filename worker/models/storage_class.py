@@ -25,9 +25,9 @@ class RestoreTier(StrEnum):
 
 #: What lies in them has to be restored before it can be read or copied; GLACIER_IR is read at once.
 #: https://docs.aws.amazon.com/AmazonS3/latest/userguide/archived-objects.html
-ARCHIVES = frozenset({StorageClass.GLACIER, StorageClass.DEEP_ARCHIVE})
+NEEDS_RESTORE = frozenset({StorageClass.GLACIER, StorageClass.DEEP_ARCHIVE})
 #: What lies in the last of these may have moved to an archive tier of it, as S3 tells of it alone.
-MAY_BE_ARCHIVED = ARCHIVES | {StorageClass.INTELLIGENT_TIERING}
+MAY_BE_ARCHIVED = NEEDS_RESTORE | {StorageClass.INTELLIGENT_TIERING}
 
 
 @dataclass(frozen=True, slots=True)

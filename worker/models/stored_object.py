@@ -32,7 +32,7 @@ class InspectedObject:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenUpload:
+class IncompleteUpload:
     key: str
     id: str
     age: float

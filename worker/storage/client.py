@@ -8,7 +8,7 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.loaders import Loader, create_loader
 
-from worker.storage.errors import translated
+from worker.storage.errors import translated_s3_errors
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -43,7 +43,7 @@ def make_client_and_credentials(
     connections: int = 10, *, quick: bool = False
 ) -> tuple["S3Client", Credentials | None]:
     """The client, and what it signs with; None where the chain ends without any."""
-    with translated("making the S3 client"):
+    with translated_s3_errors("making the S3 client"):
         session = botocore.session.Session(_VARIABLES)
         session.register_component("data_loader", _loader(session.get_config_variable("data_path")))
         config = _config(connections)

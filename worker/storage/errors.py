@@ -39,7 +39,7 @@ _PASSING_CODES = frozenset(
 
 
 @contextmanager
-def translated(doing: str) -> Iterator[None]:
+def translated_s3_errors(doing: str) -> Iterator[None]:
     """StorageRefused or StorageUnavailable for what botocore raises in the block.
 
     `doing` begins the message: "storing run 4's results under jobs/12/…".
@@ -76,7 +76,7 @@ def _answered(doing: str, error: ClientError) -> OneprefixError:
     return StorageRefused(line)
 
 
-def knows_no_checksums(error: ClientError) -> bool:
+def refuses_checksums(error: ClientError) -> bool:
     """Whether a store refused a request for its checksum's header rather than for its bytes."""
     answer = error.response["Error"]
     match answer["Code"]:
@@ -87,7 +87,7 @@ def knows_no_checksums(error: ClientError) -> bool:
     return False
 
 
-def knows_no_conditions(error: ClientError) -> bool:
+def refuses_conditions(error: ClientError) -> bool:
     """Whether a store may have refused a request for its If-None-Match or If-Match."""
     answer = error.response["Error"]
     if answer["Code"] in ("InvalidArgument", "InvalidRequest"):

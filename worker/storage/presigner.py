@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 from botocore.credentials import Credentials, RefreshableCredentials
 
 from worker.errors import ExpiryRefused
-from worker.storage.errors import translated
+from worker.storage.errors import translated_s3_errors
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -32,7 +32,7 @@ class Presigner:
     ) -> tuple[str, datetime]:
         """The URL, and until when it is good; ExpiryRefused if that can't be."""
         key = parameters["Key"]
-        with translated(f"signing a URL of {key}"):
+        with translated_s3_errors(f"signing a URL of {key}"):
             self._require_allowed(key, expires_in)
             url = self._client.generate_presigned_url(
                 operation, Params=parameters, ExpiresIn=int(expires_in.total_seconds())

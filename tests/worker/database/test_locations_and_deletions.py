@@ -20,7 +20,7 @@ from worker.models.upload import Upload, UploadState
 from worker.models.upload_request import UploadRequest
 
 DELETION = Deletion(
-    12, "bucket", "jobs/12/2025/10/23/211500", objects=3, bytes=2**40, open_uploads=0
+    12, "bucket", "jobs/12/2025/10/23/211500", objects=3, bytes=2**40, incomplete_uploads=0
 )
 URL, NEW = "https://bucket.s3.amazonaws.com/k", "https://cold.s3.amazonaws.com/k"
 

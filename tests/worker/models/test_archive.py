@@ -1,11 +1,11 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.models.archive import Member
+from worker.models.archive import ArchiveMember
 
 
-def member(name: str) -> Member:
-    return Member(name, 0, 0, 0, 0, None, 0)
+def member(name: str) -> ArchiveMember:
+    return ArchiveMember(name, 0, 0, 0, 0, None, 0)
 
 
 def test_what_could_fool_a_reader_is_escaped() -> None:

@@ -3,7 +3,7 @@ import pytest
 from worker.errors import StorageRefused, StorageUnavailable
 from worker.redaction import redacted
 from worker.storage.client import is_amazon, make_client
-from worker.storage.errors import translated
+from worker.storage.errors import translated_s3_errors
 from worker.storage.upload.results_store import S3ResultsRepository
 
 KEY = "jobs/12/2025/10/23/211500/run_4_results.zip"
@@ -67,7 +67,7 @@ def test_without_credentials_the_error_says_so(aws: pytest.MonkeyPatch) -> None:
     aws.setenv("AWS_EC2_METADATA_DISABLED", "true")
     aws.setenv("AWS_REGION", "us-east-1")
     client = make_client()
-    with pytest.raises(StorageUnavailable, match="credentials"), translated("storing x"):
+    with pytest.raises(StorageUnavailable, match="credentials"), translated_s3_errors("storing x"):
         client.put_object(Bucket="bucket", Key="k", Body=b"")
 
 

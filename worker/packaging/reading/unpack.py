@@ -8,7 +8,7 @@ from pathlib import Path
 
 from worker.errors import FileUnusable, InvalidArchive
 from worker.file_errors import translated_file_errors
-from worker.models.archive import Member
+from worker.models.archive import ArchiveMember
 from worker.packaging.reading.zip_reader import ZipReader
 
 #: Bytes; Linux follows no longer one.
@@ -50,7 +50,7 @@ def _fill(work: Path, reader: ZipReader) -> None:
     work.chmod(0o755)
 
 
-def require_safe(members: Iterable[Member]) -> None:
+def require_safe(members: Iterable[ArchiveMember]) -> None:
     """InvalidArchive unless every member has a place of its own, inside and by its plain name."""
     places = {_place(member): member for member in members}
     if len(places) != len(list(members)):
@@ -61,7 +61,7 @@ def require_safe(members: Iterable[Member]) -> None:
             raise InvalidArchive(f"{member.shown} is a directory in the archive, and is not")
 
 
-def _place(member: Member) -> tuple[str, ...]:
+def _place(member: ArchiveMember) -> tuple[str, ...]:
     place = tuple(member.name.removesuffix("/").split("/"))
     if "\0" in member.name or not {"", ".", ".."}.isdisjoint(place):
         raise InvalidArchive(f"the archive's {member.shown} would lie outside of it")
@@ -72,14 +72,14 @@ def _place(member: Member) -> tuple[str, ...]:
     return place
 
 
-def _require_space(directory: Path, members: Sequence[Member]) -> None:
+def _require_space(directory: Path, members: Sequence[ArchiveMember]) -> None:
     needed = sum(each.size for each in members)
     free = shutil.disk_usage(directory).free
     if needed > free:
         raise FileUnusable(f"{directory.parent} has {free} bytes free, the archive holds {needed}")
 
 
-def _write(path: Path, member: Member, reader: ZipReader) -> None:
+def _write(path: Path, member: ArchiveMember, reader: ZipReader) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("xb") as file:
         for chunk in reader.read(member):
@@ -87,7 +87,7 @@ def _write(path: Path, member: Member, reader: ZipReader) -> None:
     _dress(path, member)
 
 
-def _link(path: Path, member: Member, reader: ZipReader) -> None:
+def _link(path: Path, member: ArchiveMember, reader: ZipReader) -> None:
     if member.size > LONGEST_LINK:
         raise InvalidArchive(f"the archive's link {member.shown} is too long")
     target = os.fsdecode(b"".join(reader.read(member)))
@@ -110,7 +110,7 @@ def _leaves(name: str, target: str) -> bool:
     return target.startswith("/") or not target or "\0" in target
 
 
-def _require_inside(work: Path, links: Sequence[Member]) -> None:
+def _require_inside(work: Path, links: Sequence[ArchiveMember]) -> None:
     """Links through links can lead out though none of them says so."""
     root = Path(os.path.realpath(work))
     for each in links:
@@ -118,7 +118,7 @@ def _require_inside(work: Path, links: Sequence[Member]) -> None:
             raise InvalidArchive(f"the archive's link {each.shown} leaves it")
 
 
-def _dress(path: Path, member: Member) -> None:
+def _dress(path: Path, member: ArchiveMember) -> None:
     """Its mode, but for what would let others write or run it as somebody else; its time."""
     if member.mode:
         path.chmod(member.mode & 0o755 | (0o700 if member.is_directory else 0o600))

@@ -10,7 +10,7 @@ from typing import Protocol
 from zipfile import ZipFile, ZipInfo
 
 from worker.errors import InvalidArchive, OneprefixError
-from worker.models.archive import Member
+from worker.models.archive import ArchiveMember
 from worker.packaging.zip.format import TIMESTAMP
 
 CHUNK = 1 << 20
@@ -43,10 +43,10 @@ class ZipReader:
         self._require_apart()
 
     @property
-    def members(self) -> Sequence[Member]:
+    def members(self) -> Sequence[ArchiveMember]:
         return list(self._infos)
 
-    def read(self, member: Member) -> Iterator[bytes]:
+    def read(self, member: ArchiveMember) -> Iterator[bytes]:
         self._expect(member.offset, self._end(member))
         size = 0
         with _checked(member.shown), self._zip.open(self._infos[member]) as opened:
@@ -56,7 +56,7 @@ class ZipReader:
             if size != member.size:
                 raise InvalidArchive(f"{member.shown} has {size} bytes, not {member.size}")
 
-    def _end(self, member: Member) -> int:
+    def _end(self, member: ArchiveMember) -> int:
         """Where at the latest whatever follows the member begins."""
         following = bisect_right(self._starts, member.offset)
         if following < len(self._starts):
@@ -87,9 +87,9 @@ def _checked(what: str) -> Iterator[None]:
         raise InvalidArchive(f"{what} can't be read: {reason}") from error
 
 
-def _member(info: ZipInfo) -> Member:
+def _member(info: ZipInfo) -> ArchiveMember:
     raw = info.orig_filename.encode("utf-8" if info.flag_bits & _UTF_8 else "cp437")
-    return Member(
+    return ArchiveMember(
         name=os.fsdecode(raw),
         size=info.file_size,
         compressed_size=info.compress_size,

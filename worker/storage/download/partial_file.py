@@ -11,7 +11,7 @@ from isal import isal_zlib
 from worker.errors import StorageUnavailable
 from worker.file_errors import translated_file_errors
 from worker.models.stored_object import InspectedObject
-from worker.storage.objects.checksums import CRC32, crc_of, encoded
+from worker.storage.objects.checksums import CRC32, crc_of, encode_crc32
 
 
 class PartFile:
@@ -89,7 +89,7 @@ class PartFile:
         for number in range(self._count):
             start, end = self.limits(number)
             whole = isal_zlib.crc32_combine(whole, self._crcs[number], end - start)
-        return f"{CRC32}:{encoded(whole)}"
+        return f"{CRC32}:{encode_crc32(whole)}"
 
     def _go_on(self) -> None:
         head = json.dumps([self._found.etag, self._found.size, self._range_size])

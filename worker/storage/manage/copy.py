@@ -17,7 +17,7 @@ from worker.errors import (
     StorageRefused,
 )
 from worker.process.parallel import map_parallel
-from worker.storage.errors import knows_no_conditions, translated
+from worker.storage.errors import refuses_conditions, translated_s3_errors
 from worker.storage.objects.head import ARCHIVED, Head, head_object
 from worker.storage.objects.multipart import abort
 
@@ -90,7 +90,7 @@ def copy_object(
         properties=head.only(_PROPERTIES) | dict(changes or {}),
         opened=opened,
     )
-    with translated(f"copying {source_key}"):
+    with translated_s3_errors(f"copying {source_key}"):
         copy = copying.in_parts if _needs_parts(head, threshold) else copying.at_once
         try:
             _on_condition(copy, dict(condition or {}))
@@ -112,7 +112,7 @@ def _on_condition(copy: Callable[[dict[str, str]], None], condition: dict[str, s
     try:
         copy(condition)
     except ClientError as error:
-        if not condition or not knows_no_conditions(error):
+        if not condition or not refuses_conditions(error):
             raise
         copy({})
 
@@ -169,7 +169,7 @@ class _Copying:
 
     def _part(self, upload_id: str, numbered: tuple[int, str]) -> "CompletedPartTypeDef":
         number, byte_range = numbered
-        with translated(f"copying part {number} of {self.source['Key']}"):
+        with translated_s3_errors(f"copying part {number} of {self.source['Key']}"):
             try:
                 answer = self.client.upload_part_copy(
                     **self.target,

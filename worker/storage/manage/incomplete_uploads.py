@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from worker.models.stored_object import OpenUpload
-from worker.storage.errors import translated
+from worker.models.stored_object import IncompleteUpload
+from worker.storage.errors import translated_s3_errors
 from worker.storage.objects.multipart import abort
 
 if TYPE_CHECKING:
@@ -20,21 +20,21 @@ PREFIX = "jobs/"
 log = logging.getLogger(__name__)
 
 
-class S3OpenUploads:
+class S3IncompleteUploads:
     def __init__(self, client: "S3Client", bucket: str) -> None:
         self._client = client
         self._bucket = bucket
 
-    def list(self) -> Iterator[OpenUpload]:
+    def list(self) -> Iterator[IncompleteUpload]:
         """All of them; none if S3 may not or can not list them."""
         pages = self._client.get_paginator("list_multipart_uploads")
-        with translated("listing multipart uploads"):
+        with translated_s3_errors("listing multipart uploads"):
             try:
                 for page in pages.paginate(Bucket=self._bucket, Prefix=PREFIX):
                     now = _clock(page)
                     for found in page.get("Uploads", []):
                         age = (now - found["Initiated"]).total_seconds()
-                        yield OpenUpload(found["Key"], found["UploadId"], age)
+                        yield IncompleteUpload(found["Key"], found["UploadId"], age)
             except ClientError as error:
                 if error.response["Error"]["Code"] not in _NOT_TOLD:
                     raise

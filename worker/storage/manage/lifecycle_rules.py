@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from worker.errors import LifecycleUnknown
 from worker.models.lifecycle import LifecycleRule
-from worker.storage.errors import translated
+from worker.storage.errors import translated_s3_errors
 from worker.storage.manage.lifecycle_document import EMPTY, merged, read
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class S3LifecycleRules:
             params["body"] = changed
 
         doing = f"changing the lifecycle rules of {self._bucket}"
-        with translated(doing), self._during("before-call", "Put", send):
+        with translated_s3_errors(doing), self._during("before-call", "Put", send):
             self._client.put_bucket_lifecycle_configuration(
                 Bucket=self._bucket, LifecycleConfiguration={"Rules": []}, **kept
             )
@@ -51,7 +51,7 @@ class S3LifecycleRules:
             received.append(response_dict["body"])
 
         doing = f"reading the lifecycle rules of {self._bucket}"
-        with translated(doing), self._during("before-parse", "Get", keep):
+        with translated_s3_errors(doing), self._during("before-parse", "Get", keep):
             try:
                 answer: Any = self._client.get_bucket_lifecycle_configuration(Bucket=self._bucket)
             except ClientError as error:

@@ -17,7 +17,7 @@ from worker.errors import (
 from worker.models.stored_object import StoredObject
 from worker.redaction import redacted
 from worker.storage.client import is_amazon
-from worker.storage.errors import knows_no_checksums, knows_no_conditions, translated
+from worker.storage.errors import refuses_checksums, refuses_conditions, translated_s3_errors
 from worker.storage.manage.copy import MAX_COPY, copy_object, nobody
 from worker.storage.objects.artifact_store import listed
 from worker.storage.objects.checksums import CRC32
@@ -64,7 +64,7 @@ class S3MigrationStore:
 
     def ends_as_archive(self, found: StoredObject) -> bool:
         start = max(0, found.size - ARCHIVE_TAIL)
-        with translated(f"reading the end of {found.key}"), _told_if_archived(found):
+        with translated_s3_errors(f"reading the end of {found.key}"), _told_if_archived(found):
             answer = self._client.get_object(
                 Bucket=self._bucket, Key=found.key, Range=f"bytes={start}-"
             )
@@ -74,12 +74,12 @@ class S3MigrationStore:
     def is_same(self, one: StoredObject, other: StoredObject) -> bool:
         if one.size != other.size or one.etag == other.etag:
             return one.size == other.size
-        with translated(f"comparing {one.key} with {other.key}"), _told_if_archived(one):
+        with translated_s3_errors(f"comparing {one.key} with {other.key}"), _told_if_archived(one):
             known = are_same(self._head(one.key), self._head(other.key))
             return self._digest(one.key) == self._digest(other.key) if known is None else known
 
     def checksum(self, key: str) -> str | None:
-        with translated(f"looking at {key}"):
+        with translated_s3_errors(f"looking at {key}"):
             return _crc32(self._head(key))
 
     def copy(
@@ -90,7 +90,7 @@ class S3MigrationStore:
         replaces: StoredObject | None = None,
         opened: Callable[[str], None] = nobody,
     ) -> str | None:
-        with translated(f"copying {source.key} to {key}"), _told_if_archived(source):
+        with translated_s3_errors(f"copying {source.key} to {key}"), _told_if_archived(source):
             if source.size > self._copy_threshold:
                 copied = self._copied_in_parts(source, key, replaces, opened)
             else:
@@ -105,7 +105,7 @@ class S3MigrationStore:
 
     def delete(self, source: StoredObject) -> None:
         condition: Any = {"IfMatch": source.etag} if self._knows_conditions else {}
-        with translated(f"deleting {source.key}"):
+        with translated_s3_errors(f"deleting {source.key}"):
             try:
                 self._client.delete_object(Bucket=self._bucket, Key=source.key, **condition)
             except ClientError as error:
@@ -130,7 +130,7 @@ class S3MigrationStore:
                 **asked,
             )
         except ClientError as error:
-            if self._knows_conditions and (knows_no_conditions(error) or knows_no_checksums(error)):
+            if self._knows_conditions and (refuses_conditions(error) or refuses_checksums(error)):
                 self._knows_conditions, self._looks_first = False, True
                 return self._copied(source, key, replaces)
             if error.response["Error"]["Code"] == "PreconditionFailed":

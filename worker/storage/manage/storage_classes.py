@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from worker.errors import ArtifactNotFound, PlaceTaken, StorageRefused
-from worker.models.storage_class import ARCHIVES, RestoreState, RestoreTier, StorageClass
+from worker.models.storage_class import NEEDS_RESTORE, RestoreState, RestoreTier, StorageClass
 from worker.models.stored_object import StoredObject
-from worker.storage.errors import knows_no_conditions, translated
+from worker.storage.errors import refuses_conditions, translated_s3_errors
 from worker.storage.manage.copy import MAX_COPY, copy_object
 from worker.storage.objects.head import Head, head_object
 from worker.storage.objects.url import ObjectUrl, is_at
@@ -24,7 +24,7 @@ _ONGOING = 'ongoing-request="true"'
 _EXPIRY = re.compile(r'expiry-date="([^"]+)"')
 
 
-class S3ArchiveStore:
+class S3StorageClasses:
     """`copy_threshold`: bytes above which an object is copied in parts."""
 
     def __init__(self, client: "S3Client", bucket: str, copy_threshold: int = MAX_COPY) -> None:
@@ -37,7 +37,7 @@ class S3ArchiveStore:
         return self._bucket
 
     def require_bucket(self, bucket: str) -> None:
-        with translated(f"looking at the bucket {bucket}"):
+        with translated_s3_errors(f"looking at the bucket {bucket}"):
             self._client.head_bucket(Bucket=bucket)
 
     def url(self, bucket: str, key: str) -> str:
@@ -89,11 +89,11 @@ class S3ArchiveStore:
     def remove(self, stored: StoredObject) -> None:
         """Delete that very object; no other that has taken its place."""
         place: Any = {"Bucket": self._bucket, "Key": stored.key}
-        with translated(f"deleting {stored.key}"):
+        with translated_s3_errors(f"deleting {stored.key}"):
             try:
                 self._client.delete_object(**place, IfMatch=f'"{stored.etag}"')
             except ClientError as error:
-                if not knows_no_conditions(error):
+                if not refuses_conditions(error):
                     raise
                 self._client.delete_object(**place)
 
@@ -102,16 +102,16 @@ class S3ArchiveStore:
         restore = fields.get("Restore", "")
         expiry = _EXPIRY.search(restore)
         return RestoreState(
-            is_archived=stored.storage_class in ARCHIVES or "ArchiveStatus" in fields,
+            is_archived=stored.storage_class in NEEDS_RESTORE or "ArchiveStatus" in fields,
             is_under_way=_ONGOING in restore,
             readable_until=parsedate_to_datetime(expiry[1]) if expiry else None,
         )
 
     def restore(self, stored: StoredObject, days: int, tier: RestoreTier) -> None:
         request: Any = {"GlacierJobParameters": {"Tier": tier.value}}
-        if stored.storage_class in ARCHIVES:  # from other archive tiers it comes back for good
+        if stored.storage_class in NEEDS_RESTORE:  # from other archive tiers it comes back for good
             request["Days"] = days
-        with translated(f"restoring {stored.key}"):
+        with translated_s3_errors(f"restoring {stored.key}"):
             try:
                 self._client.restore_object(
                     Bucket=self._bucket, Key=stored.key, RestoreRequest=request

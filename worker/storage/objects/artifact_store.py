@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from worker.models.artifact import Artifact
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.stored_object import StoredObject
-from worker.storage.errors import translated
+from worker.storage.errors import translated_s3_errors
 from worker.storage.objects.checksums import CRC32
 from worker.storage.objects.url import ObjectUrl
 
@@ -21,7 +21,7 @@ class S3ArtifactStore:
         self._bucket = bucket
 
     def make_bucket(self) -> None:
-        with translated(f"making the bucket {self._bucket}"):
+        with translated_s3_errors(f"making the bucket {self._bucket}"):
             self._client.create_bucket(Bucket=self._bucket)
 
     def list(self, prefix: JobS3Prefix) -> Iterator[StoredObject]:
@@ -37,12 +37,12 @@ class S3ArtifactStore:
     def download(self, key: str, to: Path) -> None:
         from boto3.s3.transfer import S3Transfer  # noqa: PLC0415  see `make_client`
 
-        with translated(f"downloading {key}"):
+        with translated_s3_errors(f"downloading {key}"):
             S3Transfer(self._client).download_file(self._bucket, key, str(to))
 
     def head(self, key: str) -> Artifact:
         """What S3 itself has recorded of the object."""
-        with translated(f"looking at {key}"):
+        with translated_s3_errors(f"looking at {key}"):
             head = self._client.head_object(Bucket=self._bucket, Key=key, ChecksumMode="ENABLED")
         return Artifact(
             key=key,
@@ -55,7 +55,7 @@ class S3ArtifactStore:
 def listed(client: "S3Client", bucket: str, beneath: str) -> Iterator[StoredObject]:
     """The objects whose keys begin so, by key, a thousand for each request."""
     pages = client.get_paginator("list_objects_v2")
-    with translated(f"listing {beneath}"):
+    with translated_s3_errors(f"listing {beneath}"):
         for page in pages.paginate(Bucket=bucket, Prefix=beneath):
             for found in page.get("Contents", []):
                 yield StoredObject(

@@ -10,7 +10,7 @@ CRC32 = "CRC32"
 _PIECE = 1 << 20
 
 
-def encoded(crc: int) -> str:
+def encode_crc32(crc: int) -> str:
     """A CRC-32 as S3's headers have it."""
     return b64encode(crc.to_bytes(4, "big")).decode()
 
@@ -27,4 +27,4 @@ def crc_of(descriptor: int, start: int, end: int) -> int:
 def checksum_of(path: Path) -> str:
     """Of the whole file, as `CRC32:base64`."""
     with path.open("rb") as file:
-        return f"{CRC32}:{encoded(crc_of(file.fileno(), 0, path.stat().st_size))}"
+        return f"{CRC32}:{encode_crc32(crc_of(file.fileno(), 0, path.stat().st_size))}"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from worker.storage.errors import translated
+from worker.storage.errors import translated_s3_errors
 from worker.storage.objects.comparison import are_same
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Head:
 
 def head_object(client: "S3Client", bucket: str, key: str) -> Head | None:
     """None if there is none."""
-    with translated(f"looking at {key}"):
+    with translated_s3_errors(f"looking at {key}"):
         try:
             return Head(client.head_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED"))
         except ClientError as error:

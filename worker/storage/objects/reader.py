@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from worker.errors import ArtifactArchived, ArtifactNotFound, ArtifactReplaced, StorageRefused
-from worker.models.storage_class import ARCHIVES
+from worker.models.storage_class import NEEDS_RESTORE
 from worker.models.stored_object import InspectedObject
 from worker.storage.client import REQUEST_ATTEMPTS
-from worker.storage.errors import translated
+from worker.storage.errors import translated_s3_errors
 from worker.storage.objects.checksums import CRC32
 from worker.storage.objects.range_reader import RangeReader
 
@@ -110,13 +110,13 @@ def _checksum(head: "HeadObjectOutputTypeDef") -> str | None:
 
 
 def _is_readable(head: "HeadObjectOutputTypeDef") -> bool:
-    is_archived = head.get("StorageClass") in ARCHIVES or "ArchiveStatus" in head
+    is_archived = head.get("StorageClass") in NEEDS_RESTORE or "ArchiveStatus" in head
     return not is_archived or 'ongoing-request="false"' in head.get("Restore", "")
 
 
 @contextmanager
 def _reading(key: str) -> Iterator[None]:
-    with translated(f"reading {key}"):
+    with translated_s3_errors(f"reading {key}"):
         try:
             yield
         except ClientError as error:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from isal import isal_zlib
 
 from worker.errors import StorageUnavailable
-from worker.storage.objects.checksums import CRC32, encoded
+from worker.storage.objects.checksums import CRC32, encode_crc32
 from worker.storage.upload.parts import Part
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class Whole:
     @property
     def crc32(self) -> str:
         """As S3's headers have it."""
-        return encoded(self._crc)
+        return encode_crc32(self._crc)
 
 
 class Checks(Protocol):
@@ -56,10 +56,10 @@ class Crc32Checks:
         return {"ChecksumAlgorithm": CRC32, "ChecksumType": "FULL_OBJECT"}
 
     def for_part(self, part: Part) -> dict[str, Any]:
-        return {"ChecksumAlgorithm": CRC32, "ChecksumCRC32": encoded(part.crc)}
+        return {"ChecksumAlgorithm": CRC32, "ChecksumCRC32": encode_crc32(part.crc)}
 
     def listed(self, number: int, part: Part) -> "CompletedPartTypeDef":
-        return {"PartNumber": number, "ChecksumCRC32": encoded(part.crc)}
+        return {"PartNumber": number, "ChecksumCRC32": encode_crc32(part.crc)}
 
     def for_completion(self, whole: Whole) -> dict[str, Any]:
         return {
@@ -100,7 +100,7 @@ def is_same(part: Part, listed: "PartTypeDef") -> bool:
     if listed["Size"] != part.size:
         return False
     if "ChecksumCRC32" in listed:
-        return listed["ChecksumCRC32"] == encoded(part.crc)
+        return listed["ChecksumCRC32"] == encode_crc32(part.crc)
     return listed["ETag"].strip('"') == _md5(part).hex()
 
 

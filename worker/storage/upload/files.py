@@ -8,7 +8,7 @@ from worker.errors import FileUnusable, StorageUnavailable
 from worker.file_errors import translated_file_errors
 from worker.models.artifact import Artifact, ArtifactId
 from worker.models.job_s3_prefix import JobS3Prefix
-from worker.storage.errors import translated
+from worker.storage.errors import translated_s3_errors
 from worker.storage.objects.checksums import CRC32, checksum_of
 
 if TYPE_CHECKING:
@@ -44,13 +44,13 @@ class S3ArtifactUploads:
             **self._encryption,
         }
         with (
-            translated(f"storing {sent.key}"),
+            translated_s3_errors(f"storing {sent.key}"),
             TransferManager(self._client) as transfers,
         ):
             transfers.upload(str(file), self._bucket, sent.key, properties).result()
 
     def _require_stored(self, sent: Artifact) -> None:
-        with translated(f"looking at {sent.key}"):
+        with translated_s3_errors(f"looking at {sent.key}"):
             head = self._client.head_object(
                 Bucket=self._bucket, Key=sent.key, ChecksumMode="ENABLED"
             )

@@ -12,7 +12,7 @@ from worker.errors import PrefixMismatch, StorageRefused, StorageUnavailable
 from worker.models.artifact import Artifact
 from worker.models.job import Run
 from worker.models.job_s3_prefix import JobS3Prefix
-from worker.storage.errors import knows_no_checksums, knows_no_conditions, translated
+from worker.storage.errors import refuses_checksums, refuses_conditions, translated_s3_errors
 from worker.storage.objects.checksums import CRC32
 from worker.storage.objects.multipart import abort
 from worker.storage.objects.url import ObjectUrl
@@ -88,7 +88,7 @@ class S3ResultsRepository:
         abort(self._client, self._bucket, key, multipart_id)
 
     def holds(self, key: str, *, size: int, checksum: str, sha256: str | None) -> bool:
-        with translated(f"looking for {key}"):
+        with translated_s3_errors(f"looking for {key}"):
             return self._verdict(Artifact(key, size, checksum, sha256)) is True
 
     def url(self, key: str) -> str:
@@ -169,7 +169,7 @@ class S3ResultsRepository:
             try:
                 confirmed = place(condition if self._knows_conditions else {})
             except ClientError as error:
-                if self._knows_conditions and knows_no_conditions(error):
+                if self._knows_conditions and refuses_conditions(error):
                     self._knows_conditions = False
                     continue
                 if error.response["Error"]["Code"] not in ("PreconditionFailed", "NoSuchUpload"):
@@ -201,7 +201,7 @@ class S3ResultsRepository:
 
     @contextmanager
     def _storing(self, key: str) -> Iterator[None]:
-        with translated(f"storing {key}"), self._falling_back():
+        with translated_s3_errors(f"storing {key}"), self._falling_back():
             yield
 
     @contextmanager
@@ -210,7 +210,7 @@ class S3ResultsRepository:
         try:
             yield
         except ClientError as error:
-            if not knows_no_checksums(error) or isinstance(self._checks, Md5Checks):
+            if not refuses_checksums(error) or isinstance(self._checks, Md5Checks):
                 raise
             self._checks = Md5Checks()
             raise OtherChecks(

@@ -11,7 +11,7 @@ from worker.use_cases.ports import ArtifactStore, JobRepository, RunRepository, 
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundArtifact:
     """One object; `kind` is None for what is none of our artifacts."""
 
     key: str
@@ -38,7 +38,7 @@ class Missing:
 class Findings:
     job_id: int
     prefix: str
-    found: list[Found]
+    found: list[FoundArtifact]
     """By key."""
     missing: list[Missing]
     """By run."""
@@ -65,11 +65,11 @@ class FindArtifacts:
         return Findings(job_id, prefix.base_prefix, found, missing)
 
 
-def _found(stored: StoredObject, prefix: JobS3Prefix, uploads: dict[int, Upload]) -> Found:
+def _found(stored: StoredObject, prefix: JobS3Prefix, uploads: dict[int, Upload]) -> FoundArtifact:
     artifact = ArtifactId.at(stored.key, prefix)
     kind, run_id = artifact or (None, None)
     upload = uploads.get(run_id) if run_id and kind is ArtifactKind.RUN_RESULTS else None
-    return Found(
+    return FoundArtifact(
         key=stored.key,
         kind=kind,
         run_id=run_id,

@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
-from worker.models.archive import CheckedArchive, Member
+from worker.models.archive import ArchiveMember, CheckedArchive
 from worker.models.artifact import Artifact, ArtifactId
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.presigned_url import DownloadLocation, UploadLocation
@@ -40,9 +40,9 @@ class ObjectReader(Protocol):
 
 class OpenedZip(Protocol):
     @property
-    def members(self) -> Sequence[Member]: ...
+    def members(self) -> Sequence[ArchiveMember]: ...
 
-    def read(self, member: Member) -> Iterator[bytes]:
+    def read(self, member: ArchiveMember) -> Iterator[bytes]:
         """The member's bytes; InvalidArchive before their end if they are not its own."""
         ...
 

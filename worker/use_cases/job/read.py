@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from worker.errors import ArtifactNotFound, MemberNotFound, OneprefixError
-from worker.models.archive import Member
+from worker.models.archive import ArchiveMember
 from worker.use_cases.job.lookup import prefix_of, results_missing
 from worker.use_cases.job.ports import ArchiveFile, ObjectReader, OpenedZip, Unzip
 from worker.use_cases.ports import ArtifactStore, JobRepository, RunRepository
@@ -17,7 +17,7 @@ class RemoteArchive:
     """Which tells how much of it has been transferred."""
     opened: OpenedZip
 
-    def find(self, name: str) -> Member:
+    def find(self, name: str) -> ArchiveMember:
         """The file of that name, as it is or as it is shown; MemberNotFound."""
         files = [each for each in self.opened.members if not each.is_directory]
         found = [each for each in files if name == each.name] or [

@@ -20,7 +20,7 @@ from worker.use_cases.migration.plan import (
     STEMS,
     Candidates,
     Decision,
-    Left,
+    Kept,
     Move,
     Reason,
     decide,
@@ -32,9 +32,9 @@ from worker.use_cases.migration.ports import MovedResults, ScatteredObjects
 from worker.use_cases.ports import JobRepository, ResultLocations, RunRepository, UploadRecords
 from worker.use_cases.recorded_copy import noted_copy
 
-ARCHIVES = (ArtifactKind.JOB_INPUT, ArtifactKind.RUN_RESULTS)
+ZIP_KINDS = (ArtifactKind.JOB_INPUT, ArtifactKind.RUN_RESULTS)
 
-Found = Candidates | Left
+Finding = Candidates | Kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class MigrateArtifacts:
 
     def __call__(
         self, job_ids: Sequence[int] | None = None, *, apply: bool = False
-    ) -> Generator[tuple[Found, Decision | OneprefixError]]:
+    ) -> Generator[tuple[Finding, Decision | OneprefixError]]:
         """What is decided about each artifact of these jobs, or of all, that lies elsewhere; done
         too with `apply`. Takes up no more memory than the listing of the largest job.
 
@@ -56,19 +56,19 @@ class MigrateArtifacts:
         """
         return map_parallel(self.find(job_ids), partial(self.settle, apply=apply))
 
-    def find(self, job_ids: Sequence[int] | None) -> Iterator[Found]:
+    def find(self, job_ids: Sequence[int] | None) -> Iterator[Finding]:
         """What the bucket holds of these jobs outside their prefixes."""
         for job_id in job_ids or ():
             self.jobs.get(job_id)
         listed = self._all() if job_ids is None else chain.from_iterable(map(self._of, job_ids))
         for part, objects in groupby(listed, key=lambda each: job_part(each.key)):
             if (found := job_id_of(part)) is None:
-                yield from (Left(each, Reason.UNKNOWN) for each in objects)
+                yield from (Kept(each, Reason.UNKNOWN) for each in objects)
             else:
                 yield from self._of_job(found, list(objects))
 
-    def settle(self, found: Found, *, apply: bool) -> Decision:
-        if isinstance(found, Left):
+    def settle(self, found: Finding, *, apply: bool) -> Decision:
+        if isinstance(found, Kept):
             return Decision(left=(found,))
         try:
             decision = self._decided(found)
@@ -85,11 +85,11 @@ class MigrateArtifacts:
     def _of(self, job_id: int) -> Iterator[StoredObject]:
         return chain.from_iterable(self.objects.list(f"{stem}{job_id}/") for stem in STEMS)
 
-    def _of_job(self, job_id: int, listed: list[StoredObject]) -> Iterator[Found]:
+    def _of_job(self, job_id: int, listed: list[StoredObject]) -> Iterator[Finding]:
         try:
             prefix = JobS3Prefix.from_job(self.jobs.get(job_id))
         except JobNotFound:
-            yield from (Left(each, Reason.NO_SUCH_JOB) for each in listed)
+            yield from (Kept(each, Reason.NO_SUCH_JOB) for each in listed)
             return
         runs = {run.id: run for run in self.runs.of_job(job_id)}
         uploads = {upload.run_id: upload for upload in self.uploads.uploads(job_id)}
@@ -97,7 +97,7 @@ class MigrateArtifacts:
         yield from left
         if any(upload.state is UploadState.UPLOADING for upload in uploads.values()):
             scattered = chain.from_iterable(each.scattered for each in candidates)
-            yield from (Left(each, Reason.UNDER_WAY) for each in scattered)
+            yield from (Kept(each, Reason.UNDER_WAY) for each in scattered)
         else:
             yield from candidates
 
@@ -110,7 +110,7 @@ class MigrateArtifacts:
             each.key for each in candidates.scattered if self._is_copied(each, candidates)
         }:
             return decide(candidates, copied=copied)
-        is_archive = candidates.artifact.kind in ARCHIVES
+        is_archive = candidates.artifact.kind in ZIP_KINDS
         complete = {each.key for each in candidates.all if self._is_complete(each, is_archive)}
         return decide(candidates, complete=complete)
 

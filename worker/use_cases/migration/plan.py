@@ -34,7 +34,7 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class Kept:
     found: StoredObject
     reason: Reason
     why: str = ""
@@ -80,7 +80,7 @@ class Move:
 @dataclass(frozen=True, slots=True)
 class Decision:
     moves: tuple[Move, ...] = ()
-    left: tuple[Left, ...] = ()
+    left: tuple[Kept, ...] = ()
 
 
 def job_part(key: str) -> str:
@@ -101,18 +101,18 @@ def sort_out(
     runs: Mapping[int, Run],
     listed: Iterable[StoredObject],
     uploads: Mapping[int, Upload] = MappingProxyType({}),
-) -> tuple[list[Candidates], list[Left]]:
+) -> tuple[list[Candidates], list[Kept]]:
     """The artifacts of the job that lie elsewhere, and what is none of them."""
     standing: dict[str, StoredObject] = {}
     scattered: dict[ArtifactId, list[StoredObject]] = {}
-    left: list[Left] = []
+    left: list[Kept] = []
     for each in listed:
         if each.key.startswith(prefix.base_prefix + "/"):
             standing[each.key] = each
         elif (artifact := _artifact_of(each.key, prefix)) is None:
-            left.append(Left(each, Reason.UNKNOWN))
+            left.append(Kept(each, Reason.UNKNOWN))
         elif artifact.run_id and artifact.run_id not in runs:
-            left.append(Left(each, Reason.NO_SUCH_RUN))
+            left.append(Kept(each, Reason.NO_SUCH_RUN))
         else:
             scattered.setdefault(artifact, []).append(each)
     found = [
@@ -161,7 +161,7 @@ def decide(
         winners = _newest(candidates, complete)
         moves = [Move(each, candidates.key, standing) for each in winners if each != standing]
     others = [each for each in scattered if each not in winners]
-    left = [Left(each, Reason.CONFLICT, _why(winners)) for each in others]
+    left = [Kept(each, Reason.CONFLICT, _why(winners)) for each in others]
     return Decision(tuple(moves), tuple(left))
 
 

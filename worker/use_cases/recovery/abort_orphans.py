@@ -4,8 +4,8 @@ import logging
 from dataclasses import dataclass
 
 from worker.models.job_s3_prefix import run_of_results_key
-from worker.models.stored_object import OpenUpload
-from worker.use_cases.recovery.ports import OpenUploads, OrphanRepository
+from worker.models.stored_object import IncompleteUpload
+from worker.use_cases.recovery.ports import IncompleteUploads, OrphanRepository
 
 log = logging.getLogger(__name__)
 
@@ -16,7 +16,7 @@ YOUNG = 60.0
 @dataclass(frozen=True, slots=True)
 class AbortOrphans:
     uploads: OrphanRepository
-    open_uploads: OpenUploads
+    incomplete_uploads: IncompleteUploads
     young: float = YOUNG
 
     def __call__(self) -> int:
@@ -28,7 +28,7 @@ class AbortOrphans:
         aborted = 0
         for upload in self.uploads.given_up():
             if upload.s3_key and upload.multipart_upload_id:
-                if not self.open_uploads.abort(upload.s3_key, upload.multipart_upload_id):
+                if not self.incomplete_uploads.abort(upload.s3_key, upload.multipart_upload_id):
                     continue
                 aborted += 1
             self.uploads.forget_multipart(upload)
@@ -36,10 +36,10 @@ class AbortOrphans:
 
     def _abort_unknown(self) -> int:
         """Those of our runs that S3 has and no row names."""
-        orphans = [each for each in self.open_uploads.list() if self._is_orphan(each)]
-        return sum(self.open_uploads.abort(each.key, each.id) for each in orphans)
+        orphans = [each for each in self.incomplete_uploads.list() if self._is_orphan(each)]
+        return sum(self.incomplete_uploads.abort(each.key, each.id) for each in orphans)
 
-    def _is_orphan(self, found: OpenUpload) -> bool:
+    def _is_orphan(self, found: IncompleteUpload) -> bool:
         run = run_of_results_key(found.key)
         if run is None or found.age < self.young:
             return False

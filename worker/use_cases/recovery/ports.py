@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Protocol
 
-from worker.models.stored_object import OpenUpload
+from worker.models.stored_object import IncompleteUpload
 from worker.models.upload import Upload
 from worker.models.upload_request import UploadRequest
 
@@ -44,8 +44,8 @@ class OrphanRepository(Protocol):
         ...
 
 
-class OpenUploads(Protocol):
-    def list(self) -> Iterator[OpenUpload]:
+class IncompleteUploads(Protocol):
+    def list(self) -> Iterator[IncompleteUpload]:
         """S3's open multipart uploads of ours, as far as it tells."""
         ...
 

@@ -23,11 +23,11 @@ from worker.use_cases.ports import (
 )
 from worker.use_cases.recorded_copy import noted_copy
 from worker.use_cases.retention.outcome import Outcome
-from worker.use_cases.retention.ports import ArchiveStore
+from worker.use_cases.retention.ports import StorageClasses
 
 
 @dataclass(frozen=True, slots=True)
-class ArchiveOrder:
+class StorageChange:
     storage_class: StorageClass = StorageClass.GLACIER
     older_than: timedelta = timedelta()
     """Since it landed."""
@@ -45,10 +45,10 @@ class Planned:
 
 
 @dataclass(frozen=True, slots=True)
-class ArchivePlan:
+class StorageChangePlan:
     job_id: int
     prefix: str
-    order: ArchiveOrder
+    order: StorageChange
     items: list[Planned]
     """By key."""
 
@@ -61,16 +61,16 @@ class ArchivePlan:
 
 
 @dataclass(frozen=True, slots=True)
-class ArchiveJob:
+class ChangeStorageClass:
     jobs: JobRepository
     runs: RunRepository
     uploads: UploadRecords
     artifacts: ArtifactStore
-    store: ArchiveStore
+    store: StorageClasses
     locations: ResultLocations
     clock: Callable[[], datetime]
 
-    def plan(self, job_id: int, order: ArchiveOrder) -> ArchivePlan:
+    def plan(self, job_id: int, order: StorageChange) -> StorageChangePlan:
         prefix = JobS3Prefix.from_job(self.jobs.get(job_id))
         if order.to_bucket == self.store.bucket:
             raise InvalidRequest(f"the job's artifacts lie in {order.to_bucket} already")
@@ -84,9 +84,9 @@ class ArchiveJob:
             uploads=self.uploads.uploads(job_id),
             now=self.clock(),
         )
-        return ArchivePlan(job_id, prefix.base_prefix, order, items)
+        return StorageChangePlan(job_id, prefix.base_prefix, order, items)
 
-    def __call__(self, plan: ArchivePlan) -> Iterator[Outcome]:
+    def __call__(self, plan: StorageChangePlan) -> Iterator[Outcome]:
         """What became of each, whichever is first; what is left comes before all others."""
         yield from (_outcome(each, each.left) for each in plan.items if each.left)
         archive = self._moved if plan.order.to_bucket else self._changed
@@ -94,12 +94,12 @@ class ArchiveJob:
         for item, result in map_parallel(todo, partial(archive, plan.order)):
             yield Outcome.of(item.stored.key, item.stored.size, result)
 
-    def _changed(self, order: ArchiveOrder, item: Planned) -> str:
+    def _changed(self, order: StorageChange, item: Planned) -> str:
         with noted_copy(self.locations, item.upload) as opened:
             self.store.change_class(item.stored, order.storage_class, opened)
         return f"now in {order.storage_class}"
 
-    def _moved(self, order: ArchiveOrder, item: Planned) -> str:
+    def _moved(self, order: StorageChange, item: Planned) -> str:
         bucket = order.to_bucket or ""
         self.store.copy_to(bucket, item.stored, order.storage_class)
         self._relocate(bucket, item)
@@ -131,7 +131,7 @@ class ArchiveJob:
 
 
 def planned(
-    order: ArchiveOrder,
+    order: StorageChange,
     prefix: JobS3Prefix,
     stored: Iterable[StoredObject],
     *,
@@ -152,7 +152,7 @@ def planned(
 
 
 def _left(
-    stored: StoredObject, upload: Upload | None, order: ArchiveOrder, now: datetime
+    stored: StoredObject, upload: Upload | None, order: StorageChange, now: datetime
 ) -> str | None:
     # a change of class is a new object to S3, but the row knows when the results landed
     landed_at = (upload and upload.landed_at) or stored.modified_at

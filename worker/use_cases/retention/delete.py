@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from worker.errors import OneprefixError
-from worker.models.deletion import MOST_AT_ONCE, Deletion, Doomed
+from worker.models.deletion import MOST_AT_ONCE, Deletion, ObjectVersion
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.relocation import Relocation
 from worker.process.parallel import DEFAULT_CONCURRENCY, map_parallel
@@ -17,7 +17,7 @@ from worker.use_cases.ports import (
     UploadRecords,
 )
 from worker.use_cases.retention.outcome import Outcome
-from worker.use_cases.retention.ports import DeletionRepository, DoomedObjects
+from worker.use_cases.retention.ports import DeletionRepository, ObjectVersions
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class DeleteJob:
     runs: RunRepository
     uploads: UploadRecords
     artifacts: ArtifactStore
-    doomed: DoomedObjects
+    doomed: ObjectVersions
     deletions: DeletionRepository
     locations: ResultLocations
 
@@ -35,8 +35,10 @@ class DeleteJob:
         objects = size = 0
         for each in self.doomed.list(prefix):
             objects, size = objects + 1, size + each.size
-        open_uploads = sum(1 for _ in self.doomed.open_uploads(prefix))
-        return Deletion(job_id, self.doomed.bucket, prefix.base_prefix, objects, size, open_uploads)
+        incomplete_uploads = sum(1 for _ in self.doomed.incomplete_uploads(prefix))
+        return Deletion(
+            job_id, self.doomed.bucket, prefix.base_prefix, objects, size, incomplete_uploads
+        )
 
     def __call__(self, plan: Deletion, *, who: str) -> Iterator[Outcome]:
         """What became of each object; only those that failed carry an error.
@@ -54,11 +56,11 @@ class DeleteJob:
 
     def _deleted(self, prefix: JobS3Prefix) -> Iterator[Outcome]:
         for found, failure in map_parallel(
-            list(self.doomed.open_uploads(prefix)), self.doomed.abort
+            list(self.doomed.incomplete_uploads(prefix)), self.doomed.abort
         ):
             yield Outcome.of(found.key, 0, failure or "aborted")
-        refused: set[Doomed] = set()
-        before: set[Doomed] = set()
+        refused: set[ObjectVersion] = set()
+        before: set[ObjectVersion] = set()
         # listed anew each time, since a listing that goes on from what is gone may miss the rest
         while left := self._first(prefix, refused):
             lasting = left & before
@@ -72,7 +74,7 @@ class DeleteJob:
             refused |= lasting
             before = left
 
-    def _first(self, prefix: JobS3Prefix, refused: set[Doomed]) -> set[Doomed]:
+    def _first(self, prefix: JobS3Prefix, refused: set[ObjectVersion]) -> set[ObjectVersion]:
         """Of what is left, but for what can't be deleted."""
         left = (each for each in self.doomed.list(prefix) if each not in refused)
         return set(islice(left, MOST_AT_ONCE * DEFAULT_CONCURRENCY))
@@ -94,15 +96,17 @@ class DeleteJob:
         self.locations.relocate(gone)
 
 
-def _errors(batch: list[Doomed], result: dict[Doomed, str] | OneprefixError) -> dict[Doomed, str]:
+def _errors(
+    batch: list[ObjectVersion], result: dict[ObjectVersion, str] | OneprefixError
+) -> dict[ObjectVersion, str]:
     return dict.fromkeys(batch, str(result)) if isinstance(result, OneprefixError) else result
 
 
-def _outcome(doomed: Doomed, error: str | None) -> Outcome:
+def _outcome(doomed: ObjectVersion, error: str | None) -> Outcome:
     return Outcome(doomed.key, doomed.size, "failed" if error else "deleted", error)
 
 
-def _batches(doomed: Iterable[Doomed]) -> Iterator[list[Doomed]]:
+def _batches(doomed: Iterable[ObjectVersion]) -> Iterator[list[ObjectVersion]]:
     rest = iter(doomed)
     while batch := list(islice(rest, MOST_AT_ONCE)):
         yield batch

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
-from worker.models.deletion import Deletion, Doomed
+from worker.models.deletion import Deletion, ObjectVersion
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.storage_class import RestoreState, RestoreTier, StorageClass
-from worker.models.stored_object import OpenUpload, StoredObject
+from worker.models.stored_object import IncompleteUpload, StoredObject
 
 
-class ArchiveStore(Protocol):
+class StorageClasses(Protocol):
     """The objects of one bucket, moved between storage classes and to other buckets."""
 
     @property
@@ -52,7 +52,7 @@ class RestoreStore(Protocol):
         ...
 
 
-class DoomedObjects(Protocol):
+class ObjectVersions(Protocol):
     """What lies under jobs' prefixes in one bucket, to be deleted for good."""
 
     @property
@@ -62,19 +62,19 @@ class DoomedObjects(Protocol):
         """Whether the URL, of whatever form, names the key in this bucket."""
         ...
 
-    def list(self, prefix: JobS3Prefix) -> Iterator[Doomed]:
+    def list(self, prefix: JobS3Prefix) -> Iterator[ObjectVersion]:
         """The job's objects, all their versions, and delete markers."""
         ...
 
-    def delete(self, doomed: Sequence[Doomed]) -> dict[Doomed, str]:
+    def delete(self, doomed: Sequence[ObjectVersion]) -> dict[ObjectVersion, str]:
         """Why those of at most MOST_AT_ONCE that are still there could not be deleted."""
         ...
 
-    def open_uploads(self, prefix: JobS3Prefix) -> Iterator[OpenUpload]:
+    def incomplete_uploads(self, prefix: JobS3Prefix) -> Iterator[IncompleteUpload]:
         """The job's multipart uploads that are neither completed nor aborted."""
         ...
 
-    def abort(self, found: OpenUpload) -> None: ...
+    def abort(self, found: IncompleteUpload) -> None: ...
 
 
 class DeletionRepository(Protocol):

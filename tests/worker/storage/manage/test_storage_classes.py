@@ -8,7 +8,7 @@ from botocore.stub import Stubber
 from worker.models.storage_class import RestoreTier
 from worker.models.stored_object import StoredObject
 from worker.storage.client import make_client
-from worker.storage.manage.storage_classes import S3ArchiveStore
+from worker.storage.manage.storage_classes import S3StorageClasses
 from worker.use_cases.retention.restore import RestoreJob, RestoreOrder
 
 KEY = "jobs/12/2025/10/23/211500/run_4_results.zip"
@@ -27,7 +27,7 @@ def restored(told: dict[str, str], *, asks: bool) -> str:
             request = {"GlacierJobParameters": {"Tier": "Bulk"}}
             expected = {"Bucket": "results", "Key": KEY, "RestoreRequest": request}
             stub.add_response("restore_object", {}, expected)
-        store = S3ArchiveStore(client, "results")
+        store = S3StorageClasses(client, "results")
         unasked: Any = None
         job = RestoreJob(unasked, unasked, store, lambda: datetime(2026, 1, 1, tzinfo=UTC))
         [outcome] = job([STORED], RestoreOrder(7, RestoreTier.BULK))

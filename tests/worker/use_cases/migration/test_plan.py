@@ -11,7 +11,7 @@ from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.stored_object import StoredObject
 from worker.use_cases.migration.plan import (
     Candidates,
-    Left,
+    Kept,
     Move,
     Reason,
     decide,
@@ -78,13 +78,13 @@ def test_an_old_key_names_its_artifact(key: str, kind: ArtifactKind, run_id: int
     ],
 )
 def test_what_has_another_shape_is_unknown_and_stays(key: str) -> None:
-    assert sort_out(PREFIX, RUNS, [stored(key)]) == ([], [Left(stored(key), Reason.UNKNOWN)])
+    assert sort_out(PREFIX, RUNS, [stored(key)]) == ([], [Kept(stored(key), Reason.UNKNOWN)])
 
 
 @pytest.mark.parametrize("run_id", [6, 2**63])
 def test_what_is_of_a_run_that_the_job_does_not_have_stays(run_id: int) -> None:
     found = stored(f"results/job_12/run_{run_id}.zip")
-    assert sort_out(PREFIX, RUNS, [found]) == ([], [Left(found, Reason.NO_SUCH_RUN)])
+    assert sort_out(PREFIX, RUNS, [found]) == ([], [Kept(found, Reason.NO_SUCH_RUN)])
 
 
 def test_what_lies_under_the_prefix_is_no_scattered_object() -> None:
@@ -101,7 +101,7 @@ def test_the_newest_complete_candidate_wins_and_the_others_are_told() -> None:
     both = candidates(NEWER, OLDER)
     decided = decide(both, complete={NEWER.key, OLDER.key})
     assert decided.moves == (Move(NEWER, KEY),)
-    assert decided.left == (Left(OLDER, Reason.CONFLICT, f"{NEWER.key} is kept instead"),)
+    assert decided.left == (Kept(OLDER, Reason.CONFLICT, f"{NEWER.key} is kept instead"),)
     assert decide(both, complete={OLDER.key}).moves == (Move(OLDER, KEY),)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.fakes.uploads import FakeDatabase, FakeUploads
-from worker.models.stored_object import OpenUpload
+from worker.models.stored_object import IncompleteUpload
 from worker.models.upload import Upload, UploadState
 from worker.use_cases.recovery.abort_orphans import YOUNG, AbortOrphans
 
@@ -14,12 +14,12 @@ OLD = YOUNG + 1
 
 
 @dataclass
-class FakeOpenUploads:
-    found: list[OpenUpload] = field(default_factory=list)
+class FakeIncompleteUploads:
+    found: list[IncompleteUpload] = field(default_factory=list)
     aborted: list[tuple[str, str]] = field(default_factory=list)
     refuses: bool = False
 
-    def list(self) -> Iterator[OpenUpload]:
+    def list(self) -> Iterator[IncompleteUpload]:
         yield from self.found
 
     def abort(self, key: str, multipart_id: str) -> bool:
@@ -32,7 +32,7 @@ class FakeOpenUploads:
 @dataclass
 class Bucket:
     database: FakeDatabase = field(default_factory=FakeDatabase)
-    open: FakeOpenUploads = field(default_factory=FakeOpenUploads)
+    open: FakeIncompleteUploads = field(default_factory=FakeIncompleteUploads)
 
     def row(self, state: UploadState, multipart_id: str | None, **values: Any) -> None:
         values = {"s3_key": KEY} | values
@@ -46,7 +46,7 @@ class Bucket:
 
 @pytest.fixture
 def bucket() -> Bucket:
-    return Bucket(open=FakeOpenUploads([OpenUpload(KEY, "m", OLD)]))
+    return Bucket(open=FakeIncompleteUploads([IncompleteUpload(KEY, "m", OLD)]))
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_what_a_newer_one_has_taken_the_place_of_is_aborted(bucket: Bucket) -> N
 
 def test_what_was_just_begun_may_not_be_on_its_row_yet(bucket: Bucket) -> None:
     bucket.row(UploadState.UPLOADING, None)
-    bucket.open.found = [OpenUpload(KEY, "m", YOUNG - 1)]
+    bucket.open.found = [IncompleteUpload(KEY, "m", YOUNG - 1)]
     assert bucket.sweep() == 0
 
 
@@ -88,7 +88,7 @@ def test_what_was_just_begun_may_not_be_on_its_row_yet(bucket: Bucket) -> None:
 )
 def test_what_is_not_of_an_upload_of_ours_is_left_alone(bucket: Bucket, key: str) -> None:
     bucket.row(UploadState.LANDED, None)
-    bucket.open.found = [OpenUpload(key, "m", OLD)]
+    bucket.open.found = [IncompleteUpload(key, "m", OLD)]
     assert bucket.sweep() == 0
 
 
@@ -105,7 +105,7 @@ def test_what_an_upload_that_is_over_still_names_is_aborted_and_forgotten(
 
 
 def test_what_can_not_be_aborted_now_is_tried_again(bucket: Bucket) -> None:
-    bucket.open = FakeOpenUploads(refuses=True)
+    bucket.open = FakeIncompleteUploads(refuses=True)
     bucket.row(UploadState.FAILED, "m")
     assert bucket.sweep() == 0
     assert bucket.database.rows[12, 4].multipart_upload_id == "m"

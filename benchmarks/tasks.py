@@ -25,7 +25,7 @@ from benchmarks.peers import environment
 from benchmarks.sink.client import BUCKET
 from worker.database.engine import make_engine
 from worker.database.jobs import add_job
-from worker.database.schema import migrate
+from worker.database.schema import upgrade_schema
 from worker.embedded.broker import EmbeddedBroker
 
 JOB = 12
@@ -68,7 +68,7 @@ def installation(endpoint: str, *, processes: int, runs: int, log: Path) -> Iter
         stack.callback(server.cleanup)
         engine = make_engine(server.get_uri())
         stack.callback(engine.dispose)
-        migrate(engine)
+        upgrade_schema(engine)
         add_job(engine, JOB, CREATED_AT, list(range(1, runs + 1)))
         broker = EmbeddedBroker(directory / "broker")
         url = broker.start()

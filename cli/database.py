@@ -18,7 +18,7 @@ def db() -> None:
 def upgrade(as_json: Json = False) -> None:
     """Create `uploads`, and `jobs` and `runs` where they don't exist; or bring them up to date."""
     with reported(as_json):
-        Services(load_settings()).migrate()
+        Services(load_settings()).upgrade_schema()
         if as_json:
             print_json({"upgraded": True})
         else:

@@ -64,7 +64,7 @@ class Supervisor:
             if self._broker:
                 self._broker.start()
                 self._say("The embedded broker is up.")
-            Services(self._settings).migrate()
+            Services(self._settings).upgrade_schema()
             self._start_worker()
             while not stop.wait(LOOK_EVERY):
                 self._look_after_broker()

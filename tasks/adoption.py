@@ -17,17 +17,17 @@ from tasks.app import app
 from tasks.queue_entry import problem_with
 from tasks.upload_task import package_and_upload, request_of
 from worker.errors import DatabaseRefused
-from worker.use_cases.recovery.ports import Doorbells
+from worker.use_cases.recovery.ports import Outbox
 from worker.use_cases.upload.ports import RequestRepository
 
 log = logging.getLogger("oneprefix.recovery")
 
 
 class Adoption:
-    def __init__(self, requests: RequestRepository, doorbells: Doorbells, grace: float) -> None:
+    def __init__(self, requests: RequestRepository, outbox: Outbox, grace: float) -> None:
         """`grace`: seconds that a worker has to begin."""
         self._requests = requests
-        self._doorbells = doorbells
+        self._outbox = outbox
         self._grace = grace
         self._seen: set[bytes] = set()
         """Tags of messages that were looked at."""
@@ -68,7 +68,7 @@ class Adoption:
             arguments, keywords, _ = json.loads(b64decode(message["body"]))
             request = request_of(headers["id"], *arguments, **keywords)
             self._requests.request(request, published=False)
-            if self._doorbells.missed(request, since=since):
+            if self._outbox.mark_due_if_stuck(request, since=since):
                 log.info("job %s, run %s: taken and not begun", request.job_id, request.run_id)
         except (ValueError, TypeError, DatabaseRefused) as error:  # among them InvalidRequest
             log.warning("message %s asks for nothing: %s", headers["id"], error)

@@ -30,19 +30,19 @@ log = logging.getLogger("oneprefix.recovery")
 
 def recover(using: Services) -> int:
     """One look: the number of messages published."""
-    doorbells = using.doorbells
+    outbox = using.outbox
     published = 0
-    for row in doorbells.due():
+    for row in outbox.due():
         try:
-            doorbell = doorbells.take(row, task_id=uuid())
+            due = outbox.take(row, task_id=uuid())
         except DatabaseRefused as error:
             log.warning("row %d of uploads can't be published: %s", row, error)
             continue
-        if doorbell is None:
+        if due is None:
             continue  # another worker's recovery was first
-        request = doorbell.request
-        if not publish(request, urgent=doorbell.is_begun):
-            doorbells.give_back(row)
+        request = due.request
+        if not publish(request, urgent=due.is_begun):
+            outbox.give_back(row)
             break  # the broker is away; the next look tries again
         log.info("job %s, run %s: published again", request.job_id, request.run_id)
         published += 1
@@ -64,7 +64,7 @@ def main(parent: int) -> None:
     signal.signal(signal.SIGINT, on_signal)
     use_own_transport()
     using = services()
-    adopt = Adoption(using.requests, using.doorbells, using.settings.publish_grace_seconds)
+    adopt = Adoption(using.requests, using.outbox, using.settings.publish_grace_seconds)
     # not all workers at once
     sweep_at = monotonic() + SystemRandom().uniform(0, using.settings.sweep_seconds)
     while os.getppid() == parent:

@@ -14,7 +14,7 @@ from tests.servers.s3 import S3Server, moto_server, rclone_server
 from tests.servers.strict_bucket import Strict
 from tests.servers.strict_s3 import strict_s3
 from worker.database.engine import make_engine
-from worker.database.schema import migrate
+from worker.database.schema import upgrade_schema
 
 # A shell's background jobs ignore SIGINT, and so would the commands that the tests stop with it
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -57,7 +57,7 @@ def empty_engine(database_url: str) -> Iterator[Engine]:
 @pytest.fixture
 def engine(empty_engine: Engine) -> Engine:
     """A migrated database of each kind."""
-    migrate(empty_engine)
+    upgrade_schema(empty_engine)
     return empty_engine
 
 

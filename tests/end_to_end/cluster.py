@@ -18,7 +18,7 @@ from sqlalchemy import Engine, text
 from tests.servers.strict_bucket import Strict
 from worker.database.engine import make_engine
 from worker.database.jobs import add_job
-from worker.database.schema import migrate
+from worker.database.schema import upgrade_schema
 from worker.database.uploads.upload_list import SqlUploadList
 from worker.embedded.broker import EmbeddedBroker
 from worker.models.upload import Upload, UploadState
@@ -171,7 +171,7 @@ def cluster(
     (directory / "results").mkdir()
     (directory / "tmp").mkdir()
     engine = make_engine(database_url)
-    migrate(engine)
+    upgrade_schema(engine)
     add_job(engine, 12, CREATED_AT, [4, 5, 6])
     broker = EmbeddedBroker(directory / "broker")
     running = Cluster(directory, strict, database_url, broker.start(), engine, broker)

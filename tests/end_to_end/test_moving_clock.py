@@ -46,7 +46,7 @@ def services(
             results_roots=(tmp_path,),
         )
     )
-    made.migrate()
+    made.upgrade_schema()
     yield made
     made.engine.dispose()
 

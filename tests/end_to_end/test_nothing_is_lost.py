@@ -18,7 +18,7 @@ from tests.servers.postgres import PostgresServer
 from tests.tasks.malformed import MALFORMED
 from worker.database.engine import make_engine
 from worker.database.jobs import add_job
-from worker.database.schema import migrate
+from worker.database.schema import upgrade_schema
 from worker.embedded.broker import EmbeddedBroker
 from worker.models.upload import UploadState
 
@@ -162,7 +162,7 @@ def test_a_message_waits_for_a_schema_that_is_not_there_yet(
     running.send(12, 4, run_4(running))
     eventually(lambda: "oneprefix db upgrade" in running.log(), "the worker says what it lacks")
     running.engine = make_engine(later)
-    migrate(running.engine)
+    upgrade_schema(running.engine)
     add_job(running.engine, 12, CREATED_AT, [4])
     running.wait_for(12, 4)
     running.engine.dispose()

@@ -22,8 +22,8 @@ from tasks.broker import use_own_transport
 from tasks.services import services
 
 use_own_transport()
-services().migrate()
-adopt = Adoption(services().requests, services().doorbells, grace=0)
+services().upgrade_schema()
+adopt = Adoption(services().requests, services().outbox, grace=0)
 with app.connection() as connection, connection.channel() as channel:
     channel.queue_declare("uploads")
     taken = []

@@ -81,7 +81,7 @@ def installed(
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
     services = Services(load_settings())
-    services.migrate()
+    services.upgrade_schema()
     job = add_job(services.engine, 12, CREATED_AT, [4, 5, 6])
     yield Installation(services, strict, environment, results, JobS3Prefix.from_job(job))
     services.engine.dispose()

@@ -19,7 +19,7 @@ from worker.database.engine import make_engine
 from worker.database.inventory import SqlInventory
 from worker.database.jobs import SqlJobRepository, SqlRunRepository
 from worker.database.result_locations import SqlMovedResults, SqlResultLocations
-from worker.database.uploads.outbox import SqlDoorbells
+from worker.database.uploads.outbox import SqlOutbox
 from worker.database.uploads.requests import SqlRequestRepository
 from worker.database.uploads.upload_list import SqlUploadList
 from worker.database.uploads.upload_repository import SqlUploadRepository
@@ -103,8 +103,8 @@ class Services:
         return SqlUploadList(self.engine)
 
     @cached_property
-    def doorbells(self) -> SqlDoorbells:
-        return SqlDoorbells(
+    def outbox(self) -> SqlOutbox:
+        return SqlOutbox(
             self.engine,
             grace=self.settings.publish_grace_seconds,
             republish=self.settings.republish_seconds,
@@ -337,11 +337,11 @@ class Services:
 
         return S3LifecycleRules(make_client(), bucket_name(self.settings))
 
-    def migrate(self) -> None:
+    def upgrade_schema(self) -> None:
         """Bring the schema up to date."""
-        from worker.database.schema import migrate
+        from worker.database.schema import upgrade_schema
 
-        migrate(self.engine)
+        upgrade_schema(self.engine)
 
 
 def artifact_store(settings: Settings, bucket: str | None = None) -> "S3ArtifactStore":

@@ -22,7 +22,7 @@ _SCHEMA, _LOST_STATEMENT = ("42P01", "42703"), ("26000", "42P05")
 
 
 @contextmanager
-def translated() -> Iterator[None]:
+def translated_sql_errors() -> Iterator[None]:
     """DatabaseUnavailable or DatabaseRefused for whatever SQLAlchemy raises in the block."""
     try:
         yield

@@ -18,7 +18,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-from worker.database.errors import translated
+from worker.database.errors import translated_sql_errors
 from worker.database.tables import runs, uploads
 from worker.database.types import now
 from worker.database.uploads.statements import is_over, is_upload
@@ -37,12 +37,12 @@ class SqlResultLocations:
         self._engine = engine
 
     def relocate(self, moves: Iterable[Relocation]) -> int:
-        with translated(), self._engine.begin() as connection:
+        with translated_sql_errors(), self._engine.begin() as connection:
             return sum(_relocated(connection, move) for move in moves)
 
     def copying(self, upload: Upload, multipart_id: str) -> None:
         statement = update(uploads).where(_is_as_it_was(upload.job_id, upload.run_id, upload.fence))
-        with translated(), self._engine.begin() as connection:
+        with translated_sql_errors(), self._engine.begin() as connection:
             connection.execute(
                 statement.values(multipart_upload_id=multipart_id, lease_until=now(COPYING))
             )
@@ -52,7 +52,7 @@ class SqlResultLocations:
             _is_as_it_was(upload.job_id, upload.run_id, upload.fence),
             uploads.c.multipart_upload_id == multipart_id,
         )
-        with translated(), self._engine.begin() as connection:
+        with translated_sql_errors(), self._engine.begin() as connection:
             connection.execute(statement.values(multipart_upload_id=None, lease_until=None))
 
 
@@ -142,7 +142,7 @@ class SqlMovedResults:
                 results_uploaded_at=func.coalesce(runs.c.results_uploaded_at, landed_at),
             )
         )
-        with translated(), self._engine.begin() as connection:
+        with translated_sql_errors(), self._engine.begin() as connection:
             if connection.execute(moved).rowcount == 0:
                 raise RunNotFound("the run disappeared", job_id=run.job_id, run_id=run.id)
             connection.execute(landed)

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, DateTime, Engine, Enum, Integer, String, inspect, select, text
 
-from worker.database.errors import translated
+from worker.database.errors import translated_sql_errors
 from worker.database.schema import applied, known
 from worker.database.types import now
 from worker.doctor.finding import Check, Diagnosis, broken, judged_skew, ok, warning
@@ -73,7 +73,7 @@ class DatabaseCheckup:
 
     @contextmanager
     def _asked(self) -> Iterator[Connection]:
-        with translated(), self._engine.begin() as connection:
+        with translated_sql_errors(), self._engine.begin() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(text("SET LOCAL statement_timeout = '5s'"))
             yield connection

@@ -12,7 +12,7 @@ from tests.fakes.uploads import FakeDatabase, FakeRequests, FakeRuns, FakeUpload
 from tests.servers.postgres import PostgresServer
 from worker.database.engine import make_engine
 from worker.database.jobs import SqlRunRepository, add_job
-from worker.database.schema import migrate
+from worker.database.schema import upgrade_schema
 from worker.database.uploads.requests import SqlRequestRepository
 from worker.database.uploads.upload_list import SqlUploadList
 from worker.database.uploads.upload_repository import SqlUploadRepository
@@ -58,7 +58,7 @@ def fake_store() -> Store:
 
 
 def sql_store(engine: Engine) -> Store:
-    migrate(engine)
+    upgrade_schema(engine)
     add_job(engine, 12, CREATED_AT, [4, 5])
 
     def drop_run(run_id: int) -> None:

@@ -8,8 +8,8 @@ from sqlalchemy import text
 
 from tests.servers.postgres import PostgresServer
 from worker.database.engine import make_engine
-from worker.database.errors import translated
-from worker.database.schema import migrate
+from worker.database.errors import translated_sql_errors
+from worker.database.schema import upgrade_schema
 from worker.database.uploads.requests import SqlRequestRepository
 from worker.errors import DatabaseRefused, DatabaseUnavailable, InvalidSettings
 from worker.models.upload_request import UploadRequest
@@ -63,7 +63,7 @@ def test_a_connection_that_the_server_ended_is_replaced(postgres: PostgresServer
     other = make_engine(postgres.new_database())
     with other.begin() as connection:
         connection.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
-    with translated(), engine.begin() as connection:
+    with translated_sql_errors(), engine.begin() as connection:
         assert connection.scalar(text("SELECT 1")) == 1
     for each in (engine, other):
         each.dispose()
@@ -71,14 +71,18 @@ def test_a_connection_that_the_server_ended_is_replaced(postgres: PostgresServer
 
 def test_a_connection_cut_in_a_transaction_is_unavailable(postgres: PostgresServer) -> None:
     engine = make_engine(postgres.new_database())
-    with pytest.raises(DatabaseUnavailable), translated(), engine.begin() as connection:
+    with pytest.raises(DatabaseUnavailable), translated_sql_errors(), engine.begin() as connection:
         connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
     engine.dispose()
 
 
 def test_a_wrong_statement_is_refused_in_one_line(tmp_path: Path) -> None:
     engine = make_engine(f"sqlite:///{tmp_path / 'test.db'}")
-    with pytest.raises(DatabaseRefused) as error, translated(), engine.begin() as connection:
+    with (
+        pytest.raises(DatabaseRefused) as error,
+        translated_sql_errors(),
+        engine.begin() as connection,
+    ):
         connection.execute(text("INSERT INTO nowhere VALUES (:x)"), {"x": SECRET})
     assert "\n" not in str(error.value)
     assert SECRET not in "".join(traceback.format_exception(error.value))
@@ -87,7 +91,7 @@ def test_a_wrong_statement_is_refused_in_one_line(tmp_path: Path) -> None:
 
 def test_a_missing_privilege_is_not_taken_for_a_missing_schema(postgres: PostgresServer) -> None:
     engine = make_engine(postgres.new_database())
-    migrate(engine)
+    upgrade_schema(engine)
     role = f"role_{uuid4().hex}"
     with engine.begin() as connection:
         connection.execute(text(f"CREATE ROLE {role}"))
@@ -115,7 +119,7 @@ def test_a_locked_sqlite_file_is_unavailable(
     url = f"sqlite:///{tmp_path / 'test.db'}"
     engine, other = make_engine(url), make_engine(url)
     with engine.begin(), pytest.raises(DatabaseUnavailable, match="locked"):  # noqa: SIM117
-        with translated(), other.begin():
+        with translated_sql_errors(), other.begin():
             pass
     for each in (engine, other):
         each.dispose()

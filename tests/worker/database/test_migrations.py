@@ -8,7 +8,7 @@ from sqlalchemy.exc import DBAPIError
 
 from worker.database import schema as migrate_module
 from worker.database.engine import make_engine
-from worker.database.schema import migrate
+from worker.database.schema import upgrade_schema
 from worker.database.tables import metadata
 from worker.database.uploads.requests import SqlRequestRepository
 from worker.errors import DatabaseRefused
@@ -22,7 +22,7 @@ def execute(engine: Engine, *statements: str) -> None:
 
 
 def test_an_empty_database_gets_all_three_tables(empty_engine: Engine) -> None:
-    migrate(empty_engine)
+    upgrade_schema(empty_engine)
     assert set(inspect(empty_engine).get_table_names()) == {
         "jobs",
         "runs",
@@ -40,7 +40,7 @@ def test_the_schema_has_every_column_that_the_code_names(engine: Engine) -> None
 
 def test_migrating_again_changes_nothing(engine: Engine) -> None:
     SqlRequestRepository(engine).request(UploadRequest(12, 4, "/r/RUN4"), published=False)
-    migrate(engine)
+    upgrade_schema(engine)
     with engine.begin() as connection:
         assert connection.scalar(text("SELECT count(*) FROM uploads")) == 1
 
@@ -55,7 +55,7 @@ def test_the_orchestrators_own_tables_are_left_as_they_are(empty_engine: Engine)
         "INSERT INTO alembic_version VALUES ('theirs')",
     )
     before = {name: inspect(empty_engine).get_columns(name) for name in ("jobs", "runs")}
-    migrate(empty_engine)
+    upgrade_schema(empty_engine)
     found = inspect(empty_engine)
     assert [column["name"] for column in found.get_columns("jobs")] == [
         column["name"] for column in before["jobs"]
@@ -74,7 +74,7 @@ def test_tables_may_be_views(empty_engine: Engine) -> None:
         "CREATE VIEW jobs AS SELECT * FROM their_jobs",
         "CREATE VIEW runs AS SELECT * FROM their_runs",
     )
-    migrate(empty_engine)
+    upgrade_schema(empty_engine)
     assert set(inspect(empty_engine).get_view_names()) == {"jobs", "runs"}
 
 
@@ -127,7 +127,7 @@ def test_a_missing_schema_says_what_to_do(empty_engine: Engine) -> None:
 def test_hosts_that_migrate_at_once_wait_for_each_other(database_url: str) -> None:
     def start(_: int) -> None:
         engine = make_engine(database_url)
-        migrate(engine)
+        upgrade_schema(engine)
         engine.dispose()
 
     with ThreadPoolExecutor(4) as hosts:

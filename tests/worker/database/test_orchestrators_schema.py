@@ -12,7 +12,7 @@ from worker.database.engine import make_engine
 from worker.database.inventory import SqlInventory
 from worker.database.jobs import SqlJobRepository, SqlRunRepository
 from worker.database.result_locations import SqlMovedResults
-from worker.database.schema import migrate
+from worker.database.schema import upgrade_schema
 from worker.database.uploads.requests import SqlRequestRepository
 from worker.database.uploads.upload_repository import SqlUploadRepository
 from worker.errors import DatabaseRefused, JobNotFound, RunNotFound
@@ -66,7 +66,7 @@ def theirs(
         connection.execute(text(f"INSERT INTO jobs VALUES (12, '{written}', 'ada')"))
         connection.execute(text("INSERT INTO runs VALUES (4, 12, 'RUNNING', 'fine')"))
     engine.dispose()  # the next sessions begin in the database's zone
-    migrate(engine)
+    upgrade_schema(engine)
     yield engine
     engine.dispose()
 
@@ -129,7 +129,7 @@ def test_a_status_without_the_label_is_a_refusal_that_leaves_both_rows(
             )
         )
         connection.execute(text("INSERT INTO runs VALUES (4, 12, 'RUNNING')"))
-    migrate(engine)
+    upgrade_schema(engine)
     SqlRequestRepository(engine).request(UploadRequest(12, 4, "/r/RUN4"), published=True)
     uploads = SqlUploadRepository(engine)
     claimed = uploads.claim(12, 4, owner="me", lease=30)
@@ -154,7 +154,7 @@ def test_a_status_without_the_label_is_a_refusal_that_leaves_both_rows(
 )
 def test_sqlite_text_is_read_with_its_offset(tmp_path: Path, written: str) -> None:
     engine = make_engine(f"sqlite:///{tmp_path / 'test.db'}")
-    migrate(engine)
+    upgrade_schema(engine)
     with engine.begin() as connection:
         connection.execute(
             text("INSERT INTO jobs (id, created_at) VALUES (12, :at)"), {"at": written}

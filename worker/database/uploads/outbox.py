@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Engine, and_, func, or_, select, update
 
-from worker.database.errors import translated
+from worker.database.errors import translated_sql_errors
 from worker.database.tables import uploads
 from worker.database.types import now
 from worker.database.uploads.statements import is_upload, lease_ran_out, retry_is_due
@@ -13,7 +13,7 @@ from worker.models.upload import UploadState
 from worker.models.upload_request import UploadRequest
 
 
-class Doorbell(NamedTuple):
+class DueMessage(NamedTuple):
     """A message to publish."""
 
     request: UploadRequest
@@ -22,7 +22,7 @@ class Doorbell(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class SqlDoorbells:
+class SqlOutbox:
     """`grace`: seconds a new row waits for its own producer's message.
     `republish`: seconds after which a message that led to nothing counts as lost.
     """
@@ -34,10 +34,10 @@ class SqlDoorbells:
     def due(self, limit: int = 100) -> list[int]:
         """Row ids that nobody works on, and whose message is missing, lost or due."""
         query = select(uploads.c.id).where(self._is_due()).order_by(uploads.c.id).limit(limit)
-        with translated(), self.engine.begin() as connection:
+        with translated_sql_errors(), self.engine.begin() as connection:
             return list(connection.scalars(query))
 
-    def take(self, row: int, *, task_id: str) -> Doorbell | None:
+    def take(self, row: int, *, task_id: str) -> DueMessage | None:
         """What to publish for the row, under `task_id` if it has none; None if it was taken."""
         taken = (
             update(uploads)
@@ -51,19 +51,19 @@ class SqlDoorbells:
                 uploads.c.state,
             )
         )
-        with translated(), self.engine.begin() as connection:
+        with translated_sql_errors(), self.engine.begin() as connection:
             found = connection.execute(taken).one_or_none()
         if found is None:
             return None
         request = UploadRequest(found.job_id, found.run_id, found.path, task_id=found.task_id)
-        return Doorbell(request, found.state != UploadState.REQUESTED)
+        return DueMessage(request, found.state != UploadState.REQUESTED)
 
     def give_back(self, row: int) -> None:
         """The message could not be published: the row is due again."""
-        with translated(), self.engine.begin() as connection:
+        with translated_sql_errors(), self.engine.begin() as connection:
             connection.execute(update(uploads).where(uploads.c.id == row).values(published_at=None))
 
-    def missed(self, request: UploadRequest, *, since: float) -> bool:
+    def mark_due_if_stuck(self, request: UploadRequest, *, since: float) -> bool:
         """The request's message was taken and should have led to something `since` seconds ago: if
         it has not, nor another one after it, the row is due again.
         """
@@ -73,7 +73,7 @@ class SqlDoorbells:
             uploads.c.published_at <= now(-since),
             or_(uploads.c.state == UploadState.REQUESTED, retry_is_due(), lease_ran_out()),
         )
-        with translated(), self.engine.begin() as connection:
+        with translated_sql_errors(), self.engine.begin() as connection:
             return connection.execute(unanswered.values(published_at=None)).rowcount > 0
 
     def _is_due(self) -> ColumnElement[bool]:

@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, Engine, and_, func, not_, or_, select, tru
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-from worker.database.errors import translated
+from worker.database.errors import translated_sql_errors
 from worker.database.tables import uploads
 from worker.database.types import now
 from worker.database.uploads.statements import NOBODY, UPLOAD, as_upload, is_upload
@@ -63,7 +63,7 @@ class SqlRequestRepository:
                 **NOBODY,
             )
         )
-        with translated(), self._engine.begin() as connection:
+        with translated_sql_errors(), self._engine.begin() as connection:
             if connection.execute(made).first() is None:
                 connection.execute(renewed)
             row = connection.execute(
@@ -94,7 +94,7 @@ class SqlRequestRepository:
         delivered_again = and_(
             uploads.c.task_id == refusal.task_id, uploads.c.state == UploadState.FAILED
         )
-        with translated(), self._engine.begin() as connection:
+        with translated_sql_errors(), self._engine.begin() as connection:
             if connection.execute(select(uploads.c.id).where(delivered_again)).first():
                 return
             if connection.execute(known).first() is None:
@@ -108,7 +108,7 @@ class SqlRequestRepository:
             uploads.c.state == UploadState.REQUESTED,
             uploads.c.published_at.is_(None),
         )
-        with translated(), self._engine.begin() as connection:
+        with translated_sql_errors(), self._engine.begin() as connection:
             connection.execute(statement.values(published_at=now()))
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Engine, Executable, Update, literal_column, not_, or_, select, update
 
-from worker.database.errors import translated
+from worker.database.errors import translated_sql_errors
 from worker.database.tables import runs, uploads
 from worker.database.types import now
 from worker.database.uploads.statements import (
@@ -60,7 +60,7 @@ class SqlUploadRepository:
 
     def release(self, upload: Upload) -> None:
         statement = _held(upload).values(lease_until=now(-1), published_at=None, updated_at=now())
-        with translated(), self._engine.begin() as connection:
+        with translated_sql_errors(), self._engine.begin() as connection:
             connection.execute(statement)
 
     def find(self, job_id: int, run_id: int) -> Upload | None:
@@ -75,7 +75,7 @@ class SqlUploadRepository:
             is_upload(upload.job_id, upload.run_id),
             uploads.c.multipart_upload_id == upload.multipart_upload_id,
         )
-        with translated(), self._engine.begin() as connection:
+        with translated_sql_errors(), self._engine.begin() as connection:
             connection.execute(statement.values(multipart_upload_id=None))
 
     def renew(self, upload: Upload, *, lease: float, bytes_done: int) -> None:
@@ -129,7 +129,7 @@ class SqlUploadRepository:
                 status=literal_column("'DONE'"),
             )
         )
-        with translated(), self._engine.begin() as connection:
+        with translated_sql_errors(), self._engine.begin() as connection:
             if connection.execute(landed).rowcount == 0:
                 raise _lost(upload)
             if connection.execute(recorded).rowcount == 0:
@@ -173,18 +173,18 @@ class SqlUploadRepository:
         )
 
     def _one(self, statement: Executable) -> Upload | None:
-        with translated(), self._engine.begin() as connection:
+        with translated_sql_errors(), self._engine.begin() as connection:
             row = connection.execute(statement).one_or_none()
         return as_upload(row) if row else None
 
     def _all(self, query: Executable) -> list[Upload]:
-        with translated(), self._engine.begin() as connection:
+        with translated_sql_errors(), self._engine.begin() as connection:
             return [as_upload(row) for row in connection.execute(query)]
 
     def _write(self, upload: Upload, state: UploadState, **values: Any) -> None:
         upload.to(state)
         statement = _held(upload).values(state=state, updated_at=now(), **values)
-        with translated(), self._engine.begin() as connection:
+        with translated_sql_errors(), self._engine.begin() as connection:
             if connection.execute(statement).rowcount == 0:
                 raise _lost(upload)
 

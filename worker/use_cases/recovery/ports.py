@@ -8,10 +8,10 @@ from worker.models.upload import Upload
 from worker.models.upload_request import UploadRequest
 
 
-class Doorbells(Protocol):
+class Outbox(Protocol):
     """Which uploads need a message."""
 
-    def missed(self, request: UploadRequest, *, since: float) -> bool:
+    def mark_due_if_stuck(self, request: UploadRequest, *, since: float) -> bool:
         """The request's message was taken and should have led to something `since` seconds ago: if
         it has not, nor another one after it, the row is due again.
         """

@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import Engine, text
 
-from worker.database.uploads.outbox import SqlDoorbells
+from worker.database.uploads.outbox import SqlOutbox
 from worker.database.uploads.requests import SqlRequestRepository
 from worker.database.uploads.upload_repository import SqlUploadRepository
 from worker.models.upload_request import UploadRequest
@@ -13,8 +13,8 @@ REQUEST = UploadRequest(12, 4, "/r/RUN4", task_id="first")
 
 
 @pytest.fixture
-def doorbells(engine: Engine) -> SqlDoorbells:
-    return SqlDoorbells(engine, grace=0, republish=300)
+def outbox(engine: Engine) -> SqlOutbox:
+    return SqlOutbox(engine, grace=0, republish=300)
 
 
 @pytest.fixture
@@ -28,92 +28,92 @@ def uploads(engine: Engine) -> SqlUploadRepository:
 
 
 def test_a_row_that_nobody_published_is_due(
-    doorbells: SqlDoorbells, requests: SqlRequestRepository
+    outbox: SqlOutbox, requests: SqlRequestRepository
 ) -> None:
     requests.request(REQUEST, published=False)
-    [row] = doorbells.due()
-    assert doorbells.take(row, task_id="unused") == (REQUEST, False)
+    [row] = outbox.due()
+    assert outbox.take(row, task_id="unused") == (REQUEST, False)
 
 
 def test_a_new_row_is_left_to_its_producer_for_a_while(
-    doorbells: SqlDoorbells, requests: SqlRequestRepository
+    outbox: SqlOutbox, requests: SqlRequestRepository
 ) -> None:
     requests.request(REQUEST, published=False)
-    assert replace(doorbells, grace=60).due() == []
+    assert replace(outbox, grace=60).due() == []
 
 
 def test_a_row_by_plain_sql_gets_a_message_with_an_id_of_ours(
-    engine: Engine, doorbells: SqlDoorbells
+    engine: Engine, outbox: SqlOutbox
 ) -> None:
     with engine.begin() as connection:
         connection.execute(
             text("INSERT INTO uploads (job_id, run_id, path) VALUES (12, 4, '/r/RUN4')")
         )
-    [row] = replace(doorbells, grace=-1).due()
+    [row] = replace(outbox, grace=-1).due()
     request = UploadRequest(12, 4, "/r/RUN4", task_id="ours")
-    assert replace(doorbells, grace=-1).take(row, task_id="ours") == (request, False)
+    assert replace(outbox, grace=-1).take(row, task_id="ours") == (request, False)
 
 
 def test_a_published_row_is_not_due_until_its_message_counts_as_lost(
-    doorbells: SqlDoorbells, requests: SqlRequestRepository
+    outbox: SqlOutbox, requests: SqlRequestRepository
 ) -> None:
     upload = requests.request(REQUEST, published=False)
     requests.published(upload)
-    assert doorbells.due() == []
-    assert len(replace(doorbells, republish=-1).due()) == 1
+    assert outbox.due() == []
+    assert len(replace(outbox, republish=-1).due()) == 1
 
 
 def test_a_row_taken_once_is_not_due_again(
-    doorbells: SqlDoorbells, requests: SqlRequestRepository
+    outbox: SqlOutbox, requests: SqlRequestRepository
 ) -> None:
     requests.request(REQUEST, published=False)
-    [row] = doorbells.due()
-    assert doorbells.take(row, task_id="x")
-    assert doorbells.take(row, task_id="x") is None
-    assert doorbells.due() == []
+    [row] = outbox.due()
+    assert outbox.take(row, task_id="x")
+    assert outbox.take(row, task_id="x") is None
+    assert outbox.due() == []
 
 
 def test_a_message_that_was_taken_and_led_to_nothing_makes_its_row_due(
-    doorbells: SqlDoorbells, requests: SqlRequestRepository
+    outbox: SqlOutbox, requests: SqlRequestRepository
 ) -> None:
     requests.request(REQUEST, published=True)
-    assert doorbells.due() == []
-    assert not doorbells.missed(replace(REQUEST, task_id="another"), since=0)
-    assert not doorbells.missed(REQUEST, since=60)  # a newer message has been published since
-    assert doorbells.missed(REQUEST, since=0)
-    [row] = doorbells.due()
-    assert doorbells.take(row, task_id="unused") == (REQUEST, False)
-    assert not doorbells.missed(REQUEST, since=1)
+    assert outbox.due() == []
+    assert not outbox.mark_due_if_stuck(replace(REQUEST, task_id="another"), since=0)
+    assert not outbox.mark_due_if_stuck(
+        REQUEST, since=60
+    )  # a newer message has been published since
+    assert outbox.mark_due_if_stuck(REQUEST, since=0)
+    [row] = outbox.due()
+    assert outbox.take(row, task_id="unused") == (REQUEST, False)
+    assert not outbox.mark_due_if_stuck(REQUEST, since=1)
 
 
 def test_a_message_that_somebody_works_on_is_not_missed_unless_the_lease_ran_out(
-    doorbells: SqlDoorbells, requests: SqlRequestRepository, uploads: SqlUploadRepository
+    outbox: SqlOutbox, requests: SqlRequestRepository, uploads: SqlUploadRepository
 ) -> None:
     requests.request(REQUEST, published=True)
     claimed = uploads.claim(12, 4, owner="me", lease=60)
     assert claimed
-    assert not doorbells.missed(REQUEST, since=0)
+    assert not outbox.mark_due_if_stuck(REQUEST, since=0)
     uploads.renew(claimed, lease=-1, bytes_done=0)
-    [row] = doorbells.due()
-    assert doorbells.take(row, task_id="unused")
-    assert doorbells.due() == []
-    assert doorbells.missed(REQUEST, since=0)
-    assert doorbells.due() == [row]
+    [row] = outbox.due()
+    assert outbox.take(row, task_id="unused")
+    assert outbox.due() == []
+    assert outbox.mark_due_if_stuck(REQUEST, since=0)
+    assert outbox.due() == [row]
 
 
-def test_a_row_given_back_is_due_again(
-    doorbells: SqlDoorbells, requests: SqlRequestRepository
-) -> None:
+def test_a_row_given_back_is_due_again(outbox: SqlOutbox, requests: SqlRequestRepository) -> None:
     requests.request(REQUEST, published=False)
-    [row] = doorbells.due()
-    doorbells.take(row, task_id="x")
-    doorbells.give_back(row)
-    assert doorbells.due() == [row]
+    [row] = outbox.due()
+    outbox.take(row, task_id="x")
+    outbox.give_back(row)
+    assert outbox.due() == [row]
 
 
 @pytest.mark.parametrize(("lease", "due"), [(-1, 1), (60, 0)], ids=["run out", "held"])
 def test_an_upload_is_due_once_its_lease_ran_out(
-    doorbells: SqlDoorbells,
+    outbox: SqlOutbox,
     requests: SqlRequestRepository,
     uploads: SqlUploadRepository,
     lease: float,
@@ -121,21 +121,21 @@ def test_an_upload_is_due_once_its_lease_ran_out(
 ) -> None:
     requests.request(REQUEST, published=True)
     uploads.claim(12, 4, owner="me", lease=lease)
-    assert len(doorbells.due()) == due
+    assert len(outbox.due()) == due
 
 
 def test_what_was_begun_is_told_from_what_waits(
-    doorbells: SqlDoorbells, requests: SqlRequestRepository, uploads: SqlUploadRepository
+    outbox: SqlOutbox, requests: SqlRequestRepository, uploads: SqlUploadRepository
 ) -> None:
     requests.request(REQUEST, published=True)
     uploads.claim(12, 4, owner="me", lease=-1)
-    [row] = doorbells.due()
-    assert doorbells.take(row, task_id="unused") == (REQUEST, True)
+    [row] = outbox.due()
+    assert outbox.take(row, task_id="unused") == (REQUEST, True)
 
 
 @pytest.mark.parametrize(("delay", "due"), [(0, 1), (60, 0)])
 def test_a_retry_is_due_after_its_delay(
-    doorbells: SqlDoorbells,
+    outbox: SqlOutbox,
     requests: SqlRequestRepository,
     uploads: SqlUploadRepository,
     delay: float,
@@ -145,7 +145,7 @@ def test_a_retry_is_due_after_its_delay(
     claimed = uploads.claim(12, 4, owner="me", lease=60)
     assert claimed
     uploads.retry(claimed, error="S3 is away", delay=delay, traceback="")
-    assert len(doorbells.due()) == due
+    assert len(outbox.due()) == due
 
 
 def test_what_is_over_is_never_due(
@@ -155,18 +155,18 @@ def test_what_is_over_is_never_due(
     claimed = uploads.claim(12, 4, owner="me", lease=-1)
     assert claimed
     uploads.fail(claimed, error="no such job", traceback="")
-    assert SqlDoorbells(engine, grace=-1, republish=-1).due() == []
+    assert SqlOutbox(engine, grace=-1, republish=-1).due() == []
 
 
 def test_many_recoveries_publish_each_row_once(
-    doorbells: SqlDoorbells, requests: SqlRequestRepository
+    outbox: SqlOutbox, requests: SqlRequestRepository
 ) -> None:
     for run_id in range(1, 21):
         requests.request(UploadRequest(12, run_id, "/r", task_id=str(run_id)), published=False)
 
     def look(_: int) -> list[int]:
-        taken = [doorbells.take(row, task_id="x") for row in doorbells.due()]
-        return [doorbell.request.run_id for doorbell in taken if doorbell]
+        taken = [outbox.take(row, task_id="x") for row in outbox.due()]
+        return [due.request.run_id for due in taken if due]
 
     with ThreadPoolExecutor(5) as recoveries:
         published = [run_id for found in recoveries.map(look, range(5)) for run_id in found]

@@ -5,8 +5,8 @@ import pytest
 from sqlalchemy import Engine, text
 
 from worker.database.engine import make_engine
-from worker.database.schema import migrate
-from worker.database.uploads.outbox import SqlDoorbells
+from worker.database.schema import upgrade_schema
+from worker.database.uploads.outbox import SqlOutbox
 from worker.database.uploads.requests import SqlRequestRepository
 from worker.database.uploads.upload_list import SqlUploadList
 from worker.database.uploads.upload_repository import SqlUploadRepository
@@ -65,11 +65,11 @@ def test_a_row_that_asked_for_the_refused_fails(engine: Engine) -> None:
 
 def ring_and_refuse(engine: Engine) -> None:
     """What recovery and the worker do with each row that nobody has published."""
-    doorbells = SqlDoorbells(engine, grace=-1, republish=300)
-    for row in doorbells.due():
-        doorbell = doorbells.take(row, task_id=f"rung {row}")
-        assert doorbell
-        request = doorbell.request
+    outbox = SqlOutbox(engine, grace=-1, republish=300)
+    for row in outbox.due():
+        due = outbox.take(row, task_id=f"rung {row}")
+        assert due
+        request = due.request
         refuse(engine, request.job_id, request.run_id, request.path, task_id=f"rung {row}")
 
 
@@ -85,7 +85,7 @@ def test_a_row_whose_path_can_not_be_stored_again_as_it_was_fails_too(engine: En
 
 def test_bytes_that_are_no_text_in_sqlite_stop_nobody(tmp_path: Path) -> None:
     engine = make_engine(f"sqlite:///{tmp_path / 'test.db'}")
-    migrate(engine)
+    upgrade_schema(engine)
     with engine.begin() as connection:
         connection.execute(
             text(

@@ -3,12 +3,11 @@
 import logging
 import os
 import signal
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 
 from worker.bootstrap.services import Services
-from worker.process.semaphore import ProcessSemaphore
-from worker.process.shutdown import ShutdownDeadline
+from worker.process.pool import WorkerPool
 from worker.settings import load_settings
 
 log = logging.getLogger(__name__)
@@ -21,36 +20,31 @@ def services() -> Services:
 
 @cache
 def _services_of(_pid: int) -> Services:
-    return Services(
-        load_settings(), _pool.processes, _pool.large_runs, _pool.shutdown, _end_this_process
-    )
+    return Services(load_settings(), _worker.pool, _end_this_process)
 
 
 @dataclass(slots=True)
-class _Pool:
-    processes: int = 1
-    large_runs: ProcessSemaphore = field(default_factory=lambda: ProcessSemaphore(1))
-    shutdown: ShutdownDeadline = field(default_factory=ShutdownDeadline)
+class _Worker:
+    pool: WorkerPool | None = None
+    """None in a process that is no worker's: a producer's, or the command line's."""
 
 
-_pool = _Pool()
+_worker = _Worker()
 
 
 def expect_processes(count: int) -> None:
-    """A worker is about to fork so many processes, which share this machine between them.
-
-    All but one of them may be busy with large runs, so that a small one never waits long.
-    """
-    _pool.processes = count
-    _pool.large_runs = ProcessSemaphore(max(1, count - 1))
+    """Create what the `count` processes share that a worker is about to fork."""
+    _worker.pool = WorkerPool.of(count)
 
 
 def ask_to_stop(seconds: float) -> None:
-    """Those processes are to hand back what they have not finished in so many seconds.
+    """Have the pool's processes hand back what they have not finished in `seconds`.
 
-    Asked again, they do it at once.
+    Asked a second time, they do so at once.
     """
-    _pool.shutdown.set(0 if _pool.shutdown.is_set() else seconds)
+    if _worker.pool:
+        shutdown = _worker.pool.shutdown
+        shutdown.set(0 if shutdown.is_set() else seconds)
 
 
 def _end_this_process() -> None:

@@ -5,7 +5,7 @@ the status does not wait for S3's client.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from random import SystemRandom
@@ -30,8 +30,6 @@ from worker.packaging.zip.deflate import LEVELS
 from worker.process.identity import has_ended, this_machine, this_process
 from worker.process.parallel import DEFAULT_CONCURRENCY
 from worker.process.processors import processors
-from worker.process.semaphore import ProcessSemaphore
-from worker.process.shutdown import ShutdownDeadline
 from worker.settings import Settings
 from worker.use_cases.job.download_urls import LocateArtifacts
 from worker.use_cases.job.fetch import OBJECTS_AT_ONCE, FetchArtifacts
@@ -50,6 +48,7 @@ from worker.use_cases.upload.retry_policy import RetryPolicy
 from worker.use_cases.upload.upload_results import UploadResults
 
 if TYPE_CHECKING:
+    from worker.process.pool import WorkerPool
     from worker.storage.manage.lifecycle_rules import S3LifecycleRules
     from worker.storage.manage.storage_classes import S3StorageClasses
     from worker.storage.objects.artifact_store import S3ArtifactStore
@@ -65,18 +64,14 @@ MIB = 1 << 20
 class Services:
     """Everything that these settings describe, each made when first asked for.
 
-    Engines and clients must not cross a fork: a process makes its own `Services`. It shares
-    processors and bandwidth with `processes` like it.
+    Engines and clients must not cross a fork: each process creates its own `Services`.
     """
 
     settings: Settings
-    processes: int = 1
-    large_runs: ProcessSemaphore = field(default_factory=lambda: ProcessSemaphore(1))
-    """Shared with them too."""
-    shutdown: ShutdownDeadline = field(default_factory=ShutdownDeadline)
-    """As well."""
+    pool: "WorkerPool | None" = None
+    """The pool that this process belongs to, if it is a worker's."""
     abandon: Callable[[], None] = lambda: None
-    """Ends this process, whose attempt hangs."""
+    """Ends this process when its attempt hangs."""
 
     @cached_property
     def engine(self) -> Engine:
@@ -112,6 +107,9 @@ class Services:
 
     @cached_property
     def upload_results(self) -> UploadResults:
+        from worker.process.pool import WorkerPool  # needs Linux, as workers do
+
+        pool = self.pool or WorkerPool()
         return UploadResults(
             requests=self.requests,
             uploads=self.uploads,
@@ -126,11 +124,11 @@ class Services:
                 cap=self.settings.backoff_cap_seconds,
             ),
             random=SystemRandom(),
-            large_runs=self.large_runs,
+            large_runs=pool.large_runs,
             large=self.settings.large_run_mib * MIB,
             owner=this_process(),
             has_ended=has_ended,
-            must_stop=self.shutdown.has_passed,
+            must_stop=pool.shutdown.has_passed,
             lease=self.settings.lease_seconds,
             stall=self.settings.stall_seconds,
             abandon=self.abandon,
@@ -151,7 +149,7 @@ class Services:
 
     @cached_property
     def packager(self) -> TreePackager:
-        share = max(2, -(-processors() // self.processes))
+        share = max(2, -(-processors() // self._processes))
         packing = Packing(
             threads=self.settings.threads or min(share, processors()),
             level=LEVELS[self.settings.level],
@@ -159,6 +157,10 @@ class Services:
         return TreePackager(
             self.settings.results_roots, self.settings.run_directory_pattern, packing
         )
+
+    @property
+    def _processes(self) -> int:
+        return self.pool.processes if self.pool else 1
 
     @cached_property
     def results(self) -> "S3ResultsRepository":
@@ -172,7 +174,7 @@ class Services:
             connections=self.settings.connections,
             part_size=self.settings.part_size_mib * MIB,
             memory=self.settings.memory_mib * MIB,
-            bandwidth=BandwidthLimit(limit * MIB / self.processes) if limit else None,
+            bandwidth=BandwidthLimit(limit * MIB / self._processes) if limit else None,
         )
         return S3ResultsRepository(
             make_client(sending.connections),

@@ -15,7 +15,7 @@ from worker.packaging.tree.survey import Survey
 from worker.packaging.workers.plan import Plan
 from worker.packaging.workers.pool import HELD_AT_FIRST, PackingPool
 from worker.packaging.zip.deflate import FAST
-from worker.process.memory import give_back_what_is_free, keep_what_is_freed
+from worker.process.memory import keep_freed_memory, return_freed_memory
 
 #: Bytes of a tree after which an idle worker is made small again.
 LARGE = 32 << 20
@@ -134,7 +134,7 @@ class TreePackager:
     packing: Packing = field(default_factory=Packing)
 
     def __post_init__(self) -> None:
-        keep_what_is_freed()
+        keep_freed_memory()
 
     @contextmanager
     def open(self, path: str, moved: Callable[[], None] = lambda: None) -> Iterator[TreePackage]:
@@ -153,4 +153,4 @@ class TreePackager:
                 yield package
         finally:
             if large:
-                give_back_what_is_free()
+                return_freed_memory()

@@ -1,1 +1,1 @@
-"""What concerns processes and threads themselves: helpers, identity, limits, shutdown."""
+"""Processes and threads themselves: helper processes, identity, limits, shutdown."""

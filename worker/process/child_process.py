@@ -1,4 +1,4 @@
-"""Runs a command as a child that is told to stop when its parent dies, however it dies."""
+"""Starts a command as a child process that is told to stop when its parent dies."""
 
 import ctypes
 import os
@@ -15,9 +15,10 @@ _PR_SET_PDEATHSIG = 1
 def spawn(
     command: Sequence[str], *, output: IO[bytes] | None = None, quiet: bool = False
 ) -> subprocess.Popen[bytes]:
-    """Start `command` in a session of its own: Ctrl-C reaches only the parent, which decides.
+    """Start `command` in a session of its own, so that Ctrl-C reaches only the parent.
 
-    Its output goes to `output`, nowhere if `quiet`, and else where the parent's goes.
+    The child's output goes to `output`, to /dev/null if `quiet`, and otherwise where the parent's
+    goes. On Linux the child receives SIGTERM when the parent dies, however that happens.
     """
     sink = subprocess.DEVNULL if quiet else output
     return subprocess.Popen(  # noqa: S603  the commands are ours
@@ -30,10 +31,10 @@ def spawn(
 
 
 def die_with(parent: int) -> None:
-    """Have the kernel send SIGTERM when the process `parent` is gone. Linux only."""
+    """Have the kernel send this process SIGTERM when the process `parent` dies. Linux only."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != parent:  # it died before we asked
+    if os.getppid() != parent:  # it died before the kernel was asked
         os.kill(os.getpid(), signal.SIGTERM)
 
 

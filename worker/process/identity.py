@@ -1,7 +1,7 @@
-"""Names a process so that others on its machine can tell whether it still runs.
+"""Names a process so that other processes of its machine can tell whether it still runs.
 
-A process id alone comes again, after a while or in another container; together with the boot, the
-namespace that counts it and the time at which it started it is one process and no other.
+A process id alone is reused, after a while or in another container. Together with the machine's
+boot, the namespace of process ids and the time at which the process started, it is unique.
 """
 
 import os
@@ -10,14 +10,14 @@ from functools import cache
 from pathlib import Path
 
 _PROC = Path("/proc")
-#: Of /proc/{pid}/stat, counted behind the command's closing bracket: proc(5).
+#: Fields of /proc/{pid}/stat, counted behind the command's closing bracket: proc(5).
 _STATE, _STARTED = 0, 19
-#: It has ended, and its parent has not asked how yet.
+#: States of a process that has ended and whose parent has not waited for it yet.
 _ENDED = ("Z", "X")
 
 
 def this_process() -> str:
-    """`host:pid@machine.started`; without what follows the @ where there is no /proc."""
+    """Return `host:pid@machine.started`, or `host:pid` where there is no /proc."""
     pid = os.getpid()
     name = f"{socket.gethostname()}:{pid}"
     found = _status(pid)
@@ -26,7 +26,7 @@ def this_process() -> str:
 
 @cache
 def this_machine() -> str:
-    """The boot of the machine and the namespace of process ids; empty where nothing tells."""
+    """Return `boot.namespace`, which differs per boot and container; empty without /proc."""
     try:
         boot = (_PROC / "sys/kernel/random/boot_id").read_text().strip()
         return f"{boot}.{os.stat(_PROC / 'self/ns/pid').st_ino}"  # noqa: PTH116  a link's target
@@ -35,7 +35,7 @@ def this_machine() -> str:
 
 
 def has_ended(process: str) -> bool:
-    """Whether it ran on this machine, and is no more. False if that can't be told."""
+    """Return whether the process ran on this machine and has ended; False if nobody can tell."""
     name, _, identity = process.partition("@")
     machine, _, started = identity.rpartition(".")
     pid = name.rpartition(":")[2]

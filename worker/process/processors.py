@@ -1,4 +1,4 @@
-"""What of this machine is ours to use."""
+"""How many of the machine's processors this process may use."""
 
 import os
 from pathlib import Path
@@ -7,12 +7,18 @@ _CGROUPS = Path("/sys/fs/cgroup")
 
 
 def processors() -> int:
-    """How many this process may keep busy: by its affinity, and by the quotas of its cgroups."""
-    return max(1, min([len(os.sched_getaffinity(0)), *_quotas()]))
+    """Return the least of the CPU affinity and the CPU quotas of this process' cgroups."""
+    return max(1, min([_affinity(), *_quotas()]))
+
+
+def _affinity() -> int:
+    if hasattr(os, "sched_getaffinity"):  # Linux
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _quotas() -> list[int]:
-    """Whole processors of each control group (version 2) from ours up, rounded up."""
+    """Return the whole processors, rounded up, of each cgroup (version 2) from ours up."""
     ours = _our_group()
     if ours is None:
         return []

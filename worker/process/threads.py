@@ -1,9 +1,9 @@
-"""Threads that work tasks off, whatever a signal raises in the main thread while it waits.
+"""A thread pool that survives an exception raised by a signal handler in the waiting thread.
 
-`concurrent.futures` waits with locks written in Python, and one that is interrupted right after it
-was acquired stays locked: its threads then wait for ever, and so does who joins them. That is how
-Ctrl-C, or a soft time limit of Celery, would hang a worker. A SimpleQueue is written in C. (The
-start of a thread has the same fault, and is over in microseconds.)
+`concurrent.futures` waits with locks written in Python. A signal handler that raises right after
+such a lock was acquired leaves it locked, and then its threads, and whoever joins them, wait for
+ever: that is how Ctrl-C, or a soft time limit of Celery, would hang a worker. A SimpleQueue is
+written in C. (Starting a thread has the same fault, for microseconds.)
 """
 
 from collections.abc import Callable
@@ -17,20 +17,20 @@ T = TypeVar("T")
 
 
 class Results(Generic[T]):
-    """What work gave, in the order in which it was done."""
+    """Results in completion order; `take` raises an exception among them."""
 
     def __init__(self) -> None:
         self._queue: SimpleQueue[T | BaseException] = SimpleQueue()
 
     def add(self, work: Callable[[], T]) -> None:
-        """Do the work."""
+        """Do the work in the calling thread and keep its result or exception."""
         try:
             self._queue.put(work())
-        except BaseException as error:  # noqa: BLE001  raised by who takes it
+        except BaseException as error:  # noqa: BLE001  raised by take()
             self._queue.put(error)
 
     def take(self, *, meanwhile: Callable[[], None] = lambda: None) -> T:
-        """Wait for the next, and call `meanwhile` every second; raises what its work raised."""
+        """Return the next result or raise its exception; call `meanwhile` each second."""
         while True:
             try:
                 result = self._queue.get(timeout=1.0)
@@ -43,7 +43,7 @@ class Results(Generic[T]):
 
 
 class Threads:
-    """At most `count`, each started once there is something for it to do."""
+    """At most `count` daemon threads, each started when there is work for it."""
 
     def __init__(self, count: int, name: str) -> None:
         self._count = count
@@ -53,7 +53,7 @@ class Threads:
         self._cancelled = False
 
     def submit(self, work: Callable[[], T], results: Results[T]) -> None:
-        """Let a thread do the work, and put what it gives. RuntimeError without any thread."""
+        """Have a thread do the work and add its result. RuntimeError if no thread can start."""
         if len(self._threads) < self._count:
             name = f"{self._name}-{len(self._threads)}"
             thread = Thread(target=self._work, name=name, daemon=True)
@@ -62,9 +62,9 @@ class Threads:
         self._tasks.put(partial(results.add, work))
 
     def close(self, *, cancel: bool = False, patience: float | None = None) -> None:
-        """Wait until all is done; with `cancel` only what is being done, and drop the rest.
+        """Wait until all work is done; with `cancel`, drop work not begun.
 
-        What is not done after `patience` seconds is left to itself.
+        After `patience` seconds return all the same; the threads are left to themselves.
         """
         self._cancelled = cancel
         self._tasks.put(None)

@@ -6,6 +6,7 @@ from worker.bootstrap import services as bootstrap
 from worker.bootstrap.services import MIB, Services
 from worker.packaging.package import Packing
 from worker.packaging.zip.deflate import FAST, SMALL, STORE
+from worker.process.pool import WorkerPool
 from worker.settings import Settings
 
 ROOTS = (Path("/results"),)
@@ -18,7 +19,7 @@ def _machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def packing(processes: int = 1, **settings: object) -> Packing:
-    made = Services(Settings(results_roots=ROOTS, **settings), processes)  # type: ignore[arg-type]
+    made = Services(Settings(results_roots=ROOTS, **settings), WorkerPool(processes))  # type: ignore[arg-type]
     return made.packager.packing
 
 
@@ -52,7 +53,7 @@ def test_sending_is_as_set_and_bandwidth_is_shared() -> None:
         memory_mib=200,
         bandwidth_mib=100,
     )
-    sending = Services(settings, processes=4).results._sending
+    sending = Services(settings, WorkerPool(4)).results._sending
     assert (sending.connections, sending.part_size, sending.memory) == (3, 16 * MIB, 200 * MIB)
     assert sending.bandwidth is not None
     assert sending.bandwidth._rate == 25 * MIB

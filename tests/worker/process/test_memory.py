@@ -4,7 +4,7 @@ from tests.worker.packaging.processes import printed_by
 FAULTS_AND_SIZE = """
 import resource, sys
 from pathlib import Path
-from worker.process.memory import give_back_what_is_free, keep_what_is_freed
+from worker.process.memory import return_freed_memory, keep_freed_memory
 
 def resident():
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() >> 20
@@ -14,14 +14,14 @@ def use():
         del piece
 
 if "keep" in sys.argv:
-    keep_what_is_freed()
+    keep_freed_memory()
 at_first = resident()
 use()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 use()
 faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 if "give" in sys.argv:
-    give_back_what_is_free()
+    return_freed_memory()
 print(faults, resident() - at_first)
 """
 

@@ -11,11 +11,11 @@ import socket
 from worker.errors import OneprefixError
 from worker.packaging.workers.batch import BatchPacker, Files, Ready
 from worker.packaging.workers.messages import encoded, receive, send
-from worker.process.memory import keep_what_is_freed
+from worker.process.memory import keep_freed_memory
 
 
 def main(descriptor: int, level: int) -> None:
-    keep_what_is_freed()
+    keep_freed_memory()
     gc.disable()  # nothing here refers to itself; looking for it takes 2 % of the time
     pack = BatchPacker(level)
     with socket.socket(fileno=descriptor) as parent:

@@ -1,0 +1,24 @@
+"""What the pool processes of one worker share with each other."""
+
+from dataclasses import dataclass, field
+from typing import Self
+
+from worker.process.semaphore import ProcessSemaphore
+from worker.process.shutdown import ShutdownDeadline
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerPool:
+    """Create it before forking: the processes inherit the memory and the file behind it."""
+
+    processes: int = 1
+    """How many share the machine's processors and the worker's bandwidth."""
+    large_runs: ProcessSemaphore = field(default_factory=lambda: ProcessSemaphore(1))
+    """Held by a process while it uploads a large run."""
+    shutdown: ShutdownDeadline = field(default_factory=ShutdownDeadline)
+    """By when a stopping worker's processes hand back unfinished uploads."""
+
+    @classmethod
+    def of(cls, processes: int) -> Self:
+        """All processes but one may upload large runs, so that a small run never waits long."""
+        return cls(processes, ProcessSemaphore(max(1, processes - 1)))

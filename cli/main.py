@@ -5,30 +5,11 @@ import gc
 
 import typer
 
-from cli import (
-    archive,
-    cat,
-    contents,
-    database,
-    delete,
-    demo,
-    doctor,
-    enqueue,
-    failed,
-    fetch,
-    inventory,
-    lifecycle,
-    ls,
-    migrate,
-    put,
-    restore,
-    retry,
-    settings,
-    status,
-    up,
-    urls,
-    verify,
-)
+from cli.artifacts import cat, contents, fetch, ls, put, urls, verify
+from cli.demo import demo
+from cli.operations import database, doctor, inventory, migrate, settings, up
+from cli.retention import archive, delete, lifecycle, restore
+from cli.uploads import enqueue, failed, retry, status
 
 app = typer.Typer(
     name="oneprefix",

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from cli.arguments import JobId, RunId
-from cli.contents import say_transfer, transfer
+from cli.artifacts.contents import say_transfer, transfer
 from cli.output import Json, print_json, reported
 from worker.bootstrap.services import Services
 from worker.settings import load_settings

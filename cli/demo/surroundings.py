@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cli.supervisor import Supervisor
+from cli.operations.supervisor import Supervisor
 from worker.errors import OneprefixError, PermanentError
 from worker.settings import load_settings
 

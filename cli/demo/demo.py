@@ -12,10 +12,10 @@ import typer
 from rich.live import Live
 from rich.tree import Tree
 
-from cli.demo_results import write_run
-from cli.demo_surroundings import configure, running_worker, workplace
+from cli.demo.results import write_run
+from cli.demo.surroundings import configure, running_worker, workplace
 from cli.output import Json, console, human_size, print_json, reported
-from cli.status import table_of
+from cli.uploads.status import table_of
 from worker.bootstrap.services import Services, artifact_store
 from worker.database.jobs import add_job
 from worker.database.uploads.upload_list import SqlUploadList

@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from cli.arguments import DryRun, JobId
-from cli.outcomes import show
 from cli.output import Json, reported
 from cli.progress import collected
+from cli.retention.outcomes import show
 from worker.bootstrap.services import Services
 from worker.models.storage_class import StorageClass
 from worker.settings import load_settings

@@ -5,9 +5,9 @@ from typing import Annotated
 import typer
 
 from cli.arguments import DryRun, JobId, MovedTo
-from cli.outcomes import show
 from cli.output import Json, reported
 from cli.progress import collected
+from cli.retention.outcomes import show
 from worker.bootstrap.services import Services
 from worker.models.storage_class import RestoreTier
 from worker.settings import load_settings

@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from cli.operations.supervisor import Supervisor
 from cli.output import Json, console, print_json, reported
-from cli.supervisor import Supervisor
 from worker.settings import load_settings
 
 

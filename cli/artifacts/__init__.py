@@ -1,0 +1,1 @@
+"""Finding, reading, adding and verifying artifacts."""

@@ -1,0 +1,1 @@
+"""`oneprefix demo`: the main job on one machine, with servers of its own."""

@@ -1,0 +1,1 @@
+"""Running workers, and looking after database, settings and old keys."""

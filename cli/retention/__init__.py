@@ -1,0 +1,1 @@
+"""What becomes of artifacts as they grow old: storage classes, restore, deletion, rules."""

@@ -1,0 +1,1 @@
+"""Asking for uploads, and how far they are."""

@@ -17,10 +17,11 @@ from tests.servers.strict_bucket import only_moto
 from tests.whole_job.conftest import Installation
 from worker.bootstrap.services import Services
 from worker.doctor.broker import broker_checks
-from worker.doctor.bucket import PREFIX, S3Checkup
-from worker.doctor.database import DatabaseCheckup
+from worker.doctor.bucket import BucketChecks
+from worker.doctor.database import DatabaseChecks
 from worker.doctor.doctor import Doctor
 from worker.doctor.finding import Finding, Health
+from worker.doctor.trial_objects import PREFIX
 from worker.embedded.broker import EmbeddedBroker
 from worker.settings import load_settings
 from worker.storage.client import make_client
@@ -41,8 +42,8 @@ S3_NAMES = [
 
 def examined(installed: Installation) -> dict[str, Finding]:
     """What is found of S3."""
-    checkup = S3Checkup(make_client(quick=True), installed.strict.bucket)
-    return {each.name: each for each in Doctor(checkup.checks())()}
+    checks = BucketChecks(make_client(quick=True), installed.strict.bucket)
+    return {each.name: each for each in Doctor(checks.checks())()}
 
 
 def is_clean(installed: Installation) -> bool:
@@ -156,14 +157,14 @@ def test_nothing_is_left_in_the_bucket_whatever_fails(
 def test_nothing_is_left_by_who_is_interrupted(
     installed: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    checkup = S3Checkup(make_client(quick=True), installed.strict.bucket)
+    checks = BucketChecks(make_client(quick=True), installed.strict.bucket)
 
     def interrupted(**_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(checkup._client, "get_object", interrupted)
-    monkeypatch.setattr(checkup._client, "upload_part", interrupted)
-    for check in (checkup.objects, checkup.multipart):
+    monkeypatch.setattr(checks._client, "get_object", interrupted)
+    monkeypatch.setattr(checks._client, "upload_part", interrupted)
+    for check in (checks.objects, checks.multipart):
         with pytest.raises(KeyboardInterrupt):
             check()
     assert is_clean(installed)
@@ -285,13 +286,13 @@ def test_an_empty_place_is_told_so_and_stays_empty(tmp_path: Path) -> None:
 
 
 def test_the_database_is_examined_on_both_kinds(engine: Engine) -> None:
-    found = {each.name: each for each in Doctor(DatabaseCheckup(engine).checks())()}
+    found = {each.name: each for each in Doctor(DatabaseChecks(engine).checks())()}
     assert {each.health for each in found.values()} == {Health.OK}
     with engine.begin() as connection:
         connection.execute(text("UPDATE oneprefix_version SET version_num = '0001'"))
         connection.execute(text("ALTER TABLE runs RENAME COLUMN results_url TO url"))
         connection.execute(text("ALTER TABLE jobs RENAME TO simulations"))
-    found = {each.name: each for each in Doctor(DatabaseCheckup(engine).checks())()}
+    found = {each.name: each for each in Doctor(DatabaseChecks(engine).checks())()}
     assert "oneprefix db upgrade" in found["schema"].advice
     assert found["runs"].found == "results_url is missing, and should be text"
     assert found["jobs"].found == "missing"
@@ -299,9 +300,9 @@ def test_the_database_is_examined_on_both_kinds(engine: Engine) -> None:
 
 def test_a_database_without_our_schema_is_told(empty_engine: Engine) -> None:
     empty_engine.connect().close()
-    found = {each.name: each for each in Doctor(DatabaseCheckup(empty_engine).checks())()}
+    found = {each.name: each for each in Doctor(DatabaseChecks(empty_engine).checks())()}
     assert found["reachable"].health is Health.OK
-    assert found["schema"].found == "ours is missing"
+    assert found["schema"].found == "our tables are missing"
 
 
 @pytest.mark.skipif(not is_installed(), reason="RabbitMQ is not installed")

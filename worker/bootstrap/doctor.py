@@ -1,15 +1,15 @@
-"""The doctor, with the checks of everything that these settings name."""
+"""The doctor with the checks of everything that the settings name."""
 
 from collections.abc import Callable
 
 from worker.bootstrap.urls import broker_url, bucket_name, database_url
 from worker.database.engine import make_engine
 from worker.doctor.broker import broker_checks
-from worker.doctor.bucket import S3Checkup
-from worker.doctor.database import DatabaseCheckup
+from worker.doctor.bucket import BucketChecks
+from worker.doctor.database import DatabaseChecks
 from worker.doctor.doctor import Doctor
 from worker.doctor.finding import Check, broken
-from worker.doctor.machine import packing_checks
+from worker.doctor.machine import machine_checks
 from worker.doctor.settings import settings_checks
 from worker.errors import InvalidSettings, OneprefixError
 from worker.settings import Settings
@@ -17,21 +17,19 @@ from worker.storage.client import make_client
 
 
 def make_doctor(settings: Settings) -> Doctor:
-    return Doctor(checks(settings))
+    return Doctor(
+        [
+            *settings_checks(settings),
+            *_checks_of("database", lambda: DatabaseChecks(make_engine(database_url(settings)))),
+            *broker_checks(_known_broker(settings)),
+            *(_checks_of("S3", lambda: _bucket_checks(settings)) if settings.s3_bucket else []),
+            *machine_checks(settings.results_roots),
+        ]
+    )
 
 
-def checks(settings: Settings) -> list[Check]:
-    return [
-        *settings_checks(settings),
-        *_checks_of("database", lambda: _database_checkup(settings)),
-        *broker_checks(_known_broker(settings)),
-        *(_checks_of("S3", lambda: _s3_checkup(settings)) if settings.s3_bucket else []),
-        *packing_checks(settings.results_roots),
-    ]
-
-
-def _checks_of(area: str, make: Callable[[], DatabaseCheckup | S3Checkup]) -> list[Check]:
-    """Those of an adapter, or the one that tells why it can't be made."""
+def _checks_of(area: str, make: Callable[[], DatabaseChecks | BucketChecks]) -> list[Check]:
+    """Return the checks of an adapter, or one that reports why it can't be constructed."""
     try:
         return make().checks()
     except OneprefixError as error:
@@ -39,12 +37,8 @@ def _checks_of(area: str, make: Callable[[], DatabaseCheckup | S3Checkup]) -> li
         return [Check(area, "reachable", lambda: found, "")]
 
 
-def _database_checkup(settings: Settings) -> DatabaseCheckup:
-    return DatabaseCheckup(make_engine(database_url(settings)))
-
-
-def _s3_checkup(settings: Settings) -> S3Checkup:
-    return S3Checkup(make_client(quick=True), bucket_name(settings))
+def _bucket_checks(settings: Settings) -> BucketChecks:
+    return BucketChecks(make_client(quick=True), bucket_name(settings))
 
 
 def _known_broker(settings: Settings) -> str | None:

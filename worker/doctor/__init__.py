@@ -1,1 +1,1 @@
-"""What is wrong with the surroundings of a worker: one module per surrounding."""
+"""What is wrong with the surroundings of a worker; one module per surrounding."""

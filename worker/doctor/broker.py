@@ -1,8 +1,8 @@
-"""What the broker's messages may be lost by."""
+"""What a worker needs of its broker, and what messages may be lost by."""
 
 from functools import cached_property
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from worker.doctor.finding import Check, Diagnosis, broken, ok, warning
 
@@ -10,40 +10,45 @@ AREA = "broker"
 REMEDY = "start it, or correct ONEPREFIX_BROKER_URL; `oneprefix up` starts the embedded one"
 #: Seconds.
 TIMEOUT = 3
-#: Before it, kombu's way to wait for several queues loses fractions of seconds.
+#: Of Redis. Before it, kombu loses fractions of seconds when it waits for several queues.
 OLDEST = 6
 
 
 def broker_checks(url: str | None) -> list[Check]:
-    """`url`: None if no broker is set and none was started here."""
-    scheme = urlsplit(url or "").scheme
-    if url and scheme in ("redis", "rediss"):
-        redis = RedisCheckup(url)
-        return [
-            Check(AREA, "reachable", redis.reach, REMEDY, is_gate=True),
-            Check(AREA, "version", lambda: version(redis.info), REMEDY),
-            Check(AREA, "persistence", lambda: persistence(redis.info), REMEDY),
-            Check(AREA, "eviction", lambda: eviction(redis.info), REMEDY),
-        ]
-    if url and scheme in ("amqp", "amqps", "pyamqp"):
-        return [Check(AREA, "reachable", lambda: reach_rabbitmq(url), REMEDY)]
-    found = f"{scheme} is none that we know" if url else "none is set, and none was started here"
+    """`url` is None if no broker is set and no embedded one has been started here."""
+    parts = urlsplit(url or "")
+    if url and parts.scheme in ("redis", "rediss"):
+        return BrokerChecks(url).checks()
+    if parts.scheme in ("amqp", "amqps", "pyamqp"):
+        return [Check(AREA, "reachable", lambda: reach_rabbitmq(parts), REMEDY)]
+    found = "none is set, and none was started here"
+    if url:
+        found = f"{parts.scheme} is none that we know"
     advice = "set ONEPREFIX_BROKER_URL to a Redis, Valkey or RabbitMQ, or run `oneprefix up`"
     return [Check(AREA, "reachable", lambda: warning(found, advice), REMEDY)]
 
 
-class RedisCheckup:
+class BrokerChecks:
+    """For Redis and Valkey; the answer to one INFO command serves all checks."""
+
     def __init__(self, url: str) -> None:
         self._url = url
 
+    def checks(self) -> list[Check]:
+        return [
+            Check(AREA, "reachable", self.reach, REMEDY, is_gate=True),
+            Check(AREA, "version", lambda: version(self._info), REMEDY),
+            Check(AREA, "persistence", lambda: persistence(self._info), REMEDY),
+            Check(AREA, "eviction", lambda: eviction(self._info), REMEDY),
+        ]
+
     def reach(self) -> Diagnosis:
-        if self.info.get("role") == "slave":
+        if self._info.get("role") == "slave":
             return broken("a replica, which takes no messages", "name its primary")
         return ok("answers")
 
     @cached_property
-    def info(self) -> dict[str, Any]:
-        """What the server says of itself."""
+    def _info(self) -> dict[str, Any]:
         from redis import Redis  # noqa: PLC0415  slow to import
 
         with Redis.from_url(
@@ -55,10 +60,8 @@ class RedisCheckup:
 def version(info: dict[str, Any]) -> Diagnosis:
     name = info.get("server_name", "redis")
     number = str(info.get(f"{name}_version") or info.get("redis_version", "?"))
-    if (
-        number.split(".", maxsplit=1)[0].isdecimal()
-        and int(number.split(".", maxsplit=1)[0]) < OLDEST
-    ):
+    major = number.split(".", maxsplit=1)[0]
+    if major.isdecimal() and int(major) < OLDEST:
         return warning(f"{name} {number}", f"use {OLDEST} or later")
     return ok(f"{name} {number}")
 
@@ -67,7 +70,7 @@ def persistence(info: dict[str, Any]) -> Diagnosis:
     if info.get("aof_enabled"):
         return ok("appendonly")
     return warning(
-        "no append-only file: a restart loses what is queued, until recovery sends it again",
+        "no append-only file: a restart loses queued messages until recovery sends them again",
         "set `appendonly yes`",
     )
 
@@ -82,16 +85,15 @@ def eviction(info: dict[str, Any]) -> Diagnosis:
     )
 
 
-def reach_rabbitmq(url: str) -> Diagnosis:
+def reach_rabbitmq(url: SplitResult) -> Diagnosis:
     from amqp import Connection  # noqa: PLC0415  slow to import, and seldom needed
 
-    parts = urlsplit(url)
-    secure = parts.scheme == "amqps"
+    secure = url.scheme == "amqps"
     connection = Connection(
-        host=f"{parts.hostname or 'localhost'}:{parts.port or (5671 if secure else 5672)}",
-        userid=unquote(parts.username or "guest"),
-        password=unquote(parts.password or "guest"),
-        virtual_host=unquote(parts.path[1:]) or "/",
+        host=f"{url.hostname or 'localhost'}:{url.port or (5671 if secure else 5672)}",
+        userid=unquote(url.username or "guest"),
+        password=unquote(url.password or "guest"),
+        virtual_host=unquote(url.path[1:]) or "/",
         ssl=secure,
         connect_timeout=TIMEOUT,
         read_timeout=TIMEOUT,

@@ -1,4 +1,4 @@
-"""What a worker needs of the database: our schema, and the orchestrator's tables as we use them."""
+"""What a worker needs of its database: our schema, and the orchestrator's tables and columns."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,11 +11,11 @@ from sqlalchemy import Connection, DateTime, Engine, Enum, Integer, String, insp
 from worker.database.errors import translated_sql_errors
 from worker.database.schema import applied, known
 from worker.database.types import now
-from worker.doctor.finding import Check, Diagnosis, broken, judged_skew, ok, warning
+from worker.doctor.finding import Check, Diagnosis, broken, diagnose_skew, ok, warning
 
 AREA = "database"
 UPGRADE = "run `oneprefix db upgrade`"
-#: What we read and write of the orchestrator's tables.
+#: The orchestrator's columns that we read or write.
 NEEDED: dict[str, dict[str, type]] = {
     "jobs": {"id": Integer, "created_at": DateTime},
     "runs": {
@@ -27,11 +27,11 @@ NEEDED: dict[str, dict[str, type]] = {
     },
 }
 _WORDS = {Integer: "an integer", DateTime: "a timestamp", String: "text"}
-#: Characters that the longest URL of a run's results takes, and some more.
+#: Characters; the longest URL of a run's results, and some more.
 URL_LENGTH = 255
 
 
-class DatabaseCheckup:
+class DatabaseChecks:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
@@ -50,59 +50,62 @@ class DatabaseCheckup:
         file = self._engine.url.database
         if name == "sqlite" and file and not Path(file).exists():
             return broken(f"there is no {file}", UPGRADE)  # connecting would make it
-        with self._asked():
+        with self._connection():
             version = self._engine.dialect.server_version_info or ()
         return ok(f"{name} {'.'.join(map(str, version))}")
 
     def schema(self) -> Diagnosis:
-        with self._asked() as connection:
-            return judged_schema(applied(connection), known())
+        with self._connection() as connection:
+            return diagnose_schema(applied(connection), known())
 
     def table(self, name: str) -> Diagnosis:
-        with self._asked() as connection:
+        with self._connection() as connection:
             inspector = inspect(connection)
             if not inspector.has_table(name):  # or a view
                 return broken("missing", f"create it as your orchestrator does, or {UPGRADE}")
             columns = {column["name"]: column["type"] for column in inspector.get_columns(name)}
-        return judged_columns(name, columns)
+        return diagnose_columns(name, columns)
 
     def clock(self) -> Diagnosis:
-        with self._asked() as connection:
+        with self._connection() as connection:
             theirs = connection.execute(select(now())).scalar_one()
-        return judged_skew((theirs - datetime.now(UTC)).total_seconds())
+        return diagnose_skew((theirs - datetime.now(UTC)).total_seconds())
 
     @contextmanager
-    def _asked(self) -> Iterator[Connection]:
+    def _connection(self) -> Iterator[Connection]:
         with translated_sql_errors(), self._engine.begin() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(text("SET LOCAL statement_timeout = '5s'"))
             yield connection
 
 
-def judged_schema(current: str | None, versions: list[str]) -> Diagnosis:
-    """`versions`: those we know, newest first."""
+def diagnose_schema(current: str | None, versions: list[str]) -> Diagnosis:
+    """`current` is None in a database without our table; `versions` are ours, newest first."""
     if current is None:
-        return broken("ours is missing", UPGRADE)
+        return broken("our tables are missing", UPGRADE)
     if current == versions[0]:
         return ok(current)
     if current in versions:
         return broken(f"{current}, while {versions[0]} is the newest", UPGRADE)
-    return warning(f"{current}, which is newer than this oneprefix", "bring this worker up to date")
+    return warning(
+        f"{current}, which is newer than this oneprefix", "upgrade oneprefix on this machine"
+    )
 
 
-def judged_columns(table: str, columns: dict[str, Any]) -> Diagnosis:
-    """`columns`: types by name, as SQLAlchemy reflects them."""
+def diagnose_columns(table: str, columns: dict[str, Any]) -> Diagnosis:
+    """`columns` are types by name, as SQLAlchemy reflects them."""
     wrong = [
         f"{name} {problem}"
         for name, kind in NEEDED[table].items()
         if (problem := _problem(columns, name, kind))
     ]
     if wrong:
-        return broken("; ".join(wrong), f"mend {table} where your orchestrator makes it")
+        return broken("; ".join(wrong), f"correct {table} where your orchestrator creates it")
     length = getattr(columns.get("results_url"), "length", None)
     if length is not None and length < URL_LENGTH:
         return warning(
-            f"results_url holds {length} characters", f"make it text, or {URL_LENGTH} long"
+            f"results_url holds {length} characters",
+            f"make it text, or {URL_LENGTH} characters long",
         )
     return ok(f"has {', '.join(NEEDED[table])}")
 

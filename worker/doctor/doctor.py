@@ -1,4 +1,4 @@
-"""Looks at all that a worker needs, and tells what is wrong with it and what to do."""
+"""Runs the checks of all surroundings, and reports what is wrong and what to do about it."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ class Doctor:
     checks: Sequence[Check]
 
     def __call__(self) -> Iterator[Finding]:
-        """One finding for each check, but for what lies behind a gate that is broken."""
+        """Yield one finding per check, skipping the checks behind a broken gate of their area."""
         closed: set[str] = set()
         for check in self.checks:
             if check.area in closed:
@@ -30,5 +30,5 @@ def _diagnosis(check: Check) -> Diagnosis:
         return check.look()
     except OneprefixError as error:
         return broken(str(error), check.remedy)
-    except Exception as error:  # noqa: BLE001  whatever it is, it is what was found
+    except Exception as error:  # noqa: BLE001  whatever was raised is the finding
         return broken(f"{type(error).__name__}: {error}", check.remedy)

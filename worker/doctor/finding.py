@@ -1,15 +1,18 @@
-"""What the doctor finds, and what it looks for."""
+"""The doctor's checks, diagnoses and findings."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+#: Seconds by which a clock may differ from ours before the doctor warns.
+MAX_CLOCK_SKEW_WARNING = 60
+
 
 class Health(StrEnum):
     OK = "ok"
     WARNING = "warning"
-    """It works, but not as well as it could."""
+    """Works, but not as well as it could."""
     BROKEN = "broken"
 
 
@@ -17,7 +20,7 @@ class Diagnosis(NamedTuple):
     health: Health
     found: str
     advice: str = ""
-    """What to do about it."""
+    """What to do about the problem."""
 
 
 def ok(found: str) -> Diagnosis:
@@ -34,11 +37,12 @@ def broken(found: str, advice: str) -> Diagnosis:
 
 class Check(NamedTuple):
     area: str
+    """The surrounding that is looked at: settings, database, broker, S3, results or packing."""
     name: str
     look: Callable[[], Diagnosis]
-    """May raise, which is as good as broken."""
+    """May raise any exception, which then is the diagnosis: broken."""
     remedy: str
-    """The advice for when it raises."""
+    """Advice for the case that `look` raises."""
     is_gate: bool = False
     """Whether the area's later checks make no sense while this one is broken."""
 
@@ -52,16 +56,12 @@ class Finding:
     advice: str
 
 
-def judged_skew(seconds: float, *, refused_from: float = float("inf")) -> Diagnosis:
-    """How far a clock is from ours; from `refused_from` on it is no use any more."""
+def diagnose_skew(seconds: float, *, refused_from: float = float("inf")) -> Diagnosis:
+    """Judge a clock that is `seconds` ahead of ours; broken from `refused_from` seconds on."""
     found = f"{abs(seconds):.0f} s {'ahead of' if seconds > 0 else 'behind'} ours"
     advice = "set the clocks by NTP"
     if abs(seconds) >= refused_from:
         return broken(found, advice)
-    if abs(seconds) >= MOST_SKEW:
+    if abs(seconds) >= MAX_CLOCK_SKEW_WARNING:
         return warning(found, advice)
     return ok("agrees with ours")
-
-
-#: Seconds by which clocks may differ before anybody need care.
-MOST_SKEW = 60

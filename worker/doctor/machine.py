@@ -1,4 +1,4 @@
-"""What packing needs of the machine: readable results roots, and a fast ISA-L."""
+"""What a worker needs of its machine: readable results roots and a fast ISA-L."""
 
 import os
 from functools import partial
@@ -10,18 +10,18 @@ from isal import isal_zlib
 from worker.doctor.finding import Check, Diagnosis, ok, warning
 from worker.process.threads import Results, Threads
 
-#: Seconds after which a file system that does not answer is one that hangs.
+#: Seconds after which a file system that does not answer counts as hanging.
 PATIENCE = 5
 
 
-def packing_checks(roots: tuple[Path, ...]) -> list[Check]:
+def machine_checks(roots: tuple[Path, ...]) -> list[Check]:
     remedy = "mount it, or let the worker's user read it, or correct ONEPREFIX_RESULTS_ROOTS"
     readable = [Check("results", str(root), partial(readable_root, root), remedy) for root in roots]
     return [*readable, Check("packing", "isal", fast_isal, "pip install 'isal>=1.9,<1.10'")]
 
 
 def readable_root(root: Path) -> Diagnosis:
-    # in a thread, since a dead mount answers nobody, ever
+    # in a thread, since a dead mount never answers
     waited = iter(range(PATIENCE))
 
     def give_up() -> None:
@@ -45,6 +45,6 @@ def fast_isal() -> Diagnosis:
     if hasattr(isal_zlib, "_ParallelCompress"):
         return ok(f"{version('isal')}, with its call for whole blocks")
     return warning(
-        f"{version('isal')}, without its call for whole blocks, so that packing is slower",
+        f"{version('isal')}, without its call for whole blocks: packing is slower",
         "pip install 'isal>=1.9,<1.10'",
     )

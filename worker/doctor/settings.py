@@ -1,5 +1,6 @@
-"""Whether the settings say all that a worker needs to be told."""
+"""Whether the settings say all that a worker needs."""
 
+from functools import partial
 from urllib.parse import urlsplit
 
 from worker.doctor.finding import Check, Diagnosis, broken, ok, warning
@@ -10,18 +11,19 @@ AREA = "settings"
 
 def settings_checks(settings: Settings) -> list[Check]:
     looks = {
-        "bucket": lambda: bucket(settings),
-        "results roots": lambda: results_roots(settings),
-        "database": lambda: database(settings),
-        "broker": lambda: broker(settings),
+        "bucket": bucket,
+        "results roots": results_roots,
+        "database": database,
+        "broker": broker,
     }
-    return [Check(AREA, name, look, "see `oneprefix settings`") for name, look in looks.items()]
+    remedy = "see `oneprefix settings`"
+    return [Check(AREA, name, partial(look, settings), remedy) for name, look in looks.items()]
 
 
 def bucket(settings: Settings) -> Diagnosis:
     if settings.s3_bucket:
         return ok(settings.s3_bucket)
-    return broken("no bucket to land in", "set ONEPREFIX_S3_BUCKET")
+    return broken("no bucket to upload to", "set ONEPREFIX_S3_BUCKET")
 
 
 def results_roots(settings: Settings) -> Diagnosis:

@@ -9,13 +9,13 @@ import pytest
 from isal import isal_zlib
 from sqlalchemy import DATE, NUMERIC, TEXT, TIMESTAMP, UUID, VARCHAR, BigInteger, Enum
 
-from worker.doctor import machine as checkup
+from worker.doctor import machine
 from worker.doctor.broker import broker_checks, eviction, persistence, version
-from worker.doctor.bucket import judged_credentials
-from worker.doctor.database import judged_columns, judged_schema
+from worker.doctor.credentials import diagnose_credentials
+from worker.doctor.database import diagnose_columns, diagnose_schema
 from worker.doctor.doctor import Doctor
-from worker.doctor.finding import Check, Diagnosis, Finding, Health, broken, judged_skew, ok
-from worker.doctor.machine import fast_isal, packing_checks, readable_root
+from worker.doctor.finding import Check, Diagnosis, Finding, Health, broken, diagnose_skew, ok
+from worker.doctor.machine import fast_isal, machine_checks, readable_root
 from worker.doctor.settings import settings_checks
 from worker.errors import StorageRefused
 from worker.settings import Settings
@@ -65,8 +65,8 @@ def test_behind_a_broken_gate_nothing_of_its_area_is_looked_at() -> None:
     [(0, "ok"), (-59, "ok"), (60, "warning"), (-300, "warning"), (900, "broken")],
 )
 def test_clocks_may_differ_a_little(seconds: float, health: str) -> None:
-    assert judged_skew(seconds, refused_from=900).health == health
-    assert judged_skew(seconds).health != "broken"
+    assert diagnose_skew(seconds, refused_from=900).health == health
+    assert diagnose_skew(seconds).health != "broken"
 
 
 def test_settings_that_a_worker_needs_are_broken_without_them() -> None:
@@ -98,7 +98,7 @@ def test_settings_that_a_worker_needs_are_broken_without_them() -> None:
     [(None, "broken"), ("0001", "broken"), ("0002", "ok"), ("0009", "warning")],
 )
 def test_the_schema_is_the_newest_that_we_know(current: str | None, health: str) -> None:
-    assert judged_schema(current, ["0002", "0001"]).health == health
+    assert diagnose_schema(current, ["0002", "0001"]).health == health
 
 
 @pytest.mark.parametrize(
@@ -118,16 +118,16 @@ def test_the_schema_is_the_newest_that_we_know(current: str | None, health: str)
 def test_the_orchestrators_columns_have_types_that_we_can_use(
     changes: dict[str, Any], health: str, says: str
 ) -> None:
-    diagnosis = judged_columns("runs", RUNS | changes)
+    diagnosis = diagnose_columns("runs", RUNS | changes)
     assert diagnosis.health == health
     assert says in diagnosis.found
 
 
 def test_every_column_that_is_missing_is_named() -> None:
-    diagnosis = judged_columns("jobs", {"id": BigInteger(), "created": DATE()})
+    diagnosis = diagnose_columns("jobs", {"id": BigInteger(), "created": DATE()})
     assert diagnosis.found == "created_at is missing, and should be a timestamp"
     assert "jobs" in diagnosis.advice
-    assert judged_columns("runs", {}).found.count("is missing") == 5
+    assert diagnose_columns("runs", {}).found.count("is missing") == 5
 
 
 def test_the_broker_is_judged_by_what_it_says_of_itself() -> None:
@@ -172,7 +172,7 @@ def test_credentials_last_or_are_renewed(
     method: str, minutes: int | None, is_temporary: bool, health: str
 ) -> None:
     left = None if minutes is None else timedelta(minutes=minutes)
-    assert judged_credentials(method, left, is_temporary=is_temporary).health == health
+    assert diagnose_credentials(method, left, is_temporary=is_temporary).health == health
 
 
 def test_roots_are_readable_or_told(tmp_path: Path) -> None:
@@ -181,7 +181,7 @@ def test_roots_are_readable_or_told(tmp_path: Path) -> None:
     assert readable_root(tmp_path) == ok("readable")
     assert readable_root(tmp_path / "empty") == ok("empty")
     roots = (tmp_path / "missing", tmp_path / "file")
-    missing, file, _ = Doctor(packing_checks(roots))()
+    missing, file, _ = Doctor(machine_checks(roots))()
     assert (missing.health, file.health) == (Health.BROKEN, Health.BROKEN)
     assert "FileNotFoundError" in missing.found
     assert "NotADirectoryError" in file.found
@@ -189,9 +189,9 @@ def test_roots_are_readable_or_told(tmp_path: Path) -> None:
 
 def test_a_mount_that_hangs_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     mended = Event()
-    monkeypatch.setattr(checkup, "PATIENCE", 1)
-    monkeypatch.setattr(checkup, "_is_empty", lambda _root: mended.wait())
-    hanging, _ = Doctor(packing_checks((tmp_path,)))()
+    monkeypatch.setattr(machine, "PATIENCE", 1)
+    monkeypatch.setattr(machine, "_is_empty", lambda _root: mended.wait())
+    hanging, _ = Doctor(machine_checks((tmp_path,)))()
     mended.set()
     assert hanging.health is Health.BROKEN
     assert "no answer within 1 s: does its mount hang?" in hanging.found

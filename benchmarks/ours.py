@@ -18,12 +18,12 @@ from typing import Any
 import benchmarks.no_crt  # noqa: F401  before anything imports botocore
 from benchmarks.output import give
 from benchmarks.processes import resident
-from worker.models.artifact import Artifact
 from worker.models.job import Run
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.packaging.package import Packing, TreePackager
 from worker.process.processors import processors
 from worker.storage.upload.sending import Sending
+from worker.use_cases.upload.completion import complete
 from worker.use_cases.upload.ports import Package
 
 Uploader = Callable[[Package], int]
@@ -37,21 +37,31 @@ def packager(results_root: Path, threads: int | None = None) -> TreePackager:
 def uploader(bucket: str, **sending: int) -> Uploader:
     """Sends a package to where the AWS SDK's environment leads; gives the object's size."""
     from worker.storage.client import make_client  # noqa: PLC0415  slow, and packing needs none
-    from worker.storage.upload.results_store import S3ResultsRepository  # noqa: PLC0415
+    from worker.storage.upload.results_store import S3ResultsStore  # noqa: PLC0415
 
     how = Sending(**sending)  # type: ignore[arg-type]
-    results = S3ResultsRepository(make_client(how.connections), bucket, {}, how)
+    results = S3ResultsStore(make_client(how.connections), bucket, {}, how)
     prefix = JobS3Prefix(12, datetime(2025, 10, 23, 21, 15, tzinfo=UTC))
-    return lambda package: results.upload(prefix, Run(4, 12), package, Undisturbed()).size
+
+    def upload(package: Package) -> int:
+        with results.begin(
+            prefix,
+            Run(4, 12),
+            package.chunks(),
+            size_bound=package.size_bound,
+            file_count=package.file_count,
+            moved=_undisturbed,
+            check=_undisturbed,
+        ) as archive:
+            artifact = archive.send_parts()
+            complete(archive, artifact, seal=_undisturbed)
+        return artifact.size
+
+    return upload
 
 
-class Undisturbed:
-    """The `Attempt` of an upload that nobody takes away."""
-
-    def moved(self) -> None: ...
-    def check(self) -> None: ...
-    def opened(self, multipart_id: str) -> None: ...
-    def sealed(self, artifact: Artifact) -> None: ...
+def _undisturbed(*_: object) -> None:
+    """Nobody takes the upload away."""
 
 
 @dataclass(slots=True)

@@ -13,7 +13,8 @@ from celery import current_task
 from tasks import app, transport
 from worker.database.uploads.requests import SqlRequestRepository
 from worker.database.uploads.upload_repository import SqlUploadRepository
-from worker.storage.upload.results_store import S3ResultsRepository
+from worker.use_cases.upload import upload_results
+from worker.use_cases.upload.completion import complete
 
 __all__ = ["app"]
 
@@ -31,7 +32,7 @@ def _and_die(function: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(function)
     def dying(*given: Any, **named: Any) -> Any:
         result = function(*given, **named)
-        if result is not None or function.__name__ == "land":
+        if result is not None or function.__name__ in ("land", "complete"):
             _die_once(os.getpid())
         return result
 
@@ -57,6 +58,6 @@ match os.environ.get("ONEPREFIX_DIES_AT"):
     case "taken":  # by a process that has not written its row yet
         SqlRequestRepository.request = _before_dying(SqlRequestRepository.request)  # type: ignore[method-assign]
     case "completed":  # the object, but not the row
-        S3ResultsRepository.upload = _and_die(S3ResultsRepository.upload)  # type: ignore[method-assign]
+        vars(upload_results)["complete"] = _and_die(complete)
     case "recorded":  # the row, but the message is not acknowledged
         SqlUploadRepository.land = _and_die(SqlUploadRepository.land)  # type: ignore[method-assign]

@@ -2,7 +2,7 @@
 
 import hashlib
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -12,7 +12,6 @@ from worker.models.artifact import Artifact
 from worker.models.job import Run
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.storage.objects.checksums import encode_crc32
-from worker.use_cases.upload.ports import Attempt, Package
 
 
 @dataclass
@@ -63,42 +62,59 @@ class FakeResults:
     """A bucket that keeps what it is given."""
 
     objects: dict[str, bytes] = field(default_factory=dict)
-    begun: list[str | None] = field(default_factory=list)
-    """What each upload was told to go on with."""
+    resumed: list[str | None] = field(default_factory=list)
+    """The multipart upload that each attempt was told to resume."""
     aborted: list[tuple[str, str]] = field(default_factory=list)
 
-    def upload(
+    @contextmanager
+    def begin(
         self,
         prefix: JobS3Prefix,
         run: Run,
-        package: Package,
-        attempt: Attempt,
-        begun: str | None = None,
-    ) -> Artifact:
-        self.begun.append(begun)
+        chunks: Iterable[bytes | bytearray],
+        *,
+        size_bound: int,
+        file_count: int,
+        moved: Callable[[], None],
+        check: Callable[[], None],
+        resume_id: str | None = None,
+    ) -> Iterator["FakeArchive"]:
+        assert file_count
+        self.resumed.append(resume_id)
         if prefix.job_id != run.job_id:
             raise PrefixMismatch("another job's", job_id=prefix.job_id, run_id=run.id)
         content = bytearray()
-        for chunk in package.chunks():
-            attempt.moved()
-            attempt.check()
+        for chunk in chunks:
+            moved()
+            check()
             content += chunk
-        artifact = artifact_of(prefix.run_results_key(run.id), bytes(content))
-        attempt.sealed(artifact)
-        self.objects[artifact.key] = bytes(content)
-        return artifact
+        assert len(content) <= size_bound
+        yield FakeArchive(self.objects, prefix.run_results_key(run.id), bytes(content))
 
-    def holds(self, key: str, *, size: int, checksum: str, sha256: str | None) -> bool:
-        there = self.objects.get(key)
-        return there is not None and artifact_of(key, there) == Artifact(
-            key, size, checksum, sha256
-        )
+    def holds(self, artifact: Artifact) -> bool:
+        there = self.objects.get(artifact.key)
+        return there is not None and artifact_of(artifact.key, there) == artifact
 
     def abort(self, key: str, multipart_id: str) -> None:
         self.aborted.append((key, multipart_id))
 
     def url(self, key: str) -> str:
         return f"https://bucket.s3.amazonaws.com/{key}"
+
+
+@dataclass
+class FakeArchive:
+    objects: dict[str, bytes]
+    key: str
+    content: bytes
+    multipart_upload_id: str | None = None
+
+    def send_parts(self) -> Artifact:
+        return artifact_of(self.key, self.content)
+
+    def complete(self, condition: Mapping[str, str] | None = None) -> None:
+        assert condition is None
+        self.objects[self.key] = self.content
 
 
 def artifact_of(key: str, content: bytes) -> Artifact:

@@ -44,6 +44,8 @@ from worker.use_cases.recovery.release_leases import ReleaseLeases
 from worker.use_cases.retention.change_storage_class import ChangeStorageClass
 from worker.use_cases.retention.delete import DeleteJob
 from worker.use_cases.retention.restore import RestoreJob
+from worker.use_cases.upload.large_runs import LargeRuns
+from worker.use_cases.upload.lease import Leases
 from worker.use_cases.upload.retry_policy import RetryPolicy
 from worker.use_cases.upload.upload_results import UploadResults
 
@@ -55,7 +57,7 @@ if TYPE_CHECKING:
     from worker.storage.objects.inspected_store import S3InspectedStore
     from worker.storage.objects.reader import S3ObjectReader
     from worker.storage.presigner import Presigner
-    from worker.storage.upload.results_store import S3ResultsRepository
+    from worker.storage.upload.results_store import S3ResultsStore
 
 MIB = 1 << 20
 
@@ -124,14 +126,16 @@ class Services:
                 cap=self.settings.backoff_cap_seconds,
             ),
             random=SystemRandom(),
-            large_runs=pool.large_runs,
-            large=self.settings.large_run_mib * MIB,
-            owner=this_process(),
-            has_ended=has_ended,
+            leases=Leases(
+                self.uploads,
+                owner=this_process(),
+                has_ended=has_ended,
+                seconds=self.settings.lease_seconds,
+                stall_seconds=self.settings.stall_seconds,
+                abandon=self.abandon,
+            ),
+            large_runs=LargeRuns(pool.large_runs, self.settings.large_run_mib * MIB),
             must_stop=pool.shutdown.has_passed,
-            lease=self.settings.lease_seconds,
-            stall=self.settings.stall_seconds,
-            abandon=self.abandon,
         )
 
     @cached_property
@@ -163,11 +167,10 @@ class Services:
         return self.pool.processes if self.pool else 1
 
     @cached_property
-    def results(self) -> "S3ResultsRepository":
+    def results(self) -> "S3ResultsStore":
         from worker.storage.client import make_client
-        from worker.storage.upload.bandwidth import BandwidthLimit
-        from worker.storage.upload.results_store import S3ResultsRepository
-        from worker.storage.upload.sending import Sending
+        from worker.storage.upload.results_store import S3ResultsStore
+        from worker.storage.upload.sending import BandwidthLimit, Sending
 
         limit = self.settings.bandwidth_mib
         sending = Sending(
@@ -176,7 +179,7 @@ class Services:
             memory=self.settings.memory_mib * MIB,
             bandwidth=BandwidthLimit(limit * MIB / self._processes) if limit else None,
         )
-        return S3ResultsRepository(
+        return S3ResultsStore(
             make_client(sending.connections),
             bucket_name(self.settings),
             _encryption(self.settings),

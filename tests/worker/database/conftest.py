@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 from sqlalchemy import Engine, text
@@ -19,10 +20,14 @@ from worker.database.uploads.upload_repository import SqlUploadRepository
 from worker.models.job import Job, Run
 from worker.models.upload import Upload
 from worker.use_cases.ports import RunRepository
-from worker.use_cases.recovery.ports import OrphanRepository
+from worker.use_cases.recovery.ports import LeaseRepository, OrphanRepository
 from worker.use_cases.upload.ports import RequestRepository, UploadRepository
 
 CREATED_AT = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
+
+
+class Uploads(UploadRepository, LeaseRepository, Protocol):
+    """The leases as an attempt sees them, and as recovery does."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +35,7 @@ class Store:
     """One implementation of the repositories, with job 12 and its runs 4 and 5."""
 
     requests: RequestRepository
-    uploads: UploadRepository
+    uploads: Uploads
     orphans: OrphanRepository
     runs: RunRepository
     find: Callable[[int, int], Upload | None]

@@ -1,4 +1,4 @@
-"""The results repository on a bucket behind the strict proxy, on both makes of server."""
+"""The results store on a bucket behind the strict proxy, on both makes of server."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -7,8 +7,12 @@ import pytest
 
 from tests.servers.strict_bucket import Strict
 from worker.models.artifact import Artifact
+from worker.models.job import Run
+from worker.models.job_s3_prefix import JobS3Prefix
 from worker.storage.client import make_client
-from worker.storage.upload.results_store import S3ResultsRepository
+from worker.storage.upload.results_store import S3ResultsStore
+from worker.use_cases.upload.completion import complete
+from worker.use_cases.upload.ports import Package, ResultsStore
 
 
 @dataclass
@@ -42,16 +46,42 @@ class RecordedAttempt:
             raise self.refuse[call]
 
 
+def store(
+    results: ResultsStore,
+    prefix: JobS3Prefix,
+    run: Run,
+    package: Package,
+    attempt: RecordedAttempt,
+    resume_id: str | None = None,
+) -> Artifact:
+    """Store the package's archive by the steps of an attempt, each told to `attempt`."""
+    with results.begin(
+        prefix,
+        run,
+        package.chunks(),
+        size_bound=package.size_bound,
+        file_count=package.file_count,
+        moved=attempt.moved,
+        check=attempt.check,
+        resume_id=resume_id,
+    ) as sending:
+        if sending.multipart_upload_id:
+            attempt.opened(sending.multipart_upload_id)
+        artifact = sending.send_parts()
+        complete(sending, artifact, attempt.sealed)
+    return artifact
+
+
 @pytest.fixture
 def attempt() -> RecordedAttempt:
     return RecordedAttempt()
 
 
 @pytest.fixture
-def results(strict: Strict, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3ResultsRepository]:
+def results(strict: Strict, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3ResultsStore]:
     """Through our own client, found by the environment as in production."""
     for name, value in strict.proxy.server.environment().items():
         monkeypatch.setenv(name, value)
     client = make_client()
-    yield S3ResultsRepository(client, strict.bucket, {})
+    yield S3ResultsStore(client, strict.bucket, {})
     client.close()

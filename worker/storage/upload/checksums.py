@@ -1,4 +1,7 @@
-"""What S3 is told so that it can refuse wrong bytes, by what a store knows of it."""
+"""Checksums sent with requests, so that S3 refuses bytes that changed on the way.
+
+CRC-32 where the store knows it, of each part and of the whole object; Content-MD5 as a fallback.
+"""
 
 from base64 import b64encode
 from hashlib import md5
@@ -7,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from isal import isal_zlib
 
 from worker.errors import StorageUnavailable
+from worker.models.artifact import Artifact
 from worker.storage.objects.checksums import CRC32, encode_crc32
 from worker.storage.upload.parts import Part
 
@@ -14,11 +18,12 @@ if TYPE_CHECKING:
     from types_boto3_s3.type_defs import CompletedPartTypeDef, PartTypeDef
 
 
-class Whole:
-    """Size and CRC-32 of an object, from those of its parts in their order."""
+class WholeObject:
+    """Size and CRC-32 of an object, combined from those of its parts in their order."""
 
     def __init__(self) -> None:
         self.size = 0
+        """Bytes of the parts added so far."""
         self._crc = 0
 
     def add(self, part: Part) -> None:
@@ -27,32 +32,38 @@ class Whole:
 
     @property
     def crc32(self) -> str:
-        """As S3's headers have it."""
+        """Base64, as in S3's headers."""
         return encode_crc32(self._crc)
 
+    def artifact(self, key: str, sha256: str | None = None) -> Artifact:
+        """The object as it will stand under the key. `sha256`: of the whole, hexadecimal."""
+        return Artifact(key, self.size, f"{CRC32}:{self.crc32}", sha256)
 
-class Checks(Protocol):
-    """Arguments for the calls of a client, as boto3 names them."""
 
-    def for_upload(self) -> dict[str, Any]:
-        """To create a multipart upload."""
+class RequestChecksums(Protocol):
+    """Arguments of a client's calls, as boto3 names them."""
+
+    def for_creation(self) -> dict[str, Any]:
+        """Arguments to create a multipart upload."""
         ...
 
     def for_part(self, part: Part) -> dict[str, Any]:
-        """To send a part, or an object that is one."""
+        """Arguments to send a part, or an object of one part."""
         ...
 
     def listed(self, number: int, part: Part) -> "CompletedPartTypeDef":
-        """To name the part when the upload is completed, its ETag yet to come."""
+        """The part's entry in the request that completes the upload; its ETag is yet to come."""
         ...
 
-    def for_completion(self, whole: Whole) -> dict[str, Any]: ...
+    def for_completion(self, whole: WholeObject) -> dict[str, Any]:
+        """Arguments to complete a multipart upload."""
+        ...
 
 
-class Crc32Checks:
-    """A CRC-32 of every part and of the whole object: composable, and ISA-L's at 13 GB/s."""
+class Crc32Checksums:
+    """CRC-32 of every part and of the whole object. ISA-L computes 13 GB/s."""
 
-    def for_upload(self) -> dict[str, Any]:
+    def for_creation(self) -> dict[str, Any]:
         return {"ChecksumAlgorithm": CRC32, "ChecksumType": "FULL_OBJECT"}
 
     def for_part(self, part: Part) -> dict[str, Any]:
@@ -61,7 +72,7 @@ class Crc32Checks:
     def listed(self, number: int, part: Part) -> "CompletedPartTypeDef":
         return {"PartNumber": number, "ChecksumCRC32": encode_crc32(part.crc)}
 
-    def for_completion(self, whole: Whole) -> dict[str, Any]:
+    def for_completion(self, whole: WholeObject) -> dict[str, Any]:
         return {
             "ChecksumCRC32": whole.crc32,
             "ChecksumType": "FULL_OBJECT",
@@ -69,10 +80,10 @@ class Crc32Checks:
         }
 
 
-class Md5Checks:
-    """Content-MD5 of every part, which S3 has known from its first day."""
+class Md5Checksums:
+    """Content-MD5 of every part, which every S3 implementation knows."""
 
-    def for_upload(self) -> dict[str, Any]:
+    def for_creation(self) -> dict[str, Any]:
         return {}
 
     def for_part(self, part: Part) -> dict[str, Any]:
@@ -81,7 +92,7 @@ class Md5Checks:
     def listed(self, number: int, part: Part) -> "CompletedPartTypeDef":  # noqa: ARG002
         return {"PartNumber": number}
 
-    def for_completion(self, whole: Whole) -> dict[str, Any]:  # noqa: ARG002
+    def for_completion(self, whole: WholeObject) -> dict[str, Any]:  # noqa: ARG002
         return {}
 
 
@@ -92,10 +103,10 @@ def _md5(part: Part) -> bytes:
     return digest.digest()
 
 
-def is_same(part: Part, listed: "PartTypeDef") -> bool:
-    """Whether S3 has this very part already, by the checksum that it lists, or else its ETag.
+def is_stored(part: Part, listed: "PartTypeDef") -> bool:
+    """Whether the part that S3 lists is this very one, by its checksum or else by its ETag.
 
-    The ETag is the part's MD5 unless the object is encrypted with a key of KMS.
+    The ETag is the part's MD5 unless a KMS key encrypts the object.
     """
     if listed["Size"] != part.size:
         return False
@@ -104,5 +115,5 @@ def is_same(part: Part, listed: "PartTypeDef") -> bool:
     return listed["ETag"].strip('"') == _md5(part).hex()
 
 
-class OtherChecks(StorageUnavailable):
-    """The store refuses these checksums, so that everything has to be sent with others."""
+class ChecksumsRefused(StorageUnavailable):
+    """The store refuses CRC-32, so that the next attempt sends everything anew, with MD5."""

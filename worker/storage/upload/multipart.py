@@ -1,7 +1,7 @@
-"""One multipart upload: its parts sent side by side, then completed as verified, or aborted."""
+"""Sends an archive by a multipart upload: parts side by side, completed as verified, or aborted."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypedDict
@@ -9,94 +9,112 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from botocore.exceptions import ClientError
 
 from worker.errors import TransientError, TreeChanged
+from worker.models.artifact import Artifact
 from worker.process.threads import Results, Threads
 from worker.storage.objects.multipart import abort
-from worker.storage.upload.checksums import Checks, OtherChecks, Whole, is_same
-from worker.storage.upload.part_body import GivenUp, PartBody
-from worker.storage.upload.part_requests import LatestRequest, PartRequests
+from worker.storage.upload.checksums import (
+    ChecksumsRefused,
+    RequestChecksums,
+    WholeObject,
+    is_stored,
+)
+from worker.storage.upload.conditional_write import Condition, ConditionalWriter
+from worker.storage.upload.part_body import PartBody, SendingStopped
+from worker.storage.upload.part_requests import PartRequests
 from worker.storage.upload.parts import Part
 from worker.storage.upload.sending import Sending
-from worker.use_cases.upload.ports import Attempt
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
     from types_boto3_s3.type_defs import CompletedPartTypeDef, PartTypeDef
 
+log = logging.getLogger(__name__)
 
-class _Target(TypedDict):
+#: Seconds for the parts that are being sent to stop where they are.
+PATIENCE = 2.0
+#: Refusals of a completion after which its parts are of no use.
+#: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
+_SPOILT = ("BadDigest", "ConditionalRequestConflict", "InvalidPart", "InvalidPartOrder")
+
+
+class Target(TypedDict):
+    """A multipart upload, as boto3 names it."""
+
     Bucket: str
     Key: str
     UploadId: str
 
 
-log = logging.getLogger(__name__)
-
-#: Seconds for the parts on their way to stop where they are.
-PATIENCE = 2.0
-#: Refusals of a completion that its parts have earned.
-#: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
-_SPOILT = ("BadDigest", "ConditionalRequestConflict", "InvalidPart", "InvalidPartOrder")
-
-
 class MultipartUpload:
+    """An `OutgoingArchive` whose parts are sent over several connections."""
+
     def __init__(
         self,
         client: "S3Client",
-        requests: PartRequests,
-        target: _Target,
-        checks: Checks,
+        target: Target,
+        parts: Iterable[Part],
         sending: Sending,
         *,
-        attempt: Attempt,
-        begun: "Mapping[int, PartTypeDef]",
+        requests: PartRequests,
+        writer: ConditionalWriter,
+        checksums: RequestChecksums,
+        stored: "Mapping[int, PartTypeDef]",
+        moved: Callable[[], None],
+        check: Callable[[], None],
     ) -> None:
-        """`begun`: the parts that S3 has already, by their numbers."""
-        self._client = client
-        self._target = target
-        self._checks = checks
-        self._requests = requests
-        self._connections = sending.connections
-        self._before_piece = sending.before_piece
-        self._attempt = attempt
-        self._begun = begun
-        self._senders = Threads(self._connections, "sending")
-        self._results: Results[None] = Results()
-        self._on_their_way = 0
-        self._given_up = False
-        self._sent: list[CompletedPartTypeDef] = []
-        self.id = target["UploadId"]
-        self.is_spoilt = False
-        """Whether no attempt can go on with it."""
-
-    def send(self, part: Part) -> None:
-        """Send the next part, once a connection is free; raises what befell an earlier one."""
-        number = len(self._sent) + 1
-        self._sent.append(self._checks.listed(number, part))
-        begun = self._begun.get(number)
-        if begun and is_same(part, begun):
-            self._sent[-1]["ETag"] = begun["ETag"]
-            return
-        if self._on_their_way == self._connections:
-            self._settle_one()
-        self._on_their_way += 1
-        self._senders.submit(partial(self._send, number, part), self._results)
-
-    def finish(self) -> None:
-        """Wait for the parts on their way."""
-        while self._on_their_way:
-            self._settle_one()
-
-    def complete(self, whole: Whole, condition: dict[str, Any]) -> str | None:
-        """The parts become the object; S3 refuses if it has another CRC-32 or size, or unless the
-        condition holds.
-
-        The CRC-32 that it says the object has, as its headers have it; None if it says nothing.
+        """`stored`: the parts that S3 has already, by their numbers. `moved` is called from any
+        thread for each piece sent; `check` every second while waiting, and may raise.
         """
+        self._client = client
+        self._requests = requests
+        self._writer = writer
+        self._target = target
+        self._checksums = checksums
+        self._sending = sending
+        self._parts = parts
+        self._stored = stored
+        self._moved = moved
+        self._check = check
+        self._senders = Threads(sending.connections, "sending")
+        self._results: Results[None] = Results()
+        self._under_way = 0
+        self._is_stopped = False
+        self._sent: list[CompletedPartTypeDef] = []
+        self._whole = WholeObject()
+        self.is_spoilt = False
+        """Whether no attempt can resume this upload."""
+
+    @property
+    def multipart_upload_id(self) -> str:
+        return self._target["UploadId"]
+
+    def send_parts(self) -> Artifact:
+        for part in self._parts:
+            self._whole.add(part)
+            self._send_next(part)
+        while self._under_way:
+            self._wait_for_one()
+        return self._whole.artifact(self._target["Key"])
+
+    def complete(self, condition: Condition | None = None) -> Condition | None:
+        artifact = self._whole.artifact(self._target["Key"])
+        return self._writer.write(artifact, condition, self._complete)
+
+    def stop(self) -> None:
+        """Send no more. A part whose connection hangs holds nobody up."""
+        self._is_stopped = True
+        self._senders.close(cancel=True, patience=PATIENCE)
+
+    def close(self) -> None:
+        self._senders.close()
+
+    def _complete(self, condition: Condition) -> str | None:
+        """Let the parts become the object; S3 refuses if its CRC-32 or size is another."""
         try:
             completed = self._client.complete_multipart_upload(
                 **self._target,
                 MultipartUpload={"Parts": self._sent},
-                **self._checks.for_completion(whole),
+                **self._checksums.for_completion(self._whole),
                 **condition,
             )
         except ClientError as error:
@@ -104,94 +122,78 @@ class MultipartUpload:
             raise
         return completed.get("ChecksumCRC32")
 
-    def stop(self) -> None:
-        """Send no more. A part whose connection hangs holds nobody up."""
-        self._given_up = True
-        self._senders.close(cancel=True, patience=PATIENCE)
+    def _send_next(self, part: Part) -> None:
+        """Send the part once a connection is free; raises the error of an earlier part."""
+        number = len(self._sent) + 1
+        self._sent.append(self._checksums.listed(number, part))
+        stored = self._stored.get(number)
+        if stored and is_stored(part, stored):
+            self._sent[-1]["ETag"] = stored["ETag"]
+            return
+        if self._under_way == self._sending.connections:
+            self._wait_for_one()
+        self._under_way += 1
+        self._senders.submit(partial(self._send, number, part), self._results)
 
-    def close(self) -> None:
-        self._senders.close()
-
-    def _settle_one(self) -> None:
-        self._on_their_way -= 1
-        self._results.take(meanwhile=self._attempt.check)
+    def _wait_for_one(self) -> None:
+        self._under_way -= 1
+        self._results.take(meanwhile=self._check)
 
     def _send(self, number: int, part: Part) -> None:
-        """S3 refuses the part if the bytes that arrive have another checksum."""
-        checks = self._checks.for_part(part)
-        etag = self._requests.put(self.id, number, PartBody(part, self._on_the_way), checks)
-        self._sent[number - 1]["ETag"] = etag or self._sent_by_boto3(number, part, checks)
+        """Send the part from this thread; S3 refuses bytes with another checksum."""
+        checksums = self._checksums.for_part(part)
+        body = PartBody(part, self._before_piece)
+        etag = self._requests.put(self.multipart_upload_id, number, body, checksums)
+        self._sent[number - 1]["ETag"] = etag or self._upload_part(number, part, checksums)
 
-    def _sent_by_boto3(self, number: int, part: Part, checks: dict[str, Any]) -> str:
+    def _upload_part(self, number: int, part: Part, checksums: dict[str, Any]) -> str:
         try:
             answer = self._client.upload_part(
                 **self._target,
                 PartNumber=number,
-                Body=PartBody(part, self._on_the_way),  # type: ignore[arg-type]  # as much as is read
-                **checks,
+                Body=PartBody(part, self._before_piece),  # type: ignore[arg-type]  # as much as is read
+                **checksums,
             )
         except ClientError as error:
-            if number in self._begun and error.response["Error"]["Code"] == "NotImplemented":
+            if number in self._stored and error.response["Error"]["Code"] == "NotImplemented":
                 raise TreeChanged(
-                    f"part {number} was another when it was first sent, and this store keeps that"
+                    f"part {number} differs from the one sent before, which this store keeps"
                 ) from error
             raise
         return answer["ETag"]
 
-    def _on_the_way(self, size: int) -> None:
-        if self._given_up:
-            raise GivenUp
-        self._attempt.moved()
-        self._before_piece(size)
+    def _before_piece(self, size: int) -> None:
+        if self._is_stopped:
+            raise SendingStopped
+        self._moved()
+        self._sending.before_piece(size)
 
 
 @contextmanager
-def multipart_upload(
-    client: "S3Client",
-    checks: Checks,
-    sending: Sending,
-    latest: LatestRequest,
-    attempt: Attempt,
-    *,
-    begun: str | None,
-    bucket: str,
-    key: str,
-    **properties: Any,
-) -> Iterator[MultipartUpload]:
-    """A multipart upload of an object with these properties, going on with the `begun` one.
-
-    If the block raises, it is aborted, unless a later attempt can go on with it. `latest` is told
-    of requests that create or list one.
-    """
-    parts = _parts(client, bucket, key, begun) if begun else None
-    if begun is None or parts is None:
-        created = client.create_multipart_upload(
-            Bucket=bucket, Key=key, **checks.for_upload(), **properties
-        )
-        begun, parts = created["UploadId"], {}
-    target: _Target = {"Bucket": bucket, "Key": key, "UploadId": begun}
-    requests = PartRequests(client, latest.request)
-    upload = MultipartUpload(
-        client, requests, target, checks, sending, attempt=attempt, begun=parts
-    )
+def aborted_unless_resumable(
+    client: "S3Client", upload: MultipartUpload, target: Target
+) -> Iterator[None]:
+    """Close the upload after the block; abort it if the block raises what no attempt can resume."""
     try:
-        yield upload
+        yield
     except BaseException as error:
         upload.stop()
-        if upload.is_spoilt or not _can_go_on_after(error):
-            abort(client, bucket, key, upload.id)
+        if upload.is_spoilt or not _is_resumable_after(error):
+            abort(client, target["Bucket"], target["Key"], target["UploadId"])
         raise
     upload.close()
 
 
-def _can_go_on_after(error: BaseException) -> bool:
-    return isinstance(error, TransientError) and not isinstance(error, (TreeChanged, OtherChecks))
+def _is_resumable_after(error: BaseException) -> bool:
+    if isinstance(error, TreeChanged | ChecksumsRefused):
+        return False
+    return isinstance(error, TransientError)
 
 
-def _parts(
+def stored_parts(
     client: "S3Client", bucket: str, key: str, upload_id: str
 ) -> "dict[int, PartTypeDef] | None":
-    """What S3 has of the upload; None if it has forgotten it, or won't tell."""
+    """The parts that S3 has of the upload; None if it has forgotten the upload, or won't tell."""
     pages = client.get_paginator("list_parts").paginate(Bucket=bucket, Key=key, UploadId=upload_id)
     try:
         return {part["PartNumber"]: part for page in pages for part in page.get("Parts", [])}

@@ -1,4 +1,4 @@
-"""A part as the body of a request: read to be signed, then sent as it is, again for every try."""
+"""A part as the body of a request: read once to be signed, then sent, again for every retry."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,13 +6,15 @@ from typing import Any
 from worker.storage.upload.parts import Part
 
 
-class GivenUp(BaseException):
-    """Ends a request from within; no Exception, since botocore would send it again."""
+class SendingStopped(BaseException):
+    """Ends a request from within. Not an Exception, which botocore would take for a retry."""
 
 
 class PartBody:
-    """A file for botocore. `before_piece` is called before each piece that travels, with its
-    length, and may wait or raise.
+    """The file-like body that botocore reads.
+
+    `before_piece` is called with the length of each piece before the piece is sent; it may wait, or
+    raise SendingStopped.
     """
 
     def __init__(self, part: Part, before_piece: Callable[[int], None]) -> None:
@@ -20,23 +22,27 @@ class PartBody:
         self._before_piece = before_piece
         self._piece = 0
         self._offset = 0
-        self._travels = False
+        self._is_sent = False
 
     def __len__(self) -> int:
         return self._part.size
 
     def read(self, size: int = -1) -> memoryview | bytes:
-        """The next bytes, `size` at most; but once it travels the next piece whole, since
-        http.client asks for 16 KiB at a time and then sends whatever it gets.
+        """The next bytes: all that are left without a `size`, else at most so many.
+
+        While the request is sent, the next piece whole, whatever the `size`: http.client asks for
+        16 KiB at a time, and sends whatever it gets.
         """
         if self._piece == len(self._part.pieces):
             return b""
+        if size < 0:
+            return b"".join(iter(lambda: self.read(self._part.size), b""))
         piece = self._part.pieces[self._piece]
-        if self._travels:
+        if self._is_sent:
             self._piece += 1
             self._before_piece(len(piece))
             return piece
-        found = piece[self._offset : self._offset + size if size >= 0 else None]
+        found = piece[self._offset : self._offset + size]
         self._offset += len(found)
         if self._offset == len(piece):
             self._piece, self._offset = self._piece + 1, 0
@@ -46,18 +52,18 @@ class PartBody:
         return sum(map(len, self._part.pieces[: self._piece])) + self._offset
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        """To the beginning or to the end; botocore goes nowhere else."""
+        """Go to the beginning or to the end; botocore asks for no other place."""
         self._piece = 0 if (offset, whence) == (0, 0) else len(self._part.pieces)
         self._offset = 0
-        self._travels = False
+        self._is_sent = False
         return self.tell()
 
-    def travel(self) -> None:
-        """Its request has been signed and leaves now."""
-        self._travels = True
+    def begin_sending(self) -> None:
+        """Tell the body that its request has been signed and is sent now."""
+        self._is_sent = True
 
     @staticmethod
     def before_send(request: Any, **_: Any) -> None:
-        """For botocore's event of that name."""
+        """Handle botocore's event `before-send`."""
         if isinstance(request.body, PartBody):
-            request.body.travel()
+            request.body.begin_sending()

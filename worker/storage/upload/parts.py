@@ -1,4 +1,4 @@
-"""Cuts a stream into the equal parts of a multipart upload; no I/O, and no copies."""
+"""Cuts a stream into the equal parts of a multipart upload, without copying it."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -14,9 +14,10 @@ MIN_PART_SIZE, MAX_PART_SIZE = 5 * MIB, 5 << 30
 
 
 def part_size(size_bound: int, wanted: int) -> int:
-    """Bytes of each part but the last: `wanted`, or so many that 10,000 hold `size_bound`.
+    """Bytes of each part but the last: `wanted`, or more if 10,000 of those hold too little.
 
-    Whole MiB. ValueError beyond 48.8 TiB.
+    `size_bound`: upper bound of the object's size, in bytes. Rounded up to whole MiB. ValueError
+    if the object may exceed S3's 48.8 TiB.
     """
     needed = -(-size_bound // MAX_PARTS)
     size = max(wanted, -(-needed // MIB) * MIB)
@@ -29,7 +30,9 @@ def part_size(size_bound: int, wanted: int) -> int:
 class Part:
     pieces: list[memoryview] = field(default_factory=list)
     size: int = 0
+    """Bytes."""
     crc: int = 0
+    """CRC-32 of the pieces joined."""
 
     def add(self, piece: memoryview) -> None:
         self.pieces.append(piece)
@@ -38,7 +41,7 @@ class Part:
 
 
 def in_parts(chunks: Iterable[bytes | bytearray], size: int) -> Iterator[Part]:
-    """The stream in parts of `size` bytes; only the last may be shorter."""
+    """Yield the stream in parts of `size` bytes; the last may be shorter, or empty."""
     part = Part()
     for chunk in chunks:
         rest = memoryview(chunk)
@@ -46,23 +49,20 @@ def in_parts(chunks: Iterable[bytes | bytearray], size: int) -> Iterator[Part]:
             if part.size == size:
                 full, part = part, Part()
                 yield full
-                del full  # what is handed out is not held here too
+                del full  # a part that was handed out is not held here too
             room = size - part.size
             part.add(rest[:room])
             rest = rest[room:]
     yield part
 
 
-class Parts:
-    """The parts of a stream, the first two read at once to know whether there is a second."""
+def peeked(parts: Iterator[Part]) -> tuple[bool, Iterator[Part]]:
+    """Whether there is a single part, and the parts. Reads the first two from the stream."""
+    first = deque(islice(parts, 2))
+    return len(first) == 1, _drained(first, parts)
 
-    def __init__(self, chunks: Iterable[bytes | bytearray], size: int) -> None:
-        self._following = in_parts(chunks, size)
-        self._first = deque(islice(self._following, 2))
-        self.is_one = len(self._first) == 1
 
-    def __iter__(self) -> Iterator[Part]:
-        return self
-
-    def __next__(self) -> Part:
-        return self._first.popleft() if self._first else next(self._following)
+def _drained(first: deque[Part], rest: Iterator[Part]) -> Iterator[Part]:
+    while first:
+        yield first.popleft()  # a part that was handed out is not held here too
+    yield from rest

@@ -1,30 +1,49 @@
 """How much is sent at once, and how fast."""
 
+import time
 from dataclasses import dataclass, replace
+from threading import Lock
 from typing import Final, Self
 
-from worker.storage.upload.bandwidth import BandwidthLimit
 from worker.storage.upload.parts import MIB, part_size
 
 #: Bytes that packing takes beside the parts: what is read, deflated and waiting for its turn.
 PACKING_MEMORY: Final = 16 * MIB
 
 
+class BandwidthLimit:
+    """Limits the bytes that leave a process; shared by all its connections."""
+
+    def __init__(self, rate: float) -> None:
+        """`rate`: bytes a second."""
+        self._rate = rate
+        self._lock = Lock()
+        self._free_at = 0.0
+
+    def take(self, size: int) -> None:
+        """Wait until `size` bytes may go: when the bytes before them have gone at the rate."""
+        with self._lock:
+            now = time.monotonic()
+            starts = max(self._free_at, now)
+            self._free_at = starts + size / self._rate
+        time.sleep(starts - now)
+
+
 @dataclass(frozen=True, slots=True)
 class Sending:
     connections: int = 8
-    """One does 50 to 100 MB/s with S3; several add up."""
+    """Parts sent at once. One connection does 50 to 100 MB/s with S3; several add up."""
     part_size: int = 8 * MIB
     """Bytes of a part."""
     memory: int = 96 * MIB
-    """Bytes that one upload may take."""
+    """Bytes of memory that one upload may take."""
     bandwidth: BandwidthLimit | None = None
 
     def planned(self, size_bound: int) -> Self:
-        """For an archive of at most so many bytes, which 10,000 parts have to hold.
+        """For an archive of at most `size_bound` bytes, which 10,000 parts have to hold.
 
-        The larger they are, the fewer are on their way beside the one that is being filled, so
-        that all fit into memory; but one always is. ValueError beyond what S3 takes.
+        The larger the parts, the fewer are sent at once beside the one that is being filled, so
+        that all fit into memory; at least one is. ValueError for more than S3 takes.
         """
         size = part_size(size_bound, self.part_size)
         held = (self.memory - PACKING_MEMORY) // size
@@ -32,5 +51,6 @@ class Sending:
         return replace(self, part_size=size, connections=connections)
 
     def before_piece(self, size: int) -> None:
+        """Wait as long as the bandwidth limit asks for, before `size` bytes are sent."""
         if self.bandwidth:
             self.bandwidth.take(size)

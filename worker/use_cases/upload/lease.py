@@ -1,6 +1,11 @@
-"""Keeps an upload's lease alive from a thread, and tells the work when it is lost."""
+"""The right to work on one upload: taken in SQL, renewed by a thread, lost in time.
+
+A process that is cut off from SQL must stop before another one may start, so the holder counts its
+own deadline from before the claim was sent.
+"""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from math import inf
 from threading import Event, Thread
 from time import monotonic
@@ -8,36 +13,43 @@ from types import TracebackType
 from typing import Self
 
 from worker.errors import LeaseLost, Stalled, TransientError
+from worker.models.upload import Upload, UploadState
+from worker.use_cases.upload.ports import UploadRepository
 
 
-class Heartbeat:
-    """Calls `renew` every quarter of `lease` seconds while its block runs, with the progress.
+class Lease:
+    """A lease on `upload`, renewed every quarter of `seconds` while its block runs.
 
-    It stops once nothing has `moved` for `stall` seconds, so that another worker may try. If the
-    block has not ended another lease later, it hangs, and `abandon` is called.
+    Renewal stops once nothing has `moved` for `stall_seconds`, so that another worker may try. If
+    the block has not ended another `seconds` later, it hangs: the watchdog calls `abandon`.
     """
 
     def __init__(
         self,
+        upload: Upload,
         renew: Callable[[int], None],
         *,
-        lease: float,
-        since: float | None = None,
-        stall: float = inf,
+        seconds: float,
+        asked_at: float | None = None,
+        stall_seconds: float = inf,
         abandon: Callable[[], None] = lambda: None,
     ) -> None:
-        """`since`: when the lease was asked for, on the monotonic clock; now if it is None."""
-        self._renew = renew
-        self._lease = lease
-        self._stall = stall
-        self._abandon = abandon
+        """`renew` extends the lease in SQL and records the bytes packed so far.
+
+        `asked_at`: when the claim was sent, on the monotonic clock; now if None.
+        """
+        self.upload = upload
         self.progress: Callable[[], int] = lambda: 0
-        """Bytes of the tree that are packed."""
-        self._held_until = (monotonic() if since is None else since) + lease
+        """Bytes of the tree packed so far, recorded with each renewal."""
+        self._renew = renew
+        self._seconds = seconds
+        self._stall_seconds = stall_seconds
+        self._abandon = abandon
+        self._deadline = (monotonic() if asked_at is None else asked_at) + seconds
         self._moved_at = monotonic()
         self._refused: LeaseLost | None = None
         self._stop = Event()
-        self._thread = Thread(target=self._run, name="heartbeat", daemon=True)
+        self._thread = Thread(target=self._keep, name="lease", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -50,39 +62,40 @@ class Heartbeat:
         traceback: TracebackType | None,
     ) -> None:
         self._stop.set()
-        # A renewal that hangs must not hold up the attempt; the thread is a daemon
-        self._thread.join(timeout=self._lease)
+        # a renewal that hangs must not hold up the attempt; the thread is a daemon
+        self._thread.join(timeout=self._seconds)
 
     def moved(self) -> None:
-        """The work goes on."""
+        """Tell the watchdog that the work goes on. From any thread."""
         self._moved_at = monotonic()
 
     def check(self) -> None:
-        """LeaseLost once the lease was refused or could not be renewed for its whole length.
+        """Raise LeaseLost once a renewal was refused or the deadline has passed.
 
-        A worker cut off from SQL must stop before another may start. Stalled if nothing moves.
+        Raises Stalled if nothing has moved for `stall_seconds`.
         """
         if self._refused:
             raise self._refused
         if self._has_stalled():
-            raise Stalled(f"nothing moved for {self._stall:g} s")
-        if monotonic() > self._held_until:
-            raise LeaseLost(f"the lease could not be renewed for {self._lease:g} s")
+            raise Stalled(f"nothing moved for {self._stall_seconds:g} s")
+        if monotonic() > self._deadline:
+            raise LeaseLost(f"the lease could not be renewed for {self._seconds:g} s")
 
     def _has_stalled(self) -> bool:
-        return monotonic() - self._moved_at > self._stall
+        return monotonic() - self._moved_at > self._stall_seconds
 
-    def _run(self) -> None:
-        while not self._stop.wait(self._lease / 4):
+    def _keep(self) -> None:
+        while not self._stop.wait(self._seconds / 4):
             if self._has_stalled():
-                if not self._stop.wait(self._lease):
+                if not self._stop.wait(self._seconds):
                     self._abandon()
                 return
-            if not self._beat():
+            if not self._renewed():
                 return
 
-    def _beat(self) -> bool:
-        asked = monotonic()
+    def _renewed(self) -> bool:
+        """Whether to go on renewing: not once the lease is another's."""
+        asked_at = monotonic()
         try:
             self._renew(self.progress())
         except LeaseLost as lost:
@@ -90,5 +103,39 @@ class Heartbeat:
             return False
         except TransientError:
             return True
-        self._held_until = asked + self._lease
+        self._deadline = asked_at + self._seconds
         return True
+
+
+@dataclass(frozen=True, slots=True)
+class Leases:
+    """Takes leases in the name of this process."""
+
+    uploads: UploadRepository
+    owner: str
+    """This process, as `worker.process.identity` names it."""
+    has_ended: Callable[[str], bool]
+    """Whether an owner is a process of this machine that has ended."""
+    seconds: float
+    stall_seconds: float
+    abandon: Callable[[], None]
+    """Ends this process, whose attempt hangs."""
+
+    def take(self, upload: Upload) -> Lease | None:
+        """Claim the upload; None if it is over, not yet due, or held by a process that may live."""
+        if upload.state is UploadState.UPLOADING and self.has_ended(upload.owner or ""):
+            self.uploads.release(upload)
+        asked_at = monotonic()
+        claimed = self.uploads.claim(
+            upload.job_id, upload.run_id, owner=self.owner, lease=self.seconds
+        )
+        if claimed is None:
+            return None
+        return Lease(
+            claimed,
+            lambda done: self.uploads.renew(claimed, lease=self.seconds, bytes_done=done),
+            seconds=self.seconds,
+            asked_at=asked_at,
+            stall_seconds=self.stall_seconds,
+            abandon=self.abandon,
+        )

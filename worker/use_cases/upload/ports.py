@@ -1,6 +1,6 @@
 """What an upload asks of the database, of packing and of S3."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -10,81 +10,93 @@ from worker.models.job import Run
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.upload import Upload
 from worker.models.upload_request import Refusal, UploadRequest
-from worker.use_cases.recovery.ports import LeaseRepository
 
 
 class RequestRepository(Protocol):
     """The requests of producers, each a row of `uploads`."""
 
     def request(self, request: UploadRequest, *, published: bool) -> Upload:
-        """The row that stands for this request, made, renewed or left as it is.
+        """Insert, renew or leave the row that stands for the request, and return the row.
 
-        A landed upload is renewed only by `replace`; one under way only by `replace` or another
-        path, which takes the lease from its holder; a failed one by any new message.
-        `published` says that a message for it is in the broker already.
+        A landed upload is renewed only by `replace`; an upload under way only by `replace` or by
+        another path, either of which ends its holder's lease; a failed upload by any new message.
+        `published` says that a message for the request is in the broker already.
         """
         ...
 
     def refuse(self, refusal: Refusal) -> None:
-        """A FAILED row for a message that makes no request. An upload with another path stays."""
+        """Record a FAILED row for a message that makes no request.
+
+        A row of the same job and run with another path stays as it is.
+        """
         ...
 
     def published(self, upload: Upload) -> None:
-        """A message for the requested upload is in the broker."""
+        """Record that a message for the requested upload is in the broker."""
         ...
 
 
-class UploadRepository(LeaseRepository, Protocol):
+class UploadRepository(Protocol):
     """The rows of `uploads`. All times are the database's own, all durations in seconds.
 
-    Whatever takes an `upload` acts only while its fence is the row's, and raises LeaseLost else.
+    Every method that takes an `upload` acts only while the row still has that upload's fence.
+    All but `release` raise LeaseLost otherwise.
     """
 
     def claim(self, job_id: int, run_id: int, *, owner: str, lease: float) -> Upload | None:
-        """The upload with a new lease and fence; None if it is over, held, or not yet due."""
+        """Take a lease, with a new fence; None if the upload is over, held or not yet due."""
         ...
 
     def renew(self, upload: Upload, *, lease: float, bytes_done: int) -> None:
-        """Extend the lease and write the progress."""
+        """Extend the lease to `lease` seconds from now, and record the progress."""
+        ...
+
+    def release(self, upload: Upload) -> None:
+        """End the lease of a holder that has died."""
         ...
 
     def opened(
         self, upload: Upload, *, multipart_id: str, file_count: int, bytes_total: int, s3_key: str
     ) -> None:
-        """Record the multipart upload, so that it can be found and aborted, and what it is for."""
+        """Record the multipart upload, so that it can be resumed or aborted, and its tree."""
         ...
 
     def seal(self, upload: Upload, *, archive: Archive, artifact: Artifact) -> None:
-        """Record what is about to stand under the key, so that a later attempt knows it."""
+        """Record the object that is about to be completed, so that a later attempt knows it."""
         ...
 
     def land(self, upload: Upload, *, results_url: str) -> None:
-        """LANDED, and the run's location, time and status with it, in one transaction."""
+        """Record LANDED, and the run's location, time and status, in one transaction."""
         ...
 
     def retry(self, upload: Upload, *, error: str, delay: float, traceback: str) -> None:
-        """RETRYING, due after `delay` seconds."""
+        """Record RETRYING, due after `delay` seconds."""
         ...
 
     def postpone(
         self, upload: Upload, *, reason: str, delay: float, bytes_total: int | None
     ) -> None:
-        """RETRYING, due after `delay` seconds, as if it had not been claimed but for its size."""
+        """Record RETRYING, due after `delay` seconds, without counting the attempt."""
         ...
 
-    def fail(self, upload: Upload, *, error: str, traceback: str) -> None: ...
+    def fail(self, upload: Upload, *, error: str, traceback: str) -> None:
+        """Record FAILED."""
+        ...
 
 
 class Package(Protocol):
-    """An opened results directory, about to be packed once."""
+    """An opened and measured results directory, about to be packed once."""
 
     @property
     def file_count(self) -> int: ...
     @property
-    def bytes_total(self) -> int: ...
+    def bytes_total(self) -> int:
+        """Bytes of the tree's regular files."""
+        ...
+
     @property
     def size_bound(self) -> int:
-        """Bytes that the archive won't exceed."""
+        """Upper bound of the archive's size, in bytes."""
         ...
 
     @property
@@ -93,75 +105,86 @@ class Package(Protocol):
         ...
 
     def chunks(self) -> Iterator[bytes | bytearray]:
-        """The archive, piece by piece; TreeChanged if the tree does not hold still."""
+        """Yield the archive; TreeChanged if the tree changes meanwhile. Single use."""
         ...
 
     @property
     def archive(self) -> Archive:
-        """What it came to, once `chunks` has ended."""
+        """Facts of the whole archive, once `chunks` is exhausted."""
         ...
 
 
 class Packager(Protocol):
     def open(self, path: str, moved: Callable[[], None] = ...) -> AbstractContextManager[Package]:
-        """The results directory at `path`, measured, or PathRefused, ResultsDirectoryMissing,
-        InvalidResultsDirectory. `moved` is called as the measuring goes on."""
+        """Open and measure the results directory at `path`, calling `moved` for each entry.
+
+        Raises PathRefused, ResultsDirectoryMissing or InvalidResultsDirectory.
+        """
         ...
 
 
 class Semaphore(Protocol):
-    """Limits how many processes of a worker do the same at once."""
+    """A limit shared by the processes of one worker."""
 
     def acquire(self) -> bool:
-        """Return whether this process holds the semaphore now; never waits."""
+        """Whether this process holds a slot now; it holds one at most."""
         ...
 
     def release(self) -> None: ...
 
 
-class Attempt(Protocol):
-    """The attempt that an archive is stored for; each call but `moved` may raise, to give it up."""
+class OutgoingArchive(Protocol):
+    """An archive on its way to its key in S3."""
 
-    def moved(self) -> None:
-        """A piece was packed or sent. From any thread."""
+    @property
+    def multipart_upload_id(self) -> str | None:
+        """S3's id of the multipart upload; None if the archive fits into one request."""
         ...
 
-    def check(self) -> None:
-        """Called between pieces, and every second while none comes."""
+    def send_parts(self) -> Artifact:
+        """Send everything to S3; nothing stands under the key yet. Returns what will."""
         ...
 
-    def opened(self, multipart_id: str) -> None:
-        """A multipart upload has been created in S3."""
+    def complete(self, condition: Mapping[str, str] | None = None) -> Mapping[str, str] | None:
+        """Put the object under its key, if what stands there meets the condition.
+
+        Without a condition, only where nothing stands. Returns None once the object stands under
+        its key, verified; otherwise the condition that holds for what was found there instead.
+        """
         ...
 
-    def sealed(self, artifact: Artifact) -> None:
-        """All bytes are with S3; next it is asked to put `artifact` under its key. Called again
-        before that would replace what somebody else has put there meanwhile."""
-        ...
 
+class ResultsStore(Protocol):
+    """The archives of runs' results in S3."""
 
-class ResultsRepository(Protocol):
-    def upload(
+    def begin(
         self,
         prefix: JobS3Prefix,
         run: Run,
-        package: Package,
-        attempt: Attempt,
-        begun: str | None = None,
-    ) -> Artifact:
-        """The whole archive under the run's key, verified, or nothing.
+        chunks: Iterable[bytes | bytearray],
+        *,
+        size_bound: int,
+        file_count: int,
+        moved: Callable[[], None],
+        check: Callable[[], None],
+        resume_id: str | None = None,
+    ) -> AbstractContextManager[OutgoingArchive]:
+        """Prepare to store the archive that `chunks` yields under the run's key.
 
-        `begun` is the multipart upload of an earlier attempt, whose parts are not sent again where
-        they are the same. What fails for a while leaves its parts for the next attempt.
+        `moved` is called from any thread for each piece packed or sent. `check` is called in the
+        caller's thread between chunks, and every second while waiting; it may raise. `resume_id`
+        names a multipart upload of an earlier attempt: its parts are not sent again where they
+        are the same. If the block raises a transient error, the parts stay for the next attempt;
+        after any other error the multipart upload is aborted.
         """
         ...
 
     def abort(self, key: str, multipart_id: str) -> None:
-        """S3 forgets the multipart upload and its parts, if it can be told so now."""
+        """Abort a multipart upload, if S3 can be reached now."""
         ...
 
-    def holds(self, key: str, *, size: int, checksum: str, sha256: str | None) -> bool:
-        """Whether that very object stands under `key`."""
+    def holds(self, artifact: Artifact) -> bool:
+        """Whether that very object stands under its key."""
         ...
 
     def url(self, key: str) -> str:

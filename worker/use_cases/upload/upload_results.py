@@ -1,167 +1,179 @@
-"""Lands one run's results directory as an archive under its job's prefix."""
+"""Lands one run's results directory as an archive under its job's prefix.
 
-import logging
-import traceback
+The steps of an attempt: the archive is prepared, its parts are sent, the row is sealed with what is
+about to stand under the key, the object is completed, the row and the run are marked landed. Each
+step leaves what the next attempt needs, wherever a worker dies.
+"""
+
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from random import Random
-from time import monotonic
 
 from worker.errors import (
     AttemptsExhausted,
     DatabaseUnavailable,
-    LeaseLost,
-    MustWait,
-    OneprefixError,
-    PermanentError,
-    Postponed,
+    HandedBack,
     RecordNotWritten,
-    ResultsDirectoryMissing,
     RunNotInJob,
-    TransientError,
 )
+from worker.models.artifact import Artifact
+from worker.models.job import Run
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.upload import Upload, UploadState
-from worker.models.upload_request import MAX_TEXT, UploadRequest
-from worker.redaction import redacted
+from worker.models.upload_request import UploadRequest
 from worker.use_cases.ports import JobRepository, RunRepository
-from worker.use_cases.upload.lease import Heartbeat
-from worker.use_cases.upload.leased_attempt import LeasedAttempt
+from worker.use_cases.upload.completion import complete
+from worker.use_cases.upload.failures import record_failure
+from worker.use_cases.upload.large_runs import LargeRuns
+from worker.use_cases.upload.lease import Lease, Leases
 from worker.use_cases.upload.ports import (
+    OutgoingArchive,
     Package,
     Packager,
     RequestRepository,
-    ResultsRepository,
-    Semaphore,
+    ResultsStore,
     UploadRepository,
 )
 from worker.use_cases.upload.retry_policy import RetryPolicy
 
-log = logging.getLogger(__name__)
-
 
 @dataclass(frozen=True, slots=True)
 class UploadResults:
-    """The use case with its collaborators.
-
-    `owner` names this process on the leases it takes, and `has_ended` tells of a process so named
-    that it holds its lease no more. `lease` and `stall` are in seconds, see `Heartbeat`, as is
-    `abandon`. A run of `large` bytes or more needs one of the `large_runs`, so that small
-    runs always find a process. Once it `must_stop`, an attempt is handed back.
-    """
-
     requests: RequestRepository
     uploads: UploadRepository
     jobs: JobRepository
     runs: RunRepository
     packager: Packager
-    results: ResultsRepository
+    results: ResultsStore
+    leases: Leases
+    large_runs: LargeRuns
     retry_policy: RetryPolicy
     random: Random
-    large_runs: Semaphore
-    large: int
-    owner: str
-    has_ended: Callable[[str], bool]
+    """Spreads retries."""
     must_stop: Callable[[], bool]
-    lease: float
-    stall: float
-    abandon: Callable[[], None]
+    """Whether this worker is shutting down and hands back what it has not finished."""
 
     def __call__(self, request: UploadRequest) -> str | None:
-        """The archive's location; None if another worker has the upload, it is not yet due, or its
-        results were deleted and nobody asks for a replacement.
+        """Land the requested upload, and return the archive's permanent URL.
 
-        Raises PermanentError once the row is FAILED, and TransientError to be asked again
-        `retry_in` seconds later; either with `recorded` false if the row could not be told.
+        Returns None if another worker holds the upload, if it is not yet due, or if its results
+        were deleted and no replacement is asked for. Raises PermanentError once the row is FAILED,
+        and TransientError to be called again `retry_in` seconds later; either has `recorded` False
+        if the row could not be written.
         """
         upload = self.requests.request(request, published=True)
         if upload.state is UploadState.LANDED:
             return upload.results_url
-        if upload.state is UploadState.UPLOADING and self.has_ended(upload.owner or ""):
-            self.uploads.release(upload)
-        asked_at = monotonic()
-        claimed = self.uploads.claim(
-            request.job_id, request.run_id, owner=self.owner, lease=self.lease
-        )
-        return self._attempt(claimed, asked_at) if claimed else None
+        lease = self.leases.take(upload)
+        return self._attempt(lease) if lease else None
 
-    def _attempt(self, upload: Upload, asked_at: float) -> str:
-        def renew(bytes_done: int) -> None:
-            self.uploads.renew(upload, lease=self.lease, bytes_done=bytes_done)
-
+    def _attempt(self, lease: Lease) -> str:
         try:
-            with Heartbeat(
-                renew, lease=self.lease, since=asked_at, stall=self.stall, abandon=self.abandon
-            ) as heartbeat:
-                return self._land(upload, heartbeat)
-        except OneprefixError as error:
-            recorded = self._recorded(
-                upload, error.concerning(job_id=upload.job_id, run_id=upload.run_id)
+            with lease:
+                return self._upload(lease)
+        except Exception as error:
+            failure = record_failure(
+                self.uploads,
+                lease.upload,
+                error,
+                retry_policy=self.retry_policy,
+                random=self.random,
             )
-            if recorded is error:
+            if failure is error:
                 raise
-            raise recorded from error
-        except Exception as error:  # a fault of ours must end on the row too, and be retried
-            log.exception("job %d, run %d: unexpected error", upload.job_id, upload.run_id)
-            unexpected = TransientError(
-                f"unexpected {type(error).__name__}: {error}",
-                job_id=upload.job_id,
-                run_id=upload.run_id,
-            )
-            raise self._recorded(upload, unexpected) from error
+            raise failure from error
         finally:
             self.large_runs.release()
 
-    def _land(self, upload: Upload, heartbeat: Heartbeat) -> str:
+    def _upload(self, lease: Lease) -> str:
+        upload = lease.upload
+        self._require_attempts_left(upload)
+        prefix, run = self._destination(upload)
+        key = prefix.run_results_key(run.id)
+        if not self._stands_already(upload, key):
+            self._store(lease, prefix, run)
+        return self._land(upload, key)
+
+    def _store(self, lease: Lease, prefix: JobS3Prefix, run: Run) -> None:
+        """Prepare the archive, send its parts, seal the row, complete the object."""
+        upload, key = lease.upload, prefix.run_results_key(run.id)
+        self.large_runs.require_slot(upload.bytes_total or 0)  # as an earlier attempt measured it
+        with self.packager.open(upload.path, lease.moved) as package:
+            self.large_runs.require_slot(package.bytes_total)
+            lease.progress = lambda: package.bytes_done
+            with self.results.begin(
+                prefix,
+                run,
+                package.chunks(),
+                size_bound=package.size_bound,
+                file_count=package.file_count,
+                moved=lease.moved,
+                check=partial(self._check, lease, package),
+                resume_id=self._resumable(upload, key, package),
+            ) as sending:
+                self._record_opened(upload, key, package, sending)
+                artifact = sending.send_parts()
+                complete(sending, artifact, seal=partial(self._seal, lease, package))
+
+    def _require_attempts_left(self, upload: Upload) -> None:
         if upload.attempt > self.retry_policy.max_attempts:
             raise AttemptsExhausted(
                 f"gave up after {upload.attempt - 1} attempts; the last one's worker died"
             )
+
+    def _destination(self, upload: Upload) -> tuple[JobS3Prefix, Run]:
+        """The job's prefix and the run; JobNotFound, RunNotFound or RunNotInJob."""
         job = self.jobs.get(upload.job_id)
         run = self.runs.get(upload.run_id)
         if run.job_id != job.id:
             raise RunNotInJob(f"the run belongs to job {run.job_id}")
-        prefix = JobS3Prefix.from_job(job)
-        key = prefix.run_results_key(run.id)
-        if not self._stands(upload, key):
-            self._require_place(upload.bytes_total or 0)  # as an earlier attempt measured it
-            with self.packager.open(upload.path, heartbeat.moved) as package:
-                self._require_place(package.bytes_total)
-                heartbeat.progress = lambda: package.bytes_done
-                attempt = LeasedAttempt(
-                    self.uploads, upload, heartbeat, package, key, self.must_stop
-                )
-                begun = self._to_go_on_with(upload, package, key)
-                self.results.upload(prefix, run, package, attempt, begun)
-        return self._record(upload, key)
+        return JobS3Prefix.from_job(job), run
 
-    def _to_go_on_with(self, upload: Upload, package: Package, key: str) -> str | None:
-        """The multipart upload that an earlier attempt began, unless the tree is another by now."""
-        tree_then = upload.file_count, upload.bytes_total
-        if upload.s3_key == key and tree_then == (package.file_count, package.bytes_total):
-            return upload.multipart_upload_id
-        self._forget_begun(upload)
-        return None
-
-    def _forget_begun(self, upload: Upload) -> None:
-        if upload.multipart_upload_id and upload.s3_key:
-            self.results.abort(upload.s3_key, upload.multipart_upload_id)
-
-    def _require_place(self, size: int) -> None:
-        if size >= self.large and not self.large_runs.acquire():
-            raise MustWait(
-                "waits for its turn: as many large runs as may be at once are packed", size=size
-            )
-
-    def _stands(self, upload: Upload, key: str) -> bool:
-        """Whether an earlier attempt completed the object and only could not say so."""
-        if upload.checksum is None or upload.archive_size is None:
+    def _stands_already(self, upload: Upload, key: str) -> bool:
+        """Whether an earlier attempt completed the object, and only could not record it."""
+        if upload.checksum is None or upload.archive_size is None or upload.s3_key != key:
             return False
-        return upload.s3_key == key and self.results.holds(
-            key, size=upload.archive_size, checksum=upload.checksum, sha256=upload.sha256
+        return self.results.holds(
+            Artifact(key, upload.archive_size, upload.checksum, upload.sha256)
         )
 
-    def _record(self, upload: Upload, key: str) -> str:
+    def _resumable(self, upload: Upload, key: str, package: Package) -> str | None:
+        """The multipart upload that an earlier attempt has begun for this very tree.
+
+        One that was begun for another tree or key is aborted.
+        """
+        begun_for = upload.s3_key, upload.file_count, upload.bytes_total
+        if begun_for == (key, package.file_count, package.bytes_total):
+            return upload.multipart_upload_id
+        if upload.multipart_upload_id and upload.s3_key:
+            self.results.abort(upload.s3_key, upload.multipart_upload_id)
+        return None
+
+    def _check(self, lease: Lease, package: Package) -> None:
+        lease.check()
+        if self.must_stop():
+            raise HandedBack("handed back by a worker that stops", size=package.bytes_total)
+
+    def _record_opened(
+        self, upload: Upload, key: str, package: Package, sending: OutgoingArchive
+    ) -> None:
+        if sending.multipart_upload_id:
+            self.uploads.opened(
+                upload,
+                multipart_id=sending.multipart_upload_id,
+                file_count=package.file_count,
+                bytes_total=package.bytes_total,
+                s3_key=key,
+            )
+
+    def _seal(self, lease: Lease, package: Package, artifact: Artifact) -> None:
+        """Prove the lease, and record what is about to stand under the key."""
+        lease.moved()
+        lease.check()
+        self.uploads.seal(lease.upload, archive=package.archive, artifact=artifact)
+
+    def _land(self, upload: Upload, key: str) -> str:
         url = self.results.url(key)
         try:
             self.uploads.land(upload, results_url=url)
@@ -173,46 +185,3 @@ class UploadResults:
                 run_id=upload.run_id,
             ) from error
         return url
-
-    def _recorded(self, upload: Upload, error: OneprefixError) -> OneprefixError:
-        """The error to raise, once the row says what became of the attempt."""
-        if isinstance(error, LeaseLost):
-            return error
-        if self._is_last_attempt(upload, error):
-            error = AttemptsExhausted(
-                f"gave up after {upload.attempt} attempts: {error.message}",
-                job_id=error.job_id,
-                run_id=error.run_id,
-            )
-        try:
-            self._write_down(upload, error)
-        except OneprefixError as unwritten:
-            # The lease runs out by itself, and recovery takes the upload up again
-            log.warning("%s; and it could not be recorded: %s", error, unwritten)
-            return unwritten.concerning(job_id=upload.job_id, run_id=upload.run_id)
-        error.recorded = True
-        return error
-
-    def _write_down(self, upload: Upload, error: OneprefixError) -> None:
-        if isinstance(error, PermanentError):
-            self.uploads.fail(upload, error=str(error), traceback=_traceback(error))
-        elif isinstance(error, Postponed):
-            self.uploads.postpone(
-                upload, reason=str(error), delay=error.retry_in, bytes_total=error.size
-            )
-        elif isinstance(error, TransientError):
-            delay = self.retry_policy.delay(upload.attempt, self.random)
-            self.uploads.retry(upload, error=str(error), delay=delay, traceback=_traceback(error))
-            error.retry_in = delay
-
-    def _is_last_attempt(self, upload: Upload, error: OneprefixError) -> bool:
-        if isinstance(error, Postponed) or not isinstance(error, TransientError):
-            return False
-        if isinstance(error, ResultsDirectoryMissing):
-            return upload.attempt >= self.retry_policy.missing_path_attempts
-        return upload.attempt >= self.retry_policy.max_attempts
-
-
-def _traceback(error: OneprefixError) -> str:
-    """As much of its end, where the cause is, as a row keeps."""
-    return redacted("".join(traceback.format_exception(error)))[-MAX_TEXT:]

@@ -3,23 +3,23 @@ import pytest
 from tests.fakes.results import FakePackage
 from tests.servers.faults import AnswerError
 from tests.servers.strict_bucket import Strict, only_moto
-from tests.worker.storage.conftest import RecordedAttempt
+from tests.worker.storage.conftest import RecordedAttempt, store
 from tests.worker.storage.upload.test_results_store import KEY, LARGE, PREFIX, RUN
 from worker.errors import LeaseLost, StorageUnavailable
 from worker.storage.manage.incomplete_uploads import S3IncompleteUploads
-from worker.storage.upload.results_store import S3ResultsRepository
+from worker.storage.upload.results_store import S3ResultsStore
 
 
 @pytest.fixture
-def incomplete_uploads(strict: Strict, results: S3ResultsRepository) -> S3IncompleteUploads:
+def incomplete_uploads(strict: Strict, results: S3ResultsStore) -> S3IncompleteUploads:
     return S3IncompleteUploads(results._client, strict.bucket)
 
 
 @pytest.fixture
-def begun(results: S3ResultsRepository) -> str:
+def begun(results: S3ResultsStore) -> str:
     attempt = RecordedAttempt(refuse={"sealed": LeaseLost("killed, say")})
     with pytest.raises(LeaseLost):
-        results.upload(PREFIX, RUN, FakePackage(LARGE), attempt)
+        store(results, PREFIX, RUN, FakePackage(LARGE), attempt)
     return attempt.opened_ids[0]
 
 

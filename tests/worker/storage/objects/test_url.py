@@ -9,7 +9,7 @@ from worker.errors import InvalidObjectUrl
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.storage.client import make_client
 from worker.storage.objects.url import ObjectUrl
-from worker.storage.upload.results_store import S3ResultsRepository
+from worker.storage.upload.results_store import S3ResultsStore
 
 KEY = "jobs/12/2025/10/23/211500/run_4_results.zip"
 ENDPOINT = "http://minio.example:9000"
@@ -120,7 +120,7 @@ def test_our_own_urls_lead_back(strict: Strict, monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setenv(name, value)
     client = make_client()
     key = JobS3Prefix(12, datetime(2025, 10, 23, 21, 15, tzinfo=UTC)).run_results_key(4)
-    url = S3ResultsRepository(client, strict.bucket, {}).url(key)
+    url = S3ResultsStore(client, strict.bucket, {}).url(key)
     assert ObjectUrl.parse(url, endpoint=client.meta.endpoint_url) == (strict.bucket, key)
     presigned = client.generate_presigned_url("get_object", {"Bucket": strict.bucket, "Key": key})
     assert ObjectUrl.parse(presigned, endpoint=client.meta.endpoint_url) == (strict.bucket, key)

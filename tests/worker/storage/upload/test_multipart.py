@@ -1,13 +1,15 @@
 import threading
 import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
-from tests.worker.storage.conftest import RecordedAttempt
-from worker.storage.upload.checksums import Crc32Checks, Whole
-from worker.storage.upload.multipart import MultipartUpload, multipart_upload
-from worker.storage.upload.part_requests import LatestRequest
+from worker.storage.upload.checksums import Crc32Checksums
+from worker.storage.upload.conditional_write import ConditionalWriter
+from worker.storage.upload.multipart import MultipartUpload, Target, aborted_unless_resumable
+from worker.storage.upload.part_requests import PartRequests
 from worker.storage.upload.parts import Part
 from worker.storage.upload.sending import Sending
 
@@ -30,7 +32,7 @@ class SlowStore:
         with self._lock:
             self._at_once += 1
             self.most_at_once = max(self.most_at_once, self._at_once)
-        Body.travel()
+        Body.begin_sending()
         time.sleep(0.02)
         if PartNumber == self._fails_at:
             raise ConnectionResetError
@@ -45,6 +47,9 @@ class SlowStore:
         assert (numbers, tags) == (sorted(self.parts), [f"e{n}" for n in sorted(self.parts)])
         return {}
 
+    def head_object(self, **_: Any) -> dict[str, Any]:
+        return {"ContentLength": sum(map(len, self.parts.values())), "Metadata": {}}
+
     def abort_multipart_upload(self, **_: Any) -> None:
         self.aborted = True
 
@@ -55,19 +60,29 @@ def part_of(content: bytes) -> Part:
     return part
 
 
+@contextmanager
+def sending(store: Any, parts: Iterable[Part], connections: int) -> Iterator[MultipartUpload]:
+    target = Target(Bucket="b", Key="k", UploadId="u")
+    upload = MultipartUpload(
+        store,
+        target,
+        parts,
+        Sending(connections=connections),
+        requests=PartRequests(store, None),
+        writer=ConditionalWriter(store, "b"),
+        checksums=Crc32Checksums(),
+        stored={},
+        moved=lambda: None,
+        check=lambda: None,
+    )
+    with aborted_unless_resumable(store, upload, target):
+        yield upload
+
+
 def send_all(store: Any, contents: list[bytes], connections: int) -> None:
-    whole = Whole()
-    sending = Sending(connections=connections)
-    latest = LatestRequest()
-    with multipart_upload(
-        store, Crc32Checks(), sending, latest, RecordedAttempt(), begun=None, bucket="b", key="k"
-    ) as upload:
-        for content in contents:
-            part = part_of(content)
-            whole.add(part)
-            upload.send(part)
-        upload.finish()
-        upload.complete(whole, {})
+    with sending(store, map(part_of, contents), connections) as upload:
+        upload.send_parts()
+        assert upload.complete() is None
 
 
 def nothing_still_sends() -> bool:
@@ -99,23 +114,12 @@ def test_a_part_that_fails_ends_the_upload_which_is_aborted_once_nothing_is_sent
 def test_a_part_on_its_way_is_given_up_when_the_upload_is() -> None:
     store: Any = SlowStore()
 
-    def be_interrupted(upload: MultipartUpload) -> None:
-        upload.send(part_of(b"x"))
+    def interrupted() -> Iterator[Part]:
+        yield part_of(b"x")
         raise KeyboardInterrupt
 
-    latest = LatestRequest()
-    sending = multipart_upload(
-        store,
-        Crc32Checks(),
-        Sending(),
-        latest,
-        RecordedAttempt(),
-        begun=None,
-        bucket="b",
-        key="k",
-    )
-    with pytest.raises(KeyboardInterrupt), sending as upload:
-        be_interrupted(upload)
+    with pytest.raises(KeyboardInterrupt), sending(store, interrupted(), 8) as upload:
+        upload.send_parts()
     assert store.aborted
     assert store.parts == {}
     assert nothing_still_sends()

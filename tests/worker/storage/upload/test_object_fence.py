@@ -5,7 +5,7 @@ import pytest
 from tests.fakes.results import FakePackage
 from tests.servers.faults import AnswerError, S3Request
 from tests.servers.strict_bucket import Strict, only_moto
-from tests.worker.storage.conftest import RecordedAttempt
+from tests.worker.storage.conftest import RecordedAttempt, store
 from tests.worker.storage.upload.test_results_store import (
     KEY,
     LARGE,
@@ -15,15 +15,16 @@ from tests.worker.storage.upload.test_results_store import (
     operations,
 )
 from worker.errors import LeaseLost, StorageUnavailable
-from worker.storage.upload.results_store import MOST_CONDITIONS, S3ResultsRepository
+from worker.storage.upload.results_store import S3ResultsStore
+from worker.use_cases.upload.completion import MAX_WRITES
 
 pytestmark = only_moto  # rclone knows no conditions
 both = pytest.mark.parametrize("content", [SMALL, LARGE], ids=["put", "multipart"])
 PLACING = ("PutObject", "CompleteMultipartUpload")
 
 
-def upload(results: S3ResultsRepository, attempt: RecordedAttempt, content: bytes) -> None:
-    results.upload(PREFIX, RUN, FakePackage(content), attempt)
+def upload(results: S3ResultsStore, attempt: RecordedAttempt, content: bytes) -> None:
+    store(results, PREFIX, RUN, FakePackage(content), attempt)
 
 
 def placings(strict: Strict) -> list[int | None]:
@@ -33,7 +34,7 @@ def placings(strict: Strict) -> list[int | None]:
 
 @both
 def test_what_stands_there_already_and_is_the_same_counts_as_landed(
-    strict: Strict, results: S3ResultsRepository, attempt: RecordedAttempt, content: bytes
+    strict: Strict, results: S3ResultsStore, attempt: RecordedAttempt, content: bytes
 ) -> None:
     upload(results, attempt, content)
     upload(results, attempt, content)
@@ -43,7 +44,7 @@ def test_what_stands_there_already_and_is_the_same_counts_as_landed(
 
 @both
 def test_the_holder_of_the_lease_replaces_what_stands_there(
-    strict: Strict, results: S3ResultsRepository, attempt: RecordedAttempt, content: bytes
+    strict: Strict, results: S3ResultsStore, attempt: RecordedAttempt, content: bytes
 ) -> None:
     upload(results, attempt, content[::-1])
     upload(results, attempt, content)
@@ -63,7 +64,7 @@ class StaleAttempt(RecordedAttempt):
 
 @both
 def test_a_stale_holder_replaces_nothing(
-    strict: Strict, results: S3ResultsRepository, attempt: RecordedAttempt, content: bytes
+    strict: Strict, results: S3ResultsStore, attempt: RecordedAttempt, content: bytes
 ) -> None:
     upload(results, attempt, content)
     with pytest.raises(LeaseLost):
@@ -73,7 +74,7 @@ def test_a_stale_holder_replaces_nothing(
 
 @both
 def test_what_is_replaced_while_we_look_is_looked_at_again(
-    strict: Strict, results: S3ResultsRepository, attempt: RecordedAttempt, content: bytes
+    strict: Strict, results: S3ResultsStore, attempt: RecordedAttempt, content: bytes
 ) -> None:
     class Busy(RecordedAttempt):
         def sealed(self, artifact: object) -> None:
@@ -89,12 +90,12 @@ def test_what_is_replaced_while_we_look_is_looked_at_again(
 
 
 def test_who_is_always_too_late_tries_again_later(
-    strict: Strict, results: S3ResultsRepository, attempt: RecordedAttempt
+    strict: Strict, results: S3ResultsStore, attempt: RecordedAttempt
 ) -> None:
     strict.proxy.fault(lambda r: r.operation in PLACING, AnswerError(412, "PreconditionFailed"))
     with pytest.raises(StorageUnavailable, match="again and again"):
         upload(results, attempt, SMALL)
-    assert placings(strict) == [412] * MOST_CONDITIONS
+    assert placings(strict) == [412] * MAX_WRITES
 
 
 def has_condition(request: S3Request) -> bool:
@@ -112,7 +113,7 @@ def has_condition(request: S3Request) -> bool:
 )
 def test_a_store_that_refuses_conditions_is_asked_without_from_then_on(
     strict: Strict,
-    results: S3ResultsRepository,
+    results: S3ResultsStore,
     attempt: RecordedAttempt,
     content: bytes,
     refusal: AnswerError,
@@ -127,7 +128,7 @@ def test_a_store_that_refuses_conditions_is_asked_without_from_then_on(
 
 @both
 def test_who_may_not_read_replaces_by_its_lease_alone(
-    strict: Strict, results: S3ResultsRepository, attempt: RecordedAttempt, content: bytes
+    strict: Strict, results: S3ResultsStore, attempt: RecordedAttempt, content: bytes
 ) -> None:
     upload(results, attempt, content[::-1])
     strict.proxy.fault(lambda r: r.operation == "HeadObject", AnswerError(403, "AccessDenied"))

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.storage.upload.part_body import GivenUp, PartBody
+from worker.storage.upload.part_body import PartBody, SendingStopped
 from worker.storage.upload.parts import Part
 
 PIECES = st.lists(st.binary(min_size=1, max_size=9))
@@ -53,8 +53,17 @@ def test_every_try_sends_the_same_bytes_and_signs_them_first(pieces: list[bytes]
         assert body.seek(0, 2) == len(body) == body.tell()
         body.seek(0)
         departs(body)
-        body.read()
+        body.read(4)
     assert told == [len(piece) for piece in pieces[:1]] * 3
+
+
+@given(PIECES)
+def test_read_without_a_size_it_gives_all_that_is_left_as_bytes(pieces: list[bytes]) -> None:
+    for body in (body_of(pieces), departs(body_of(pieces))):
+        first = bytes(body.read(1))
+        rest = body.read()
+        assert isinstance(rest, bytes)
+        assert first + rest == b"".join(pieces)
 
 
 def test_another_body_is_left_alone() -> None:
@@ -66,7 +75,7 @@ def test_a_part_that_is_given_up_ends_its_request() -> None:
     part.add(memoryview(b"piece"))
 
     def give_up(_size: int) -> None:
-        raise GivenUp
+        raise SendingStopped
 
-    with pytest.raises(GivenUp):
+    with pytest.raises(SendingStopped):
         departs(PartBody(part, give_up)).read()

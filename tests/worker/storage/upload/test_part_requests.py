@@ -13,23 +13,23 @@ from botocore.compat import HTTPHeaders
 from tests.fakes.results import FakePackage
 from tests.servers.faults import AnswerError, DropAnswer, ResetConnection
 from tests.servers.strict_bucket import Strict
-from tests.worker.storage.conftest import RecordedAttempt
+from tests.worker.storage.conftest import RecordedAttempt, store
 from tests.worker.storage.upload.test_results_store import KEY, LARGER, PREFIX, RUN
 from worker.storage.client import make_client
 from worker.storage.upload import part_requests
-from worker.storage.upload.checksums import Checks, Crc32Checks, Md5Checks
+from worker.storage.upload.checksums import Crc32Checksums, Md5Checksums, RequestChecksums
 from worker.storage.upload.part_body import PartBody
 from worker.storage.upload.part_requests import PartRequests
 from worker.storage.upload.parts import Part
-from worker.storage.upload.results_store import S3ResultsRepository
+from worker.storage.upload.results_store import S3ResultsStore
 
 AUTHORIZATION = "AWS4-HMAC-SHA256 Credential=AKID/20251023/eu-west-1/s3/aws4_request, …"
 CONTENT = b"1.0,2.0\n" * 100
 UPLOAD_ID = "an id/with=signs+and~more."
 
 
-def upload(results: S3ResultsRepository, attempt: RecordedAttempt) -> None:
-    results.upload(PREFIX, RUN, FakePackage(LARGER), attempt)
+def upload(results: S3ResultsStore, attempt: RecordedAttempt) -> None:
+    store(results, PREFIX, RUN, FakePackage(LARGER), attempt)
 
 
 def sent(strict: Strict) -> list[int]:
@@ -40,7 +40,7 @@ def sent(strict: Strict) -> list[int]:
 
 def test_boto3_is_not_asked_for_parts_that_arrive(
     strict: Strict,
-    results: S3ResultsRepository,
+    results: S3ResultsStore,
     attempt: RecordedAttempt,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -64,7 +64,7 @@ def test_boto3_is_not_asked_for_parts_that_arrive(
 )
 def test_a_part_that_does_not_arrive_at_once_is_left_to_boto3(
     strict: Strict,
-    results: S3ResultsRepository,
+    results: S3ResultsStore,
     attempt: RecordedAttempt,
     action: Any,
     number: int,
@@ -77,7 +77,7 @@ def test_a_part_that_does_not_arrive_at_once_is_left_to_boto3(
 
 def test_without_what_is_private_to_botocore_all_is_left_to_boto3(
     strict: Strict,
-    results: S3ResultsRepository,
+    results: S3ResultsStore,
     attempt: RecordedAttempt,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -133,7 +133,7 @@ def facts(request: AWSPreparedRequest) -> dict[str, Any]:
     } | {name: headers.get(name) for name in names}
 
 
-@pytest.mark.parametrize("checks", [Crc32Checks(), Md5Checks()], ids=["crc", "md5"])
+@pytest.mark.parametrize("checks", [Crc32Checksums(), Md5Checksums()], ids=["crc", "md5"])
 @pytest.mark.parametrize("bucket", ["results", "results.with.dots"])
 @pytest.mark.parametrize(
     "environment",
@@ -150,7 +150,10 @@ def facts(request: AWSPreparedRequest) -> dict[str, Any]:
     ids=["eu", "us", "china", "token", "dualstack", "fips", "http", "https"],
 )
 def test_a_request_is_the_one_that_boto3_makes(
-    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], bucket: str, checks: Checks
+    monkeypatch: pytest.MonkeyPatch,
+    environment: dict[str, str],
+    bucket: str,
+    checks: RequestChecksums,
 ) -> None:
     for name in list(filter(lambda name: name.startswith("AWS_"), os.environ)):
         monkeypatch.delenv(name)

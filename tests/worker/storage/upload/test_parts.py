@@ -6,16 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.storage.objects.checksums import encode_crc32
-from worker.storage.upload.checksums import Whole
+from worker.storage.upload.checksums import WholeObject
 from worker.storage.upload.parts import (
     MAX_PART_SIZE,
     MAX_PARTS,
     MIB,
     MIN_PART_SIZE,
     Part,
-    Parts,
     in_parts,
     part_size,
+    peeked,
 )
 from worker.storage.upload.sending import PACKING_MEMORY, Sending
 
@@ -61,8 +61,8 @@ def test_the_parts_are_the_stream_in_equal_pieces(chunks: list[bytes], size: int
 
 @given(chunks=CHUNKS, size=st.integers(1, 30))
 def test_it_is_known_at_once_whether_there_is_one_part(chunks: list[bytes], size: int) -> None:
-    parts = Parts(chunks, size)
-    assert parts.is_one is (sum(map(len, chunks)) <= size)
+    is_single, parts = peeked(in_parts(chunks, size))
+    assert is_single is (sum(map(len, chunks)) <= size)
     assert list(map(joined, parts)) == list(map(joined, in_parts(chunks, size)))
 
 
@@ -78,7 +78,7 @@ def test_the_pieces_of_a_part_are_not_copied() -> None:
 def test_two_parts_are_held_at_most_when_none_is_kept() -> None:
     size = 8 * MIB
     tracemalloc.start()
-    for part in Parts((bytes(MIB) for _ in range(80)), size):
+    for part in peeked(in_parts((bytes(MIB) for _ in range(80)), size))[1]:
         assert part.size == size
         del part
     peak = tracemalloc.get_traced_memory()[1]
@@ -88,7 +88,7 @@ def test_two_parts_are_held_at_most_when_none_is_kept() -> None:
 
 @given(CHUNKS, st.integers(1, 30))
 def test_checksums_of_the_parts_join_to_those_of_the_whole(chunks: list[bytes], size: int) -> None:
-    whole = Whole()
+    whole = WholeObject()
     for part in in_parts(chunks, size):
         whole.add(part)
     content = b"".join(chunks)

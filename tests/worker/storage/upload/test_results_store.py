@@ -10,7 +10,7 @@ from tests.fakes.results import artifact_of as fake_artifact
 from tests.servers.faults import AnswerError, CorruptBody, DropAnswer, ResetConnection, S3Request
 from tests.servers.raw import ask
 from tests.servers.strict_bucket import Strict, only_moto
-from tests.worker.storage.conftest import RecordedAttempt
+from tests.worker.storage.conftest import RecordedAttempt, store
 from worker.errors import (
     LeaseLost,
     OneprefixError,
@@ -22,8 +22,8 @@ from worker.errors import (
 from worker.models.artifact import Artifact
 from worker.models.job import Run
 from worker.models.job_s3_prefix import JobS3Prefix
-from worker.storage.upload.checksums import Md5Checks
-from worker.storage.upload.results_store import S3ResultsRepository
+from worker.storage.upload.checksums import Md5Checksums
+from worker.storage.upload.results_store import S3ResultsStore
 from worker.storage.upload.sending import Sending
 
 PART_SIZE = Sending().part_size
@@ -35,8 +35,8 @@ LARGE = os.urandom(1 << 20) * 9  # two parts, the last of 1 MiB
 LARGER = LARGE + LARGE[: 8 << 20]  # three
 
 
-def upload(results: S3ResultsRepository, content: bytes, attempt: RecordedAttempt) -> None:
-    artifact = results.upload(PREFIX, RUN, FakePackage(content, file_count=3), attempt)
+def upload(results: S3ResultsStore, content: bytes, attempt: RecordedAttempt) -> None:
+    artifact = store(results, PREFIX, RUN, FakePackage(content, file_count=3), attempt)
     assert artifact == artifact_of(KEY, content)
 
 
@@ -78,7 +78,7 @@ def operations(strict: Strict) -> list[str]:
 
 @pytest.mark.parametrize("content", [b"", SMALL, LARGE[:PART_SIZE]], ids=len)
 def test_an_archive_of_one_part_is_one_put(
-    strict: Strict, results: S3ResultsRepository, attempt: RecordedAttempt, content: bytes
+    strict: Strict, results: S3ResultsStore, attempt: RecordedAttempt, content: bytes
 ) -> None:
     upload(results, content, attempt)
     assert strict.stored() == {KEY: content}
@@ -90,7 +90,7 @@ def test_an_archive_of_one_part_is_one_put(
 
 @pytest.mark.parametrize("size", [PART_SIZE + 1, 2 * PART_SIZE, len(LARGER)])
 def test_a_larger_one_is_sent_in_equal_parts(
-    strict: Strict, results: S3ResultsRepository, attempt: RecordedAttempt, size: int
+    strict: Strict, results: S3ResultsStore, attempt: RecordedAttempt, size: int
 ) -> None:
     upload(results, LARGER[:size], attempt)
     assert strict.stored() == {KEY: LARGER[:size]}
@@ -103,7 +103,7 @@ def test_a_larger_one_is_sent_in_equal_parts(
 
 
 def test_every_part_and_the_whole_object_are_verified_by_s3(
-    strict: Strict, results: S3ResultsRepository, attempt: RecordedAttempt
+    strict: Strict, results: S3ResultsStore, attempt: RecordedAttempt
 ) -> None:
     upload(results, SMALL, attempt)
     upload(results, LARGE, attempt)
@@ -118,7 +118,7 @@ def test_every_part_and_the_whole_object_are_verified_by_s3(
 
 @pytest.mark.parametrize("content", [SMALL, LARGE], ids=["put", "multipart"])
 def test_the_object_says_what_it_is(
-    strict: Strict, results: S3ResultsRepository, attempt: RecordedAttempt, content: bytes
+    strict: Strict, results: S3ResultsStore, attempt: RecordedAttempt, content: bytes
 ) -> None:
     upload(results, content, attempt)
     head = strict.upstream.head_object(Bucket=strict.bucket, Key=KEY)
@@ -133,21 +133,19 @@ def test_the_object_says_what_it_is(
 @only_moto
 @pytest.mark.parametrize("content", [SMALL, LARGE], ids=["put", "multipart"])
 def test_encryption_is_asked_for_as_set(
-    strict: Strict, results: S3ResultsRepository, attempt: RecordedAttempt, content: bytes
+    strict: Strict, results: S3ResultsStore, attempt: RecordedAttempt, content: bytes
 ) -> None:
-    encrypting = S3ResultsRepository(
-        results._client, strict.bucket, {"ServerSideEncryption": "AES256"}
-    )
+    encrypting = S3ResultsStore(results._client, strict.bucket, {"ServerSideEncryption": "AES256"})
     upload(encrypting, content, attempt)
     head = strict.upstream.head_object(Bucket=strict.bucket, Key=KEY)
     assert head["ServerSideEncryption"] == "AES256"
 
 
 def test_a_run_of_another_job_is_never_written_under_the_prefix(
-    strict: Strict, results: S3ResultsRepository, attempt: RecordedAttempt
+    strict: Strict, results: S3ResultsStore, attempt: RecordedAttempt
 ) -> None:
     with pytest.raises(PrefixMismatch, match="belongs to job 12, the run to job 13"):
-        results.upload(PREFIX, Run(4, 13), FakePackage(SMALL), attempt)
+        store(results, PREFIX, Run(4, 13), FakePackage(SMALL), attempt)
     assert strict.stored() == {}
     assert strict.proxy.requests == []
 
@@ -158,7 +156,7 @@ def is_sending(request: S3Request) -> bool:
 
 @pytest.mark.parametrize("content", [SMALL, LARGE], ids=["put", "multipart"])
 def test_bytes_that_change_on_the_way_are_refused_and_leave_nothing(
-    strict: Strict, results: S3ResultsRepository, attempt: RecordedAttempt, content: bytes
+    strict: Strict, results: S3ResultsStore, attempt: RecordedAttempt, content: bytes
 ) -> None:
     strict.proxy.fault(is_sending, CorruptBody())
     with pytest.raises(StorageUnavailable, match="BadDigest"):
@@ -174,7 +172,7 @@ def test_bytes_that_change_on_the_way_are_refused_and_leave_nothing(
 )
 def test_a_passing_fault_of_one_request_is_not_felt(
     strict: Strict,
-    results: S3ResultsRepository,
+    results: S3ResultsStore,
     attempt: RecordedAttempt,
     content: bytes,
     fault: AnswerError | ResetConnection,
@@ -199,7 +197,7 @@ def test_a_passing_fault_of_one_request_is_not_felt(
 )
 def test_after_a_lasting_fault_of_any_request_only_what_can_be_gone_on_with_is_left(
     strict: Strict,
-    results: S3ResultsRepository,
+    results: S3ResultsStore,
     attempt: RecordedAttempt,
     operation: str,
     fault: AnswerError,
@@ -216,7 +214,7 @@ def test_after_a_lasting_fault_of_any_request_only_what_can_be_gone_on_with_is_l
 @pytest.mark.parametrize("error", [LeaseLost("taken over"), KeyboardInterrupt()], ids=repr)
 def test_an_attempt_that_is_given_up_leaves_its_parts_to_who_took_over_and_else_nothing(
     strict: Strict,
-    results: S3ResultsRepository,
+    results: S3ResultsStore,
     attempt: RecordedAttempt,
     call: str,
     error: BaseException,
@@ -231,7 +229,7 @@ def test_an_attempt_that_is_given_up_leaves_its_parts_to_who_took_over_and_else_
 
 @pytest.mark.parametrize("size", [100, 3 << 20, len(LARGE)])
 def test_a_tree_that_changes_while_it_is_sent_leaves_nothing(
-    strict: Strict, results: S3ResultsRepository, attempt: RecordedAttempt, size: int
+    strict: Strict, results: S3ResultsStore, attempt: RecordedAttempt, size: int
 ) -> None:
     class Changing(FakePackage):
         def chunks(self):  # type: ignore[no-untyped-def]  # as its base's
@@ -239,7 +237,7 @@ def test_a_tree_that_changes_while_it_is_sent_leaves_nothing(
             raise TreeChanged("a.csv grew")
 
     with pytest.raises(TreeChanged):
-        results.upload(PREFIX, RUN, Changing(LARGE[:size]), attempt)
+        store(results, PREFIX, RUN, Changing(LARGE[:size]), attempt)
     assert strict.stored() == {}
     assert open_uploads(strict) == []
 
@@ -252,7 +250,7 @@ def test_a_tree_that_changes_while_it_is_sent_leaves_nothing(
 )
 def test_an_object_whose_answer_was_lost_is_known_as_ours(
     strict: Strict,
-    results: S3ResultsRepository,
+    results: S3ResultsStore,
     attempt: RecordedAttempt,
     content: bytes,
     operation: str,
@@ -271,7 +269,7 @@ def test_an_object_whose_answer_was_lost_is_known_as_ours(
 )
 def test_an_object_whose_every_answer_is_lost_is_found_by_the_next_attempt(
     strict: Strict,
-    results: S3ResultsRepository,
+    results: S3ResultsStore,
     attempt: RecordedAttempt,
     content: bytes,
     operation: str,
@@ -280,11 +278,11 @@ def test_an_object_whose_every_answer_is_lost_is_found_by_the_next_attempt(
     with pytest.raises(StorageUnavailable):
         upload(results, content, attempt)
     [sealed] = attempt.sealed_artifacts
-    assert results.holds(KEY, size=sealed.size, checksum=sealed.checksum, sha256=sealed.sha256)
+    assert results.holds(sealed)
 
 
 def test_credentials_that_expire_before_the_last_look_are_passing(
-    strict: Strict, results: S3ResultsRepository, attempt: RecordedAttempt
+    strict: Strict, results: S3ResultsStore, attempt: RecordedAttempt
 ) -> None:
     # S3 answers HEAD without a body, and so without a code
     strict.proxy.fault(lambda r: r.operation == "HeadObject", AnswerError(400, "ExpiredToken"))
@@ -294,7 +292,7 @@ def test_credentials_that_expire_before_the_last_look_are_passing(
 
 @only_moto
 def test_a_store_that_confirms_the_checksum_is_not_asked_again(
-    strict: Strict, results: S3ResultsRepository, attempt: RecordedAttempt
+    strict: Strict, results: S3ResultsStore, attempt: RecordedAttempt
 ) -> None:
     upload(results, SMALL, attempt)
     assert operations(strict) == ["PutObject"]
@@ -311,7 +309,7 @@ def test_a_store_that_confirms_the_checksum_is_not_asked_again(
 @pytest.mark.parametrize("content", [SMALL, LARGE], ids=["put", "multipart"])
 def test_a_store_without_checksums_gets_md5_from_the_next_attempt_on(
     strict: Strict,
-    results: S3ResultsRepository,
+    results: S3ResultsStore,
     attempt: RecordedAttempt,
     content: bytes,
     refusal: AnswerError,
@@ -328,9 +326,9 @@ def test_a_store_without_checksums_gets_md5_from_the_next_attempt_on(
 
 
 def test_bytes_that_change_on_the_way_are_refused_by_their_md5(
-    strict: Strict, results: S3ResultsRepository, attempt: RecordedAttempt
+    strict: Strict, results: S3ResultsStore, attempt: RecordedAttempt
 ) -> None:
-    results._checks = Md5Checks()
+    results._checksums = Md5Checksums()
     strict.proxy.fault(lambda r: r.operation == "UploadPart", CorruptBody())
     with pytest.raises(StorageUnavailable, match="BadDigest"):
         upload(results, LARGE, attempt)
@@ -340,7 +338,7 @@ def test_bytes_that_change_on_the_way_are_refused_by_their_md5(
 
 @pytest.mark.parametrize("number", [1, 2, 3])
 def test_a_part_that_can_not_be_sent_ends_all_and_leaves_nothing(
-    strict: Strict, results: S3ResultsRepository, attempt: RecordedAttempt, number: int
+    strict: Strict, results: S3ResultsStore, attempt: RecordedAttempt, number: int
 ) -> None:
     strict.proxy.fault(lambda r: r.part_number == number, AnswerError(403, "AccessDenied"))
     with pytest.raises(StorageRefused, match="AccessDenied"):
@@ -351,15 +349,13 @@ def test_a_part_that_can_not_be_sent_ends_all_and_leaves_nothing(
 
 
 def test_only_the_very_object_counts_as_held(
-    strict: Strict, results: S3ResultsRepository, attempt: RecordedAttempt
+    strict: Strict, results: S3ResultsStore, attempt: RecordedAttempt
 ) -> None:
     ours = artifact_of(KEY, SMALL)
 
     def holds(artifact: object = ours) -> bool:
         assert isinstance(artifact, type(ours))
-        return results.holds(
-            KEY, size=artifact.size, checksum=artifact.checksum, sha256=artifact.sha256
-        )
+        return results.holds(artifact)
 
     assert not holds()
     upload(results, SMALL, attempt)
@@ -368,36 +364,34 @@ def test_only_the_very_object_counts_as_held(
     assert not holds(replace(ours, size=ours.size + 1))
 
 
-def test_a_store_that_can_not_tell_is_not_believed(
-    strict: Strict, results: S3ResultsRepository
-) -> None:
+def test_a_store_that_can_not_tell_is_not_believed(strict: Strict, results: S3ResultsStore) -> None:
     ours = artifact_of(KEY, SMALL)
     # by hand, since boto3 would have the store keep a checksum
     assert ask(strict.proxy.server, "PUT", f"/{strict.bucket}/{KEY}", SMALL).status == 200
-    assert not results.holds(KEY, size=ours.size, checksum=ours.checksum, sha256=ours.sha256)
+    assert not results.holds(ours)
 
 
 @pytest.mark.parametrize("content", [SMALL, LARGE], ids=["put", "multipart"])
 def test_who_may_only_write_can_land_an_archive(
-    strict: Strict, results: S3ResultsRepository, attempt: RecordedAttempt, content: bytes
+    strict: Strict, results: S3ResultsStore, attempt: RecordedAttempt, content: bytes
 ) -> None:
     strict.proxy.fault(lambda r: r.operation == "HeadObject", AnswerError(403, "AccessDenied"))
     upload(results, content, attempt)
     assert strict.stored() == {KEY: content}
     [ours] = attempt.sealed_artifacts
-    assert not results.holds(KEY, size=ours.size, checksum=ours.checksum, sha256=ours.sha256)
+    assert not results.holds(ours)
 
 
 def test_a_bucket_that_is_not_there_is_refused(
-    strict: Strict, results: S3ResultsRepository, attempt: RecordedAttempt
+    strict: Strict, results: S3ResultsStore, attempt: RecordedAttempt
 ) -> None:
-    nowhere = S3ResultsRepository(results._client, "no-such-bucket-here", {})
+    nowhere = S3ResultsStore(results._client, "no-such-bucket-here", {})
     with pytest.raises(StorageRefused, match="404 NoSuchBucket"):
-        nowhere.upload(PREFIX, RUN, FakePackage(SMALL), attempt)
+        store(nowhere, PREFIX, RUN, FakePackage(SMALL), attempt)
 
 
 def test_the_location_is_permanent_and_in_the_endpoints_own_form(
-    strict: Strict, results: S3ResultsRepository
+    strict: Strict, results: S3ResultsStore
 ) -> None:
     endpoint = strict.proxy.server.endpoint
     assert results.url(KEY) == f"{endpoint}/{strict.bucket}/{KEY}"

@@ -5,7 +5,7 @@ import pytest
 from tests.fakes.results import FakePackage
 from tests.servers.faults import AnswerError
 from tests.servers.strict_bucket import Strict, only_moto
-from tests.worker.storage.conftest import RecordedAttempt
+from tests.worker.storage.conftest import RecordedAttempt, store
 from tests.worker.storage.upload.test_results_store import (
     KEY,
     LARGER,
@@ -15,21 +15,21 @@ from tests.worker.storage.upload.test_results_store import (
     open_uploads,
 )
 from worker.errors import LeaseLost, StorageUnavailable, TransientError
-from worker.storage.upload.checksums import Md5Checks
-from worker.storage.upload.results_store import S3ResultsRepository
+from worker.storage.upload.checksums import Md5Checksums
+from worker.storage.upload.results_store import S3ResultsStore
 from worker.storage.upload.sending import Sending
 
 
 @pytest.fixture
-def begun(results: S3ResultsRepository) -> str:
+def begun(results: S3ResultsStore) -> str:
     """The multipart upload of an attempt that was interrupted once all was sent."""
     return begin(results, LARGER)
 
 
-def begin(results: S3ResultsRepository, content: bytes) -> str:
+def begin(results: S3ResultsStore, content: bytes) -> str:
     interrupted = RecordedAttempt(refuse={"sealed": LeaseLost("killed, say")})
     with pytest.raises(LeaseLost):
-        results.upload(PREFIX, RUN, FakePackage(content), interrupted)
+        store(results, PREFIX, RUN, FakePackage(content), interrupted)
     return interrupted.opened_ids[0]
 
 
@@ -44,14 +44,12 @@ def sent(strict: Strict) -> list[int]:
     )
 
 
-def go_on(
-    results: S3ResultsRepository, attempt: RecordedAttempt, content: bytes, begun: str
-) -> None:
-    results.upload(PREFIX, RUN, FakePackage(content), attempt, begun)
+def go_on(results: S3ResultsStore, attempt: RecordedAttempt, content: bytes, begun: str) -> None:
+    store(results, PREFIX, RUN, FakePackage(content), attempt, begun)
 
 
 def test_parts_that_s3_has_are_not_sent_again(
-    strict: Strict, results: S3ResultsRepository, attempt: RecordedAttempt, begun: str
+    strict: Strict, results: S3ResultsStore, attempt: RecordedAttempt, begun: str
 ) -> None:
     go_on(results, attempt, LARGER, begun)
     assert sent(strict) == []
@@ -63,7 +61,7 @@ def test_parts_that_s3_has_are_not_sent_again(
 @only_moto
 @pytest.mark.parametrize("number", [1, 2, 3])
 def test_only_a_part_that_is_another_now_is_sent(
-    strict: Strict, results: S3ResultsRepository, attempt: RecordedAttempt, begun: str, number: int
+    strict: Strict, results: S3ResultsStore, attempt: RecordedAttempt, begun: str, number: int
 ) -> None:
     changed = bytearray(LARGER)
     changed[(number - 1) * PART_SIZE + 5] ^= 1
@@ -75,18 +73,18 @@ def test_only_a_part_that_is_another_now_is_sent(
 @only_moto
 @pytest.mark.parametrize("size", [PART_SIZE + 1, 2 * PART_SIZE, len(LARGER) - 1])
 def test_parts_beyond_the_archives_end_do_not_get_into_it(
-    strict: Strict, results: S3ResultsRepository, attempt: RecordedAttempt, begun: str, size: int
+    strict: Strict, results: S3ResultsStore, attempt: RecordedAttempt, begun: str, size: int
 ) -> None:
     go_on(results, attempt, LARGER[:size], begun)
     assert strict.stored() == {KEY: LARGER[:size]}
 
 
 def test_a_part_that_failed_is_all_that_the_next_attempt_sends(
-    strict: Strict, results: S3ResultsRepository, attempt: RecordedAttempt
+    strict: Strict, results: S3ResultsStore, attempt: RecordedAttempt
 ) -> None:
     strict.proxy.fault(lambda r: r.part_number == 2, AnswerError(503, "SlowDown"))
     with pytest.raises(StorageUnavailable):
-        results.upload(PREFIX, RUN, FakePackage(LARGER), attempt)
+        store(results, PREFIX, RUN, FakePackage(LARGER), attempt)
     strict.proxy.mend()
     go_on(results, attempt, LARGER, attempt.opened_ids[0])
     assert 2 in sent(strict)
@@ -95,7 +93,7 @@ def test_a_part_that_failed_is_all_that_the_next_attempt_sends(
 
 
 def test_an_upload_that_s3_has_forgotten_begins_anew(
-    strict: Strict, results: S3ResultsRepository, attempt: RecordedAttempt, begun: str
+    strict: Strict, results: S3ResultsStore, attempt: RecordedAttempt, begun: str
 ) -> None:
     results.abort(KEY, begun)
     assert open_uploads(strict) == []
@@ -106,7 +104,7 @@ def test_an_upload_that_s3_has_forgotten_begins_anew(
 
 
 def test_who_may_not_list_parts_begins_anew_and_leaves_no_parts_behind(
-    strict: Strict, results: S3ResultsRepository, attempt: RecordedAttempt, begun: str
+    strict: Strict, results: S3ResultsStore, attempt: RecordedAttempt, begun: str
 ) -> None:
     strict.proxy.fault(lambda r: r.operation == "ListParts", AnswerError(403, "AccessDenied"))
     go_on(results, attempt, LARGER, begun)
@@ -115,7 +113,7 @@ def test_who_may_not_list_parts_begins_anew_and_leaves_no_parts_behind(
 
 
 def test_an_archive_that_has_become_small_leaves_no_parts_behind(
-    strict: Strict, results: S3ResultsRepository, attempt: RecordedAttempt, begun: str
+    strict: Strict, results: S3ResultsStore, attempt: RecordedAttempt, begun: str
 ) -> None:
     go_on(results, attempt, b"small now", begun)
     assert strict.stored() == {KEY: b"small now"}
@@ -123,9 +121,9 @@ def test_an_archive_that_has_become_small_leaves_no_parts_behind(
 
 
 def test_parts_without_checksums_are_known_by_their_md5(
-    strict: Strict, results: S3ResultsRepository, attempt: RecordedAttempt
+    strict: Strict, results: S3ResultsStore, attempt: RecordedAttempt
 ) -> None:
-    results._checks = Md5Checks()
+    results._checksums = Md5Checksums()
     begun = begin(results, LARGER)
     go_on(results, attempt, LARGER, begun)
     assert sent(strict) == []
@@ -134,10 +132,10 @@ def test_parts_without_checksums_are_known_by_their_md5(
 
 @only_moto
 def test_parts_of_another_size_are_sent_again(
-    strict: Strict, results: S3ResultsRepository, attempt: RecordedAttempt, begun: str
+    strict: Strict, results: S3ResultsStore, attempt: RecordedAttempt, begun: str
 ) -> None:
     smaller = Sending(part_size=5 << 20)
-    others = S3ResultsRepository(results._client, strict.bucket, {}, smaller)
+    others = S3ResultsStore(results._client, strict.bucket, {}, smaller)
     go_on(others, attempt, LARGER, begun)
     assert sent(strict) == [1, 2, 3, 4]
     assert strict.stored() == {KEY: LARGER}
@@ -145,7 +143,7 @@ def test_parts_of_another_size_are_sent_again(
 
 @only_moto
 def test_more_parts_than_one_list_holds_are_all_known(
-    strict: Strict, results: S3ResultsRepository, attempt: RecordedAttempt
+    strict: Strict, results: S3ResultsStore, attempt: RecordedAttempt
 ) -> None:
     begun = begin(results, LARGER)
     paginate = results._client.get_paginator("list_parts").paginate(
@@ -156,7 +154,7 @@ def test_more_parts_than_one_list_holds_are_all_known(
 
 @only_moto
 def test_a_stale_attempt_that_overwrites_a_part_spoils_nothing(
-    strict: Strict, results: S3ResultsRepository, begun: str
+    strict: Strict, results: S3ResultsStore, begun: str
 ) -> None:
     """It sends its own version of a part after the newer attempt has listed them."""
 
@@ -180,7 +178,7 @@ def test_a_stale_attempt_that_overwrites_a_part_spoils_nothing(
 
 @pytest.mark.parametrize("content", [LARGER[::-1], LARGER[: PART_SIZE + 1]], ids=["other", "less"])
 def test_where_parts_can_not_be_replaced_the_next_attempt_begins_anew(
-    strict: Strict, results: S3ResultsRepository, content: bytes
+    strict: Strict, results: S3ResultsStore, content: bytes
 ) -> None:
     begun = begin(results, LARGER)
     try:

@@ -5,7 +5,10 @@ from collections.abc import Callable
 import pytest
 
 from worker.errors import DatabaseUnavailable, LeaseLost, Stalled
-from worker.use_cases.upload.lease import Heartbeat
+from worker.models.upload import Upload
+from worker.use_cases.upload.lease import Lease
+
+UPLOAD = Upload(12, 4, "/r/RUN4")
 
 
 def eventually(happened: Callable[[], bool], seconds: float = 10) -> None:
@@ -15,9 +18,9 @@ def eventually(happened: Callable[[], bool], seconds: float = 10) -> None:
         time.sleep(0.01)
 
 
-def is_lost(heartbeat: Heartbeat) -> bool:
+def is_lost(lease: Lease) -> bool:
     try:
-        heartbeat.check()
+        lease.check()
     except LeaseLost:
         return True
     return False
@@ -25,23 +28,23 @@ def is_lost(heartbeat: Heartbeat) -> bool:
 
 def test_it_renews_while_the_work_goes_on_and_stops_with_it() -> None:
     renewals: list[float] = []
-    with Heartbeat(lambda _: renewals.append(time.monotonic()), lease=1) as heartbeat:
+    with Lease(UPLOAD, lambda _: renewals.append(time.monotonic()), seconds=1) as lease:
         eventually(lambda: len(renewals) >= 5)
-        heartbeat.check()
+        lease.check()
     count = len(renewals)
     time.sleep(0.5)
     assert len(renewals) == count
-    assert not [thread for thread in threading.enumerate() if thread.name == "heartbeat"]
+    assert not [thread for thread in threading.enumerate() if thread.name == "lease"]
 
 
 def test_a_refused_renewal_loses_the_lease_at_once() -> None:
     def refuse(_: int) -> None:
         raise LeaseLost("taken over")
 
-    with Heartbeat(refuse, lease=60 * 4 * 0.001) as heartbeat:
-        eventually(lambda: is_lost(heartbeat))
+    with Lease(UPLOAD, refuse, seconds=60 * 4 * 0.001) as lease:
+        eventually(lambda: is_lost(lease))
         with pytest.raises(LeaseLost, match="taken over"):
-            heartbeat.check()
+            lease.check()
 
 
 def test_a_database_that_is_away_loses_the_lease_when_its_time_is_over_and_not_before() -> None:
@@ -52,12 +55,12 @@ def test_a_database_that_is_away_loses_the_lease_when_its_time_is_over_and_not_b
         raise DatabaseUnavailable("away")
 
     started = time.monotonic()
-    with Heartbeat(fail, lease=0.8) as heartbeat:
-        eventually(lambda: is_lost(heartbeat))
+    with Lease(UPLOAD, fail, seconds=0.8) as lease:
+        eventually(lambda: is_lost(lease))
         assert time.monotonic() - started >= 0.8
         assert len(tries) >= 2
         with pytest.raises(LeaseLost, match=r"could not be renewed for 0\.8 s"):
-            heartbeat.check()
+            lease.check()
 
 
 def test_a_database_that_comes_back_in_time_keeps_the_lease() -> None:
@@ -70,9 +73,9 @@ def test_a_database_that_comes_back_in_time_keeps_the_lease() -> None:
             raise outcome
         renewed.set()
 
-    with Heartbeat(flicker, lease=1) as heartbeat:
+    with Lease(UPLOAD, flicker, seconds=1) as lease:
         assert renewed.wait(10)
-        heartbeat.check()
+        lease.check()
 
 
 def test_a_renewal_that_hangs_loses_the_lease() -> None:
@@ -81,53 +84,53 @@ def test_a_renewal_that_hangs_loses_the_lease() -> None:
     def renew(_: int) -> None:
         hang.wait(5)
 
-    with Heartbeat(renew, lease=0.3) as heartbeat:
-        eventually(lambda: is_lost(heartbeat), seconds=3)
+    with Lease(UPLOAD, renew, seconds=0.3) as lease:
+        eventually(lambda: is_lost(lease), seconds=3)
         hang.set()
 
 
 def test_each_renewal_tells_the_progress() -> None:
     told: list[int] = []
-    with Heartbeat(told.append, lease=0.1) as heartbeat:
+    with Lease(UPLOAD, told.append, seconds=0.1) as lease:
         eventually(lambda: bool(told))
-        heartbeat.progress = lambda: 77
+        lease.progress = lambda: 77
         eventually(lambda: 77 in told)
     assert told[0] == 0
 
 
 def test_it_renews_no_more_once_nothing_moves_and_says_so() -> None:
     renewals: list[int] = []
-    with Heartbeat(renewals.append, lease=0.2, stall=0.4) as heartbeat:
+    with Lease(UPLOAD, renewals.append, seconds=0.2, stall_seconds=0.4) as lease:
         eventually(lambda: len(renewals) >= 2)
         time.sleep(0.6)
         count = len(renewals)
         time.sleep(0.3)
         assert len(renewals) == count
         with pytest.raises(Stalled, match=r"nothing moved for 0\.4 s"):
-            heartbeat.check()
+            lease.check()
 
 
 def test_what_moves_slowly_keeps_its_lease() -> None:
-    with Heartbeat(lambda _: None, lease=0.2, stall=0.3) as heartbeat:
+    with Lease(UPLOAD, lambda _: None, seconds=0.2, stall_seconds=0.3) as lease:
         for _ in range(10):
             time.sleep(0.1)
-            heartbeat.moved()
-        heartbeat.check()
+            lease.moved()
+        lease.check()
 
 
 def test_a_block_that_hangs_is_abandoned_one_lease_after_it_stalled() -> None:
     abandoned = threading.Event()
-    with Heartbeat(lambda _: None, lease=0.2, stall=0.2, abandon=abandoned.set):
+    with Lease(UPLOAD, lambda _: None, seconds=0.2, stall_seconds=0.2, abandon=abandoned.set):
         assert abandoned.wait(10)
 
 
 def test_a_block_that_ends_in_time_is_not_abandoned() -> None:
     abandoned = threading.Event()
-    with Heartbeat(lambda _: None, lease=1, stall=0.1, abandon=abandoned.set):
+    with Lease(UPLOAD, lambda _: None, seconds=1, stall_seconds=0.1, abandon=abandoned.set):
         time.sleep(0.5)
     assert not abandoned.wait(1.5)
 
 
 def test_a_lease_counts_from_when_it_was_asked_for() -> None:
-    answered_late = Heartbeat(lambda _: None, lease=60, since=time.monotonic() - 61)
+    answered_late = Lease(UPLOAD, lambda _: None, seconds=60, asked_at=time.monotonic() - 61)
     assert is_lost(answered_late)

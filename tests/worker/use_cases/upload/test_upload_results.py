@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.results import FakePackage, FakePackager, FakeResults, artifact_of
+from tests.fakes.results import FakeArchive, FakePackage, FakePackager, FakeResults, artifact_of
 from tests.fakes.uploads import FakeDatabase, FakeJobs, FakeRequests, FakeRuns, FakeUploads, later
 from worker.errors import (
     AttemptsExhausted,
@@ -31,11 +31,14 @@ from worker.errors import (
     TransientError,
     TreeChanged,
 )
+from worker.models.artifact import Artifact
 from worker.models.job import Job, Run
 from worker.models.upload import Upload, UploadState
 from worker.models.upload_request import UploadRequest
 from worker.process.semaphore import ProcessSemaphore
 from worker.process.shutdown import ShutdownDeadline
+from worker.use_cases.upload.large_runs import LargeRuns
+from worker.use_cases.upload.lease import Leases
 from worker.use_cases.upload.retry_policy import RetryPolicy
 from worker.use_cases.upload.upload_results import UploadResults
 
@@ -71,14 +74,16 @@ class World:
             results=self.results,
             retry_policy=RetryPolicy(max_attempts=4, missing_path_attempts=2, base=1, cap=10),
             random=Random(7),
-            large_runs=self.large_runs,
-            large=1 << 20,
-            owner="me",
-            has_ended=self.ended.__contains__,
+            large_runs=LargeRuns(self.large_runs, 1 << 20),
+            leases=Leases(
+                FakeUploads(self.database),
+                owner="me",
+                has_ended=self.ended.__contains__,
+                seconds=60,
+                stall_seconds=60,
+                abandon=lambda: None,
+            ),
             must_stop=self.shutdown.has_passed,
-            lease=60,
-            stall=60,
-            abandon=lambda: None,
         )
 
     @property
@@ -332,10 +337,12 @@ def test_after_replace_the_old_object_is_not_taken_for_the_new_one(world: World)
 
 def test_a_worker_that_lost_its_lease_completes_no_object(world: World) -> None:
     class TakenOver(FakeResults):
-        def upload(self, *arguments: Any) -> Any:
+        @contextmanager
+        def begin(self, *given: Any, **named: Any) -> Iterator[FakeArchive]:
             world.make_due()
             world.use_case.uploads.claim(12, 4, owner="other", lease=60)
-            return super().upload(*arguments)
+            with super().begin(*given, **named) as archive:
+                yield archive
 
     taken_over = TakenOver()
     with pytest.raises(LeaseLost):
@@ -346,11 +353,12 @@ def test_a_worker_that_lost_its_lease_completes_no_object(world: World) -> None:
 
 def test_a_worker_that_lost_its_lease_after_completing_writes_no_row(world: World) -> None:
     class Slow(FakeResults):
-        def upload(self, *arguments: Any) -> Any:
-            artifact = super().upload(*arguments)
+        @contextmanager
+        def begin(self, *given: Any, **named: Any) -> Iterator[FakeArchive]:
+            with super().begin(*given, **named) as archive:
+                yield archive
             world.make_due()
             world.use_case.uploads.claim(12, 4, owner="other", lease=60)
-            return artifact
 
     with pytest.raises(LeaseLost):
         replace(world.use_case, results=Slow())(REQUEST)
@@ -360,7 +368,7 @@ def test_a_worker_that_lost_its_lease_after_completing_writes_no_row(world: Worl
 
 def test_s3_refusing_ends_failed(world: World) -> None:
     class Refusing(FakeResults):
-        def upload(self, *_: Any) -> Any:
+        def begin(self, *_: Any, **__: Any) -> Any:
             raise StorageRefused("storing x: S3 answered 403 AccessDenied")
 
     with pytest.raises(StorageRefused):
@@ -388,7 +396,8 @@ def test_the_lease_is_kept_while_a_large_tree_is_measured(world: World) -> None:
             with super().open(path, moved) as package:
                 yield package
 
-    slow = replace(world.use_case, packager=Slow(world.packager.directories), lease=2)
+    leases = replace(world.use_case.leases, seconds=2)
+    slow = replace(world.use_case, packager=Slow(world.packager.directories), leases=leases)
     assert slow(REQUEST) == URL
     assert world.row.attempt == 1
 
@@ -498,13 +507,22 @@ class Interrupted(FakeResults):
 
     error: OneprefixError | None = field(default_factory=lambda: StorageUnavailable("away"))
 
-    def upload(
-        self, prefix: Any, run: Any, package: Any, attempt: Any, begun: str | None = None
-    ) -> Any:
+    @contextmanager
+    def begin(self, *given: Any, **named: Any) -> Iterator[FakeArchive]:
         if self.error:
-            attempt.opened("multipart")
-            raise self.error
-        return super().upload(prefix, run, package, attempt, begun)
+            yield FailingArchive({}, KEY, b"", "multipart", self.error)
+        else:
+            with super().begin(*given, **named) as archive:
+                yield archive
+
+
+@dataclass
+class FailingArchive(FakeArchive):
+    error: OneprefixError | None = None
+
+    def send_parts(self) -> Artifact:
+        assert self.error
+        raise self.error
 
 
 def test_the_next_attempt_goes_on_with_what_was_begun(world: World) -> None:
@@ -515,7 +533,7 @@ def test_the_next_attempt_goes_on_with_what_was_begun(world: World) -> None:
     results.error = None
     world.make_due()
     assert use_case(REQUEST) == URL
-    assert results.begun == ["multipart"]
+    assert results.resumed == ["multipart"]
     assert results.aborted == []
     assert world.row.multipart_upload_id is None
 
@@ -529,7 +547,7 @@ def test_what_was_begun_with_another_tree_is_aborted(world: World) -> None:
     world.packager.directories["/r/RUN4"] = b"more results"
     world.make_due()
     assert use_case(REQUEST) == URL
-    assert results.begun == [None]
+    assert results.resumed == [None]
     assert results.aborted == [(KEY, "multipart")]
 
 
@@ -552,14 +570,13 @@ def test_a_failed_attempt_leaves_its_traceback_without_secrets(
 
 def test_an_upload_in_which_nothing_moves_is_tried_again(world: World) -> None:
     class Stuck(FakeResults):
-        def upload(
-            self, prefix: Any, run: Any, package: Any, attempt: Any, begun: str | None = None
-        ) -> Any:
+        def begin(self, *_: Any, check: Callable[[], None], **__: Any) -> Any:
             while True:
                 time.sleep(0.01)
-                attempt.check()
+                check()
 
-    use_case = replace(world.use_case, results=Stuck(), lease=0.4, stall=0.2)
+    leases = replace(world.use_case.leases, seconds=0.4, stall_seconds=0.2)
+    use_case = replace(world.use_case, results=Stuck(), leases=leases)
     with pytest.raises(Stalled, match=r"nothing moved for 0\.2 s"):
         use_case(REQUEST)
     assert world.row.state is UploadState.RETRYING

@@ -1,0 +1,58 @@
+"""Sends an archive that fits into one part, in one request."""
+
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from worker.models.artifact import Artifact
+from worker.storage.upload.checksums import RequestChecksums, WholeObject
+from worker.storage.upload.conditional_write import Condition, ConditionalWriter
+from worker.storage.upload.parts import Part
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+
+class SinglePut:
+    """An `OutgoingArchive` without a multipart upload: nothing leaves before it is completed."""
+
+    multipart_upload_id = None
+
+    def __init__(
+        self,
+        client: "S3Client",
+        writer: ConditionalWriter,
+        checksums: RequestChecksums,
+        part: Part,
+        *,
+        bucket: str,
+        key: str,
+        metadata: Mapping[str, str],
+        properties: Mapping[str, Any],
+    ) -> None:
+        """`properties`: further arguments of PutObject, as boto3 names them."""
+        self._client = client
+        self._writer = writer
+        self._body = b"".join(part.pieces)
+        digest = sha256(self._body).hexdigest()
+        whole = WholeObject()
+        whole.add(part)
+        self._artifact = whole.artifact(key, digest)
+        self._request: dict[str, Any] = {
+            "Bucket": bucket,
+            "Key": key,
+            # only here: a multipart upload takes its metadata before its bytes are known
+            "Metadata": {**metadata, "sha256": digest},
+            **checksums.for_part(part),
+            **properties,
+        }
+
+    def send_parts(self) -> Artifact:
+        return self._artifact
+
+    def complete(self, condition: Condition | None = None) -> Condition | None:
+        return self._writer.write(self._artifact, condition, self._put)
+
+    def _put(self, condition: Condition) -> str | None:
+        answer = self._client.put_object(Body=self._body, **self._request, **condition)
+        return answer.get("ChecksumCRC32")

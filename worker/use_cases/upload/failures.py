@@ -1,0 +1,95 @@
+"""Records on its row how an attempt has failed: to be retried, postponed, or given up."""
+
+import logging
+import traceback
+from random import Random
+
+from worker.errors import (
+    AttemptsExhausted,
+    LeaseLost,
+    OneprefixError,
+    PermanentError,
+    Postponed,
+    ResultsDirectoryMissing,
+    TransientError,
+)
+from worker.models.upload import Upload
+from worker.models.upload_request import MAX_TEXT
+from worker.redaction import redacted
+from worker.use_cases.upload.ports import UploadRepository
+from worker.use_cases.upload.retry_policy import RetryPolicy
+
+log = logging.getLogger(__name__)
+
+
+def record_failure(
+    uploads: UploadRepository,
+    upload: Upload,
+    error: Exception,
+    *,
+    retry_policy: RetryPolicy,
+    random: Random,
+) -> OneprefixError:
+    """Write what became of the failed attempt to its row, and return the error to raise.
+
+    That error has `recorded` False if the row could not be written: the lease then runs out by
+    itself, and recovery takes the upload up again. LeaseLost is not recorded: the row is another
+    worker's.
+    """
+    failure = _named(upload, error)
+    if isinstance(failure, LeaseLost):
+        return failure
+    if _is_last_attempt(upload, failure, retry_policy):
+        failure = AttemptsExhausted(
+            f"gave up after {upload.attempt} attempts: {failure.message}",
+            job_id=failure.job_id,
+            run_id=failure.run_id,
+        )
+    delay = retry_policy.delay(upload.attempt, random)
+    try:
+        _write(uploads, upload, failure, delay)
+    except OneprefixError as unwritten:
+        log.warning("%s; and it could not be recorded: %s", failure, unwritten)
+        return unwritten.concerning(job_id=upload.job_id, run_id=upload.run_id)
+    failure.recorded = True
+    return failure
+
+
+def _named(upload: Upload, error: Exception) -> OneprefixError:
+    """The error, naming job and run; any error that is not ours becomes a transient one."""
+    if isinstance(error, OneprefixError):
+        return error.concerning(job_id=upload.job_id, run_id=upload.run_id)
+    log.error("job %d, run %d: unexpected error", upload.job_id, upload.run_id, exc_info=error)
+    unexpected = TransientError(
+        f"unexpected {type(error).__name__}: {error}", job_id=upload.job_id, run_id=upload.run_id
+    )
+    unexpected.__cause__ = error
+    return unexpected
+
+
+def _is_last_attempt(upload: Upload, error: OneprefixError, policy: RetryPolicy) -> bool:
+    if isinstance(error, Postponed) or not isinstance(error, TransientError):
+        return False
+    if isinstance(error, ResultsDirectoryMissing):
+        return upload.attempt >= policy.missing_path_attempts
+    return upload.attempt >= policy.max_attempts
+
+
+def _write(
+    uploads: UploadRepository, upload: Upload, failure: OneprefixError, delay: float
+) -> None:
+    match failure:
+        case Postponed():
+            uploads.postpone(
+                upload, reason=str(failure), delay=failure.retry_in, bytes_total=failure.size
+            )
+        case TransientError():
+            failure.retry_in = delay
+            uploads.retry(upload, error=str(failure), delay=delay, traceback=_end_of_trace(failure))
+        case PermanentError():
+            uploads.fail(upload, error=str(failure), traceback=_end_of_trace(failure))
+
+
+def _end_of_trace(error: OneprefixError) -> str:
+    """The end of the traceback, where the cause is: as many characters as a row keeps."""
+    return redacted("".join(traceback.format_exception(error)))[-MAX_TEXT:]

@@ -1,0 +1,23 @@
+"""Limits how many large runs a worker packs at once, so that small runs always find a process."""
+
+from dataclasses import dataclass
+
+from worker.errors import MustWait
+from worker.use_cases.upload.ports import Semaphore
+
+
+@dataclass(frozen=True, slots=True)
+class LargeRuns:
+    slots: Semaphore
+    """Shared by all processes of the worker."""
+    threshold: int
+    """Bytes from which a run is large."""
+
+    def require_slot(self, size: int) -> None:
+        """Take a slot if a run of `size` bytes is large; MustWait if none is free."""
+        if size >= self.threshold and not self.slots.acquire():
+            raise MustWait("waits for its turn: all slots for large runs are busy", size=size)
+
+    def release(self) -> None:
+        """Give back the slot, if this process holds one."""
+        self.slots.release()

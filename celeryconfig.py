@@ -1,6 +1,6 @@
 """Celery's settings, each with its reason; where the broker is comes from `worker.settings`."""
 
-from tasks.broker import broker_url as _broker_url
+from tasks.messaging.broker import broker_url as _broker_url
 
 broker_url = _broker_url()
 

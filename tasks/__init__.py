@@ -1,7 +1,7 @@
 """The door for messages: the Celery app, its tasks, and the way to ask for an upload."""
 
 from tasks.app import app
-from tasks.outbox import enqueue
+from tasks.producer import enqueue
 from tasks.upload_task import package_and_upload
 
 __all__ = ["app", "enqueue", "package_and_upload"]

@@ -7,10 +7,10 @@ from typing import Any
 from celery import Celery
 from celery.signals import after_setup_logger, celeryd_init, worker_shutting_down
 
-from tasks.broker import use_own_transport
-from tasks.pool_step import PoolStep
-from tasks.recovery_step import RecoveryStep
+from tasks.messaging.broker import use_own_transport
 from tasks.services import ask_to_stop, expect_processes
+from tasks.worker_process.pool_step import PoolStep
+from tasks.worker_process.recovery_step import RecoveryStep
 from worker.bootstrap.preflight import require_worker_settings
 from worker.errors import OneprefixError
 from worker.settings import load_settings
@@ -20,11 +20,11 @@ app = Celery(
     "oneprefix",
     include=[
         "tasks.upload_task",
-        "tasks.verify_task",
-        "tasks.archive_task",
-        "tasks.restore_task",
-        "tasks.delete_task",
-        "tasks.migrate_task",
+        "tasks.job_tasks.verify",
+        "tasks.job_tasks.archive",
+        "tasks.job_tasks.restore",
+        "tasks.job_tasks.delete",
+        "tasks.job_tasks.migrate",
     ],
     set_as_current=False,
 )

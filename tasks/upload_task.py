@@ -8,15 +8,15 @@ from celery import Task
 from celery.exceptions import Reject, Retry
 
 from tasks.app import app
+from tasks.messaging.upload_message import TASK
 from tasks.services import services
 from worker.errors import (
-    InvalidRequest,
     LeaseLost,
     OneprefixError,
     PermanentError,
     TransientError,
 )
-from worker.models.upload_request import Refusal, UploadRequest
+from worker.use_cases.requests.read_message import UploadMessage
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 UNRECORDED_RETRY = 10.0
 
 
-@app.task(name="tasks.package_and_upload", bind=True, max_retries=None, throws=(PermanentError,))
+@app.task(name=TASK, bind=True, max_retries=None, throws=(PermanentError,))
 def package_and_upload(
     self: "Task[Any, Any]", job_id: int, run_id: int, path: str, replace: bool = False
 ) -> str | None:
@@ -33,9 +33,10 @@ def package_and_upload(
     None if another worker has the upload, or its results were deleted. RETRY: the row says when,
     and recovery publishes the message again then. FAILURE: the row says why.
     """
+    message = UploadMessage(self.request.id, job_id, run_id, path, replace)
     try:
-        request = request_of(self.request.id, job_id, run_id, path, replace)
-        return services().upload_results(request)
+        using = services()
+        return using.upload_results(using.read_message(message))
     except LeaseLost as error:
         log.warning("%s", error)
         return None
@@ -45,20 +46,6 @@ def package_and_upload(
         if isinstance(error, TransientError):
             raise Retry(exc=error, when=error.retry_in) from error  # type: ignore[arg-type]  # Real
         raise
-
-
-def request_of(
-    task_id: str | None, job_id: object, run_id: object, path: object, replace: object = False
-) -> UploadRequest:
-    """What a message asks for; InvalidRequest, once there is a row that says so, if nothing."""
-    try:
-        return UploadRequest.parse(job_id, run_id, path, replace=replace, task_id=task_id)
-    except InvalidRequest as error:
-        refusal = Refusal.of(job_id, run_id, path, reason=error.message, task_id=task_id)
-        services().requests.refuse(refusal)
-        refused = type(error)(refusal.reason)
-        refused.recorded = True
-        raise refused from None
 
 
 def _come_back(task: "Task[Any, Any]", error: OneprefixError) -> Retry | Reject:

@@ -38,6 +38,7 @@ OneprefixError
     ├── StorageUnavailable         S3, or the way to it
     ├── ArtifactReplaced           another object stands under the key by now
     ├── DatabaseUnavailable        SQL, or the way to it
+    ├── BrokerUnavailable          the broker, or the way to it
     ├── RecordNotWritten           the object is complete, its row is not; carries the key
     └── LeaseLost                  another worker has the upload now
 """
@@ -247,6 +248,10 @@ class ArtifactReplaced(TransientError):
 
 class DatabaseUnavailable(TransientError):
     """SQL did not answer, or answered that it can't now."""
+
+
+class BrokerUnavailable(TransientError):
+    """The broker did not answer, or the connection to it broke."""
 
 
 class RecordNotWritten(TransientError):

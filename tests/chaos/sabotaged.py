@@ -10,7 +10,8 @@ from typing import Any
 
 from celery import current_task
 
-from tasks import app, transport
+from tasks import app
+from tasks.messaging import transport
 from worker.database.uploads.requests import SqlRequestRepository
 from worker.database.uploads.upload_repository import SqlUploadRepository
 from worker.use_cases.upload import upload_results

@@ -25,6 +25,9 @@ class FakeDatabase:
     published: set[tuple[int, int]] = field(default_factory=set)
     superseded: set[str | None] = field(default_factory=set)
 
+    def find(self, job_id: int, run_id: int) -> Upload | None:
+        return self.rows.get((job_id, run_id))
+
 
 class FakeJobs:
     def __init__(self, database: FakeDatabase) -> None:
@@ -82,7 +85,7 @@ class FakeRequests:
     def refuse(self, refusal: Refusal) -> None:
         self._database.refusals.append(refusal)
 
-    def published(self, upload: Upload) -> None:
+    def mark_published(self, upload: Upload) -> None:
         self._database.published.add((upload.job_id, upload.run_id))
 
     def _renews(self, row: Upload, request: UploadRequest) -> bool:
@@ -128,19 +131,6 @@ class FakeUploads:
         if self._held(upload):
             row = self._database.rows[upload.job_id, upload.run_id]
             self._keep(replace(row, lease_until=later(-1)))
-
-    def find(self, job_id: int, run_id: int) -> Upload | None:
-        return self._database.rows.get((job_id, run_id))
-
-    def given_up(self) -> list[Upload]:
-        rows = self._database.rows.values()
-        named = [row for row in rows if row.state.is_over and row.multipart_upload_id]
-        return [row for row in named if row.lease_until is None or row.lease_until < later(0)]
-
-    def forget_multipart(self, upload: Upload) -> None:
-        row = self._database.rows[upload.job_id, upload.run_id]
-        if row.multipart_upload_id == upload.multipart_upload_id:
-            self._keep(replace(row, multipart_upload_id=None))
 
     def renew(self, upload: Upload, *, lease: float, bytes_done: int) -> None:
         self._write(upload, UploadState.UPLOADING, lease_until=later(lease), bytes_done=bytes_done)
@@ -236,6 +226,22 @@ class FakeUploads:
     def _keep(self, row: Upload) -> Upload:
         self._database.rows[row.job_id, row.run_id] = row
         return row
+
+
+class FakeMultipartIds:
+    def __init__(self, database: FakeDatabase) -> None:
+        self._database = database
+
+    def of_ended_uploads(self) -> list[Upload]:
+        rows = self._database.rows.values()
+        named = [row for row in rows if row.state.is_over and row.multipart_upload_id]
+        return [row for row in named if row.lease_until is None or row.lease_until < later(0)]
+
+    def forget(self, upload: Upload) -> None:
+        where = upload.job_id, upload.run_id
+        row = self._database.rows[where]
+        if row.multipart_upload_id == upload.multipart_upload_id:
+            self._database.rows[where] = replace(row, multipart_upload_id=None)
 
 
 _NOBODY = {"owner": None, "lease_until": None}

@@ -16,14 +16,18 @@ from worker.embedded.broker import EmbeddedBroker
 SCRIPT = """
 import json
 from dataclasses import asdict
-from tasks.adoption import Adoption
 from tasks.app import app
-from tasks.broker import use_own_transport
+from tasks.messaging.broker import use_own_transport
+from tasks.messaging.deliveries import KombuDeliveries
 from tasks.services import services
+from worker.use_cases.recovery.adopt_messages import AdoptMessages
 
 use_own_transport()
 services().upgrade_schema()
-adopt = Adoption(services().requests, services().outbox, grace=0)
+using = services()
+adopt = AdoptMessages(
+    KombuDeliveries(app), using.read_message, using.requests, using.outbox, grace=0
+)
 with app.connection() as connection, connection.channel() as channel:
     channel.queue_declare("uploads")
     taken = []

@@ -6,7 +6,7 @@ import pytest
 from celery import Celery
 from redis import Redis
 
-from tasks.queue_entry import problem_with
+from tasks.messaging.queue_entry import problem_with
 from tests.tasks.malformed import MALFORMED, MESSAGE
 from worker.embedded.broker import EmbeddedBroker
 

@@ -12,11 +12,13 @@ from redis import Redis
 from worker.embedded.broker import EmbeddedBroker
 
 PUBLISH = """
-from tasks.broker import use_own_transport
-from tasks.outbox import publish
+from tasks.app import app
+from tasks.messaging.broker import use_own_transport
+from tasks.messaging.publisher import CeleryPublisher
 from worker.models.upload_request import UploadRequest
 
 use_own_transport()
+publish = CeleryPublisher(app).publish
 for run_id, urgent in [(4, False), (5, True), (6, True)]:
     assert publish(UploadRequest(12, run_id, "/r", task_id=f"task {run_id}"), urgent=urgent)
 """
@@ -25,8 +27,6 @@ for run_id, urgent in [(4, False), (5, True), (6, True)]:
 REJECT = (
     PUBLISH
     + """
-from tasks.app import app
-
 with app.connection() as connection, connection.channel() as channel:
     channel.queue_declare("uploads")
     for _ in range(4):  # two urgent ones, and two that were sent as usual

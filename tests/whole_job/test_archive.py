@@ -318,7 +318,10 @@ class TestAChangeOfClass:
         def sweep(request: S3Request) -> bool:
             if request.operation == "UploadPartCopy" and request.part_number == 2:
                 opened = S3IncompleteUploads(installed.strict.upstream, installed.strict.bucket)
-                aborted.append(AbortOrphans(services.uploads, opened, young=0)())
+                abort_orphans = AbortOrphans(
+                    services.upload_list, services.multipart_ids, opened, young=0
+                )
+                aborted.append(abort_orphans())
             return False
 
         installed.strict.proxy.fault(sweep, Hang(0))

@@ -346,11 +346,14 @@ def test_what_is_too_large_for_one_copy_goes_in_parts_that_recovery_does_not_abo
     client.delete_object(Bucket=installed.strict.bucket, Key=installed.prefix.run_results_key(4))
     objects = S3MigrationStore(make_client(), installed.strict.bucket, {}, copy_threshold=trees.MIB)
     open_uploads = S3IncompleteUploads(client, installed.strict.bucket)
+    abort_orphans = AbortOrphans(
+        services.upload_list, services.multipart_ids, open_uploads, young=0
+    )
     aborted: list[int] = []
 
     def sweep(request: S3Request) -> bool:
         if request.operation == "UploadPartCopy":
-            aborted.append(AbortOrphans(services.uploads, open_uploads, young=0)())
+            aborted.append(abort_orphans())
         return False
 
     installed.strict.proxy.fault(sweep, Hang(0))
@@ -362,7 +365,7 @@ def test_what_is_too_large_for_one_copy_goes_in_parts_that_recovery_does_not_abo
     assert aborted == [0]
     copied = client.head_object(Bucket=installed.strict.bucket, Key=key, ChecksumMode="ENABLED")
     assert copied["Metadata"] == {"of": "old"}
-    upload = services.uploads.find(12, 4)
+    upload = services.upload_list.find(12, 4)
     assert upload
     assert upload.multipart_upload_id is None
     assert upload.checksum == f"CRC32:{copied['ChecksumCRC32']}"

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from random import SystemRandom
+from time import monotonic
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from sqlalchemy import Engine
 
@@ -18,7 +20,8 @@ from worker.database.deletions import SqlDeletionRepository
 from worker.database.engine import make_engine
 from worker.database.inventory import SqlInventory
 from worker.database.jobs import SqlJobRepository, SqlRunRepository
-from worker.database.result_locations import SqlMovedResults, SqlResultLocations
+from worker.database.result_locations import SqlResultLocations
+from worker.database.uploads.multipart_ids import SqlMultipartIds
 from worker.database.uploads.outbox import SqlOutbox
 from worker.database.uploads.requests import SqlRequestRepository
 from worker.database.uploads.upload_list import SqlUploadList
@@ -40,7 +43,14 @@ from worker.use_cases.job.upload_urls import SubmitArtifact
 from worker.use_cases.job.verify import VerifyJob
 from worker.use_cases.migration.migrate import MigrateArtifacts
 from worker.use_cases.recovery.abort_orphans import AbortOrphans
+from worker.use_cases.recovery.adopt_messages import AdoptMessages
+from worker.use_cases.recovery.ports import Deliveries
+from worker.use_cases.recovery.recover import Recover
 from worker.use_cases.recovery.release_leases import ReleaseLeases
+from worker.use_cases.recovery.republish import Republish
+from worker.use_cases.requests.enqueue import EnqueueUpload
+from worker.use_cases.requests.ports import Publisher
+from worker.use_cases.requests.read_message import ReadMessage
 from worker.use_cases.retention.change_storage_class import ChangeStorageClass
 from worker.use_cases.retention.delete import DeleteJob
 from worker.use_cases.retention.restore import RestoreJob
@@ -139,17 +149,46 @@ class Services:
         )
 
     @cached_property
-    def release_leases(self) -> ReleaseLeases:
-        return ReleaseLeases(self.uploads, this_machine(), has_ended)
+    def multipart_ids(self) -> SqlMultipartIds:
+        return SqlMultipartIds(self.engine)
 
     @cached_property
-    def abort_orphans(self) -> AbortOrphans:
+    def read_message(self) -> ReadMessage:
+        return ReadMessage(self.requests)
+
+    def enqueue_upload(self, publisher: Publisher) -> EnqueueUpload:
+        return EnqueueUpload(self.requests, publisher, _new_task_id)
+
+    def recover(self, publisher: Publisher, deliveries: Deliveries) -> Recover:
+        settings = self.settings
+        return Recover(
+            ReleaseLeases(self.uploads, this_machine(), has_ended),
+            AdoptMessages(
+                deliveries,
+                self.read_message,
+                self.requests,
+                self.outbox,
+                settings.publish_grace_seconds,
+            ),
+            Republish(self.outbox, publisher, _new_task_id),
+            self._abort_orphans,
+            pause=settings.recovery_seconds,
+            sweep=settings.sweep_seconds,
+            clock=monotonic,
+            random=SystemRandom(),
+        )
+
+    def _abort_orphans(self) -> int:
+        return self._orphans()
+
+    @cached_property
+    def _orphans(self) -> AbortOrphans:
+        """Made for the first sweep only: a worker that has just started is busy enough."""
         from worker.storage.client import make_client
         from worker.storage.manage.incomplete_uploads import S3IncompleteUploads
 
-        return AbortOrphans(
-            self.uploads, S3IncompleteUploads(make_client(), bucket_name(self.settings))
-        )
+        incomplete = S3IncompleteUploads(make_client(), bucket_name(self.settings))
+        return AbortOrphans(self.upload_list, self.multipart_ids, incomplete)
 
     @cached_property
     def packager(self) -> TreePackager:
@@ -228,8 +267,8 @@ class Services:
             runs=self.runs,
             uploads=self.upload_list,
             objects=objects,
-            results=SqlMovedResults(self.engine),
-            locations=self.result_locations,
+            results=self.result_locations,
+            copies=self.multipart_ids,
         )
 
     @cached_property
@@ -306,6 +345,7 @@ class Services:
             artifacts=self.artifact_store,
             store=archive_store(self.settings),
             locations=self.result_locations,
+            copies=self.multipart_ids,
             clock=_utc_now,
         )
 
@@ -364,6 +404,10 @@ def archive_store(settings: Settings, bucket: str | None = None) -> "S3StorageCl
     return S3StorageClasses(
         make_client(DEFAULT_CONCURRENCY * PARTS_AT_ONCE), bucket or bucket_name(settings)
     )
+
+
+def _new_task_id() -> str:
+    return str(uuid4())
 
 
 def _utc_now() -> datetime:

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Engine, insert, or_, select, update
 
-from worker.database.errors import translated_sql_errors
+from worker.database.engine import transaction
 from worker.database.tables import deletions, uploads
 from worker.database.types import now
 from worker.database.uploads.statements import NOBODY, is_leased, lease_ran_out
@@ -33,7 +33,7 @@ class SqlDeletionRepository:
         )
         # in this order: who waits for the locks of the first finds no upload to claim any more
         leased = select(uploads.c.run_id).where(of_job, is_leased()).order_by(uploads.c.run_id)
-        with translated_sql_errors(), self._engine.begin() as connection:
+        with transaction(self._engine) as connection:
             connection.execute(given_up)
             if (run_id := connection.scalar(leased.limit(1))) is not None:
                 raise UploadUnderWay(
@@ -57,5 +57,5 @@ class SqlDeletionRepository:
 
     def finish(self, deletion_id: int, *, failures: int) -> None:
         statement = update(deletions).where(deletions.c.id == deletion_id)
-        with translated_sql_errors(), self._engine.begin() as connection:
+        with transaction(self._engine) as connection:
             connection.execute(statement.values(finished_at=now(), failures=failures))

@@ -1,11 +1,14 @@
 """The SQL engine for a URL, with what each of the two databases needs to be dependable."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from worker.database.errors import translated_sql_errors
 from worker.errors import InvalidSettings
 
 #: Seconds until a database that does not answer counts as unavailable.
@@ -26,6 +29,13 @@ def make_engine(url: str) -> Engine:
             raise InvalidSettings(
                 f"ONEPREFIX_DATABASE_URL names {other!r}; use postgresql:// or sqlite:///"
             )
+
+
+@contextmanager
+def transaction(engine: Engine) -> Iterator[Connection]:
+    """A connection in a transaction of its own; DatabaseUnavailable or DatabaseRefused from SQL."""
+    with translated_sql_errors(), engine.begin() as connection:
+        yield connection
 
 
 def _parsed(url: str) -> URL:

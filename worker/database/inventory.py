@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from sqlalchemy import BigInteger, Date, Engine, cast, distinct, func, select
 
-from worker.database.errors import translated_sql_errors
+from worker.database.engine import transaction
 from worker.database.tables import uploads
 from worker.models.upload import UploadState
 
@@ -59,5 +59,5 @@ class SqlInventory:
             .order_by(*chosen)
         )
         missing = {"day": None, "job_id": None}
-        with translated_sql_errors(), self._engine.begin() as connection:
+        with transaction(self._engine) as connection:
             return [Landed(**missing | row._asdict()) for row in connection.execute(query)]

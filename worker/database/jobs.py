@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Engine, Row, insert, select
 
-from worker.database.errors import translated_sql_errors
+from worker.database.engine import transaction
 from worker.database.tables import jobs, runs
 from worker.errors import JobNotFound, RunNotFound
 from worker.models.job import Job, Run
@@ -24,7 +24,7 @@ class SqlJobRepository:
 
     def _row(self, job_id: int) -> Row[int, datetime] | None:
         query = select(jobs.c.id, jobs.c.created_at).where(jobs.c.id == job_id)
-        with translated_sql_errors(), self._engine.begin() as connection:
+        with transaction(self._engine) as connection:
             return connection.execute(query).one_or_none()
 
 
@@ -44,7 +44,7 @@ class SqlRunRepository:
 
     def _where(self, condition: ColumnElement[bool]) -> list[Run]:
         query = select(runs.c.id, runs.c.job_id, runs.c.status, runs.c.results_url)
-        with translated_sql_errors(), self._engine.begin() as connection:
+        with transaction(self._engine) as connection:
             rows = connection.execute(query.where(condition).order_by(runs.c.id)).all()
         return [Run(id=row[0], job_id=row[1], status=row[2], results_url=row[3]) for row in rows]
 
@@ -52,7 +52,7 @@ class SqlRunRepository:
 def add_job(engine: Engine, job_id: int, created_at: datetime, run_ids: Iterable[int]) -> Job:
     """A job and its runs."""
     job = Job(job_id, created_at)
-    with translated_sql_errors(), engine.begin() as connection:
+    with transaction(engine) as connection:
         connection.execute(insert(jobs).values(id=job.id, created_at=job.created_at))
         for run_id in run_ids:
             connection.execute(insert(runs).values(id=run_id, job_id=job.id))

@@ -18,85 +18,27 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-from worker.database.errors import translated_sql_errors
+from worker.database.engine import transaction
 from worker.database.tables import runs, uploads
 from worker.database.types import now
-from worker.database.uploads.statements import is_over, is_upload
+from worker.database.uploads.statements import is_as_it_was
 from worker.errors import RunNotFound
 from worker.models.job import Run
 from worker.models.relocation import Relocation
-from worker.models.upload import Upload, UploadState
+from worker.models.upload import UploadState
 from worker.models.upload_request import storable
-
-#: Seconds that a copy's parts are kept for it; then its process has died.
-COPYING = 24 * 60 * 60.0
 
 
 class SqlResultLocations:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-
-    def relocate(self, moves: Iterable[Relocation]) -> int:
-        with translated_sql_errors(), self._engine.begin() as connection:
-            return sum(_relocated(connection, move) for move in moves)
-
-    def copying(self, upload: Upload, multipart_id: str) -> None:
-        statement = update(uploads).where(_is_as_it_was(upload.job_id, upload.run_id, upload.fence))
-        with translated_sql_errors(), self._engine.begin() as connection:
-            connection.execute(
-                statement.values(multipart_upload_id=multipart_id, lease_until=now(COPYING))
-            )
-
-    def copied(self, upload: Upload, multipart_id: str) -> None:
-        statement = update(uploads).where(
-            _is_as_it_was(upload.job_id, upload.run_id, upload.fence),
-            uploads.c.multipart_upload_id == multipart_id,
-        )
-        with translated_sql_errors(), self._engine.begin() as connection:
-            connection.execute(statement.values(multipart_upload_id=None, lease_until=None))
-
-
-def _relocated(connection: Connection, move: Relocation) -> int:
-    unchanged: ColumnElement[bool] = true()
-    if move.fence is not None:
-        unchanged = exists().where(_is_as_it_was(move.job_id, move.run_id, move.fence))
-    of_run = (
-        update(runs)
-        .where(
-            runs.c.id == move.run_id,
-            runs.c.job_id == move.job_id,
-            runs.c.results_url.in_(move.was),
-            unchanged,
-        )
-        .values(results_url=move.to)
-    )
-    of_upload = (
-        update(uploads)
-        .where(
-            _is_as_it_was(move.job_id, move.run_id, move.fence),
-            uploads.c.results_url.in_(move.was),
-        )
-        .values(
-            results_url=move.to,
-            error=case(
-                (uploads.c.state == UploadState.LANDED, storable(move.why)), else_=uploads.c.error
-            ),
-            updated_at=now(),
-        )
-    )
-    return connection.execute(of_run).rowcount + connection.execute(of_upload).rowcount
-
-
-def _is_as_it_was(job_id: int, run_id: int, fence: int | None) -> ColumnElement[bool]:
-    return is_upload(job_id, run_id) & (uploads.c.fence == fence) & is_over()
-
-
-class SqlMovedResults:
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
         self._insert = postgresql_insert if engine.dialect.name == "postgresql" else sqlite_insert
 
-    def record(
+    def relocate(self, moves: Iterable[Relocation]) -> int:
+        with transaction(self._engine) as connection:
+            return sum(_relocated(connection, move) for move in moves)
+
+    def record_moved(
         self,
         run: Run,
         *,
@@ -142,7 +84,38 @@ class SqlMovedResults:
                 results_uploaded_at=func.coalesce(runs.c.results_uploaded_at, landed_at),
             )
         )
-        with translated_sql_errors(), self._engine.begin() as connection:
+        with transaction(self._engine) as connection:
             if connection.execute(moved).rowcount == 0:
                 raise RunNotFound("the run disappeared", job_id=run.job_id, run_id=run.id)
             connection.execute(landed)
+
+
+def _relocated(connection: Connection, move: Relocation) -> int:
+    unchanged: ColumnElement[bool] = true()
+    if move.fence is not None:
+        unchanged = exists().where(is_as_it_was(move.job_id, move.run_id, move.fence))
+    of_run = (
+        update(runs)
+        .where(
+            runs.c.id == move.run_id,
+            runs.c.job_id == move.job_id,
+            runs.c.results_url.in_(move.was),
+            unchanged,
+        )
+        .values(results_url=move.to)
+    )
+    of_upload = (
+        update(uploads)
+        .where(
+            is_as_it_was(move.job_id, move.run_id, move.fence),
+            uploads.c.results_url.in_(move.was),
+        )
+        .values(
+            results_url=move.to,
+            error=case(
+                (uploads.c.state == UploadState.LANDED, storable(move.why)), else_=uploads.c.error
+            ),
+            updated_at=now(),
+        )
+    )
+    return connection.execute(of_run).rowcount + connection.execute(of_upload).rowcount

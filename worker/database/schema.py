@@ -8,7 +8,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 
-from worker.database.errors import translated_sql_errors
+from worker.database.engine import transaction
 
 #: Any number that nobody else takes an advisory lock on: "oneprefix" in ASCII, cut to 64 bits.
 _LOCK = int.from_bytes(b"oneprefi")
@@ -20,7 +20,7 @@ VERSION_TABLE = "oneprefix_version"
 def upgrade_schema(engine: Engine, revision: str = "head") -> None:
     """Run the missing migrations; does nothing where there are none."""
     config = _config()
-    with translated_sql_errors(), engine.begin() as connection:
+    with transaction(engine) as connection:
         if connection.dialect.name == "postgresql":
             # Several hosts may start at once; SQLite's transaction is exclusive anyway
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})

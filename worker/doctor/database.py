@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, DateTime, Engine, Enum, Integer, String, inspect, select, text
 
-from worker.database.errors import translated_sql_errors
+from worker.database.engine import transaction
 from worker.database.schema import applied, known
 from worker.database.types import now
 from worker.doctor.finding import Check, Diagnosis, broken, diagnose_skew, ok, warning
@@ -73,7 +73,7 @@ class DatabaseChecks:
 
     @contextmanager
     def _connection(self) -> Iterator[Connection]:
-        with translated_sql_errors(), self._engine.begin() as connection:
+        with transaction(self._engine) as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(text("SET LOCAL statement_timeout = '5s'"))
             yield connection

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Self
+from typing import NamedTuple, Self
 
 from worker.errors import InvalidId, InvalidRequest
 from worker.models.validation import positive_id
@@ -40,6 +40,14 @@ class UploadRequest:
             replace=_flag(replace),
             task_id=task_id,
         )
+
+
+class DueMessage(NamedTuple):
+    """A message that is to be published for an upload."""
+
+    request: UploadRequest
+    is_begun: bool
+    """Whether an attempt has worked on the upload before, and was interrupted or failed."""
 
 
 def _storable_id(name: str, value: object) -> int:

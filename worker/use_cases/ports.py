@@ -41,12 +41,16 @@ class ResultLocations(Protocol):
         """How many rows changed; an upload that has changed since it was looked at stays."""
         ...
 
-    def copying(self, upload: Upload, multipart_id: str) -> None:
-        """Its object is being copied by that multipart upload, which nobody is to abort today."""
+
+class CopyRecords(Protocol):
+    """Which multipart uploads copy a landed object, noted on the row of its upload."""
+
+    def begin_copy(self, upload: Upload, multipart_id: str) -> None:
+        """Note the multipart upload, which recovery then leaves alone for a day."""
         ...
 
-    def copied(self, upload: Upload, multipart_id: str) -> None:
-        """That is over."""
+    def end_copy(self, upload: Upload, multipart_id: str) -> None:
+        """Remove the note: the multipart upload is completed or aborted."""
         ...
 
 

@@ -4,13 +4,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from worker.models.upload import Upload
-from worker.use_cases.ports import ResultLocations
+from worker.use_cases.ports import CopyRecords
 
 
 @contextmanager
-def noted_copy(
-    locations: ResultLocations, upload: Upload | None
-) -> Iterator[Callable[[str], None]]:
+def noted_copy(copies: CopyRecords, upload: Upload | None) -> Iterator[Callable[[str], None]]:
     """What is to be told of the multipart upload; where the results have a row, it is noted there
     while it goes on.
     """
@@ -19,10 +17,10 @@ def noted_copy(
     def opened(multipart_id: str) -> None:
         if upload:
             begun.append(multipart_id)
-            locations.copying(upload, multipart_id)
+            copies.begin_copy(upload, multipart_id)
 
     try:
         yield opened
     finally:
         if upload and begun:
-            locations.copied(upload, begun[0])
+            copies.end_copy(upload, begun[0])

@@ -4,30 +4,33 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
 
 import pytest
 from sqlalchemy import Engine, text
 
-from tests.fakes.uploads import FakeDatabase, FakeRequests, FakeRuns, FakeUploads
+from tests.fakes.uploads import (
+    FakeDatabase,
+    FakeMultipartIds,
+    FakeRequests,
+    FakeRuns,
+    FakeUploads,
+)
 from tests.servers.postgres import PostgresServer
 from worker.database.engine import make_engine
 from worker.database.jobs import SqlRunRepository, add_job
 from worker.database.schema import upgrade_schema
+from worker.database.uploads.multipart_ids import SqlMultipartIds
 from worker.database.uploads.requests import SqlRequestRepository
 from worker.database.uploads.upload_list import SqlUploadList
 from worker.database.uploads.upload_repository import SqlUploadRepository
 from worker.models.job import Job, Run
 from worker.models.upload import Upload
 from worker.use_cases.ports import RunRepository
-from worker.use_cases.recovery.ports import LeaseRepository, OrphanRepository
-from worker.use_cases.upload.ports import RequestRepository, UploadRepository
+from worker.use_cases.recovery.ports import LeaseRepository, MultipartIds
+from worker.use_cases.requests.ports import RequestRepository
+from worker.use_cases.upload.ports import UploadRepository
 
 CREATED_AT = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
-
-
-class Uploads(UploadRepository, LeaseRepository, Protocol):
-    """The leases as an attempt sees them, and as recovery does."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +38,9 @@ class Store:
     """One implementation of the repositories, with job 12 and its runs 4 and 5."""
 
     requests: RequestRepository
-    uploads: Uploads
-    orphans: OrphanRepository
+    uploads: UploadRepository
+    leases: LeaseRepository
+    multipart_ids: MultipartIds
     runs: RunRepository
     find: Callable[[int, int], Upload | None]
     drop_run: Callable[[int], object]
@@ -56,6 +60,7 @@ def fake_store() -> Store:
         FakeRequests(database),
         uploads,
         uploads,
+        FakeMultipartIds(database),
         FakeRuns(database),
         lambda job_id, run_id: database.rows.get((job_id, run_id)),
         database.runs.pop,
@@ -75,6 +80,7 @@ def sql_store(engine: Engine) -> Store:
         SqlRequestRepository(engine),
         uploads,
         uploads,
+        SqlMultipartIds(engine),
         SqlRunRepository(engine),
         SqlUploadList(engine).find,
         drop_run,

@@ -10,6 +10,7 @@ from worker.database.deletions import SqlDeletionRepository
 from worker.database.jobs import SqlRunRepository, add_job
 from worker.database.result_locations import SqlResultLocations
 from worker.database.tables import deletions
+from worker.database.uploads.multipart_ids import SqlMultipartIds
 from worker.database.uploads.requests import SqlRequestRepository
 from worker.database.uploads.upload_list import SqlUploadList
 from worker.database.uploads.upload_repository import SqlUploadRepository
@@ -96,15 +97,15 @@ def test_a_failed_replacement_keeps_its_reason_when_the_results_are_gone(
 def test_a_copy_s_multipart_upload_is_not_given_up_while_it_may_go_on(
     engine: Engine, landed: Upload
 ) -> None:
-    locations, repository = SqlResultLocations(engine), SqlUploadRepository(engine)
-    locations.copying(landed, "m")
+    multipart_ids = SqlMultipartIds(engine)
+    multipart_ids.begin_copy(landed, "m")
     assert row(engine, 4).multipart_upload_id == "m"
-    assert repository.given_up() == []
-    locations.copied(landed, "another")
+    assert multipart_ids.of_ended_uploads() == []
+    multipart_ids.end_copy(landed, "another")
     assert row(engine, 4).multipart_upload_id == "m"
-    locations.copied(landed, "m")
+    multipart_ids.end_copy(landed, "m")
     assert (row(engine, 4).multipart_upload_id, row(engine, 4).lease_until) == (None, None)
-    locations.copying(landed, "m")
+    multipart_ids.begin_copy(landed, "m")
     assert claim(engine, 4, replace=True).multipart_upload_id == "m"  # a new upload aborts it
 
 

@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from worker.database.jobs import SqlRunRepository, add_job
-from worker.database.result_locations import SqlMovedResults
+from worker.database.result_locations import SqlResultLocations
 from worker.database.uploads.upload_list import SqlUploadList
 from worker.errors import RunNotFound
 from worker.models.job import Run
@@ -16,13 +16,13 @@ THEN = datetime(2025, 10, 24, 3, tzinfo=UTC)
 
 
 @pytest.fixture
-def moved(engine: Engine) -> SqlMovedResults:
+def moved(engine: Engine) -> SqlResultLocations:
     """Job 12 with its run 4."""
     add_job(engine, 12, datetime(2025, 10, 23, 21, 15, tzinfo=UTC), [4])
-    return SqlMovedResults(engine)
+    return SqlResultLocations(engine)
 
 
-def record(moved: SqlMovedResults, run: Run = Run(4, 12), **changes: Any) -> None:  # noqa: B008
+def record(moved: SqlResultLocations, run: Run = Run(4, 12), **changes: Any) -> None:  # noqa: B008
     facts: dict[str, Any] = {
         "key": KEY,
         "size": 10,
@@ -31,7 +31,7 @@ def record(moved: SqlMovedResults, run: Run = Run(4, 12), **changes: Any) -> Non
         "former_url": "https://b/results/job_12/run_4.zip",
         "landed_at": THEN,
     }
-    moved.record(run, **facts | changes)
+    moved.record_moved(run, **facts | changes)
 
 
 def row(engine: Engine) -> Upload:
@@ -48,7 +48,7 @@ def insert(engine: Engine, **values: Any) -> None:
 
 
 def test_a_run_without_an_upload_gets_one_that_has_landed(
-    engine: Engine, moved: SqlMovedResults
+    engine: Engine, moved: SqlResultLocations
 ) -> None:
     record(moved)
     first = row(engine)
@@ -70,7 +70,7 @@ def test_a_run_without_an_upload_gets_one_that_has_landed(
 
 
 def test_what_had_landed_keeps_when_and_the_digest_of_the_same_bytes(
-    engine: Engine, moved: SqlMovedResults
+    engine: Engine, moved: SqlResultLocations
 ) -> None:
     earlier = "2025-10-23 22:00:00.000000"
     known = {"checksum": "CRC32:AAAAAA==", "sha256": "ab", "landed_at": earlier}
@@ -86,7 +86,7 @@ def test_what_had_landed_keeps_when_and_the_digest_of_the_same_bytes(
 
 
 def test_an_upload_that_failed_with_nothing_landed_has_landed_now(
-    engine: Engine, moved: SqlMovedResults
+    engine: Engine, moved: SqlResultLocations
 ) -> None:
     insert(engine, state="FAILED", error="the directory is gone", traceback="Traceback")
     record(moved)
@@ -106,7 +106,7 @@ def test_an_upload_that_failed_with_nothing_landed_has_landed_now(
     ids=lambda values: values["state"],
 )
 def test_what_is_still_asked_for_or_failed_to_replace_says_so_as_before(
-    engine: Engine, moved: SqlMovedResults, values: dict[str, Any]
+    engine: Engine, moved: SqlResultLocations, values: dict[str, Any]
 ) -> None:
     insert(engine, **values)
     before = row(engine)
@@ -117,7 +117,7 @@ def test_what_is_still_asked_for_or_failed_to_replace_says_so_as_before(
 
 @pytest.mark.parametrize("run", [Run(5, 12), Run(4, 13)])
 def test_a_run_that_is_gone_leaves_nothing_behind(
-    engine: Engine, moved: SqlMovedResults, run: Run
+    engine: Engine, moved: SqlResultLocations, run: Run
 ) -> None:
     with pytest.raises(RunNotFound, match=f"job {run.job_id}, run {run.id}: the run disappeared"):
         record(moved, run)

@@ -11,7 +11,7 @@ from tests.servers.postgres import PostgresServer
 from worker.database.engine import make_engine
 from worker.database.inventory import SqlInventory
 from worker.database.jobs import SqlJobRepository, SqlRunRepository
-from worker.database.result_locations import SqlMovedResults
+from worker.database.result_locations import SqlResultLocations
 from worker.database.schema import upgrade_schema
 from worker.database.uploads.requests import SqlRequestRepository
 from worker.database.uploads.upload_repository import SqlUploadRepository
@@ -97,7 +97,7 @@ def test_landing_writes_the_runs_three_columns_and_nothing_else(
 
 def test_moved_results_keep_the_instant_at_which_they_landed(theirs: Engine) -> None:
     landed_at = datetime(2025, 10, 24, 3, tzinfo=UTC)
-    SqlMovedResults(theirs).record(
+    SqlResultLocations(theirs).record_moved(
         Run(4, 12),
         key=f"{PREFIX}/run_4_results.zip",
         size=10,

@@ -1,24 +1,15 @@
 """Which uploads need a message, each handed to exactly one caller."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Engine, and_, func, or_, select, update
 
-from worker.database.errors import translated_sql_errors
+from worker.database.engine import transaction
 from worker.database.tables import uploads
 from worker.database.types import now
 from worker.database.uploads.statements import is_upload, lease_ran_out, retry_is_due
 from worker.models.upload import UploadState
-from worker.models.upload_request import UploadRequest
-
-
-class DueMessage(NamedTuple):
-    """A message to publish."""
-
-    request: UploadRequest
-    is_begun: bool
-    """Whether somebody has worked on the upload already, and was interrupted or failed."""
+from worker.models.upload_request import DueMessage, UploadRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +25,7 @@ class SqlOutbox:
     def due(self, limit: int = 100) -> list[int]:
         """Row ids that nobody works on, and whose message is missing, lost or due."""
         query = select(uploads.c.id).where(self._is_due()).order_by(uploads.c.id).limit(limit)
-        with translated_sql_errors(), self.engine.begin() as connection:
+        with transaction(self.engine) as connection:
             return list(connection.scalars(query))
 
     def take(self, row: int, *, task_id: str) -> DueMessage | None:
@@ -51,7 +42,7 @@ class SqlOutbox:
                 uploads.c.state,
             )
         )
-        with translated_sql_errors(), self.engine.begin() as connection:
+        with transaction(self.engine) as connection:
             found = connection.execute(taken).one_or_none()
         if found is None:
             return None
@@ -60,7 +51,7 @@ class SqlOutbox:
 
     def give_back(self, row: int) -> None:
         """The message could not be published: the row is due again."""
-        with translated_sql_errors(), self.engine.begin() as connection:
+        with transaction(self.engine) as connection:
             connection.execute(update(uploads).where(uploads.c.id == row).values(published_at=None))
 
     def mark_due_if_stuck(self, request: UploadRequest, *, since: float) -> bool:
@@ -73,7 +64,7 @@ class SqlOutbox:
             uploads.c.published_at <= now(-since),
             or_(uploads.c.state == UploadState.REQUESTED, retry_is_due(), lease_ran_out()),
         )
-        with translated_sql_errors(), self.engine.begin() as connection:
+        with transaction(self.engine) as connection:
             return connection.execute(unanswered.values(published_at=None)).rowcount > 0
 
     def _is_due(self) -> ColumnElement[bool]:

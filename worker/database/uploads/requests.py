@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, Engine, and_, func, not_, or_, select, tru
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-from worker.database.errors import translated_sql_errors
+from worker.database.engine import transaction
 from worker.database.tables import uploads
 from worker.database.types import now
 from worker.database.uploads.statements import NOBODY, UPLOAD, as_upload, is_upload
@@ -63,7 +63,7 @@ class SqlRequestRepository:
                 **NOBODY,
             )
         )
-        with translated_sql_errors(), self._engine.begin() as connection:
+        with transaction(self._engine) as connection:
             if connection.execute(made).first() is None:
                 connection.execute(renewed)
             row = connection.execute(
@@ -94,21 +94,21 @@ class SqlRequestRepository:
         delivered_again = and_(
             uploads.c.task_id == refusal.task_id, uploads.c.state == UploadState.FAILED
         )
-        with translated_sql_errors(), self._engine.begin() as connection:
+        with transaction(self._engine) as connection:
             if connection.execute(select(uploads.c.id).where(delivered_again)).first():
                 return
             if connection.execute(known).first() is None:
                 # the run has an upload of its own, which must not suffer from this message
                 connection.execute(self._insert(uploads).values(**failed))
 
-    def published(self, upload: Upload) -> None:
+    def mark_published(self, upload: Upload) -> None:
         statement = update(uploads).where(
             is_upload(upload.job_id, upload.run_id),
             uploads.c.fence == upload.fence,
             uploads.c.state == UploadState.REQUESTED,
             uploads.c.published_at.is_(None),
         )
-        with translated_sql_errors(), self._engine.begin() as connection:
+        with transaction(self._engine) as connection:
             connection.execute(statement.values(published_at=now()))
 
 

@@ -38,6 +38,11 @@ def is_upload(job_id: int, run_id: int) -> ColumnElement[bool]:
     return and_(uploads.c.job_id == job_id, uploads.c.run_id == run_id)
 
 
+def is_as_it_was(job_id: int, run_id: int, fence: int | None) -> ColumnElement[bool]:
+    """The upload is over, and was not renewed since it was read with this fence."""
+    return is_upload(job_id, run_id) & (uploads.c.fence == fence) & is_over()
+
+
 def as_upload(row: Row[Any]) -> Upload:
     values = row._asdict()
     return Upload(**values | {"state": UploadState(values["state"])})

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Engine, and_, func, select, true
 
-from worker.database.errors import translated_sql_errors
+from worker.database.engine import transaction
 from worker.database.tables import uploads
 from worker.database.types import now
 from worker.database.uploads.statements import UPLOAD, as_upload, is_upload
@@ -26,7 +26,7 @@ class SqlUploadList:
         self._engine = engine
 
     def find(self, job_id: int, run_id: int) -> Upload | None:
-        with translated_sql_errors(), self._engine.begin() as connection:
+        with transaction(self._engine) as connection:
             row = connection.execute(select(*UPLOAD).where(is_upload(job_id, run_id))).one_or_none()
         return as_upload(row) if row else None
 
@@ -45,14 +45,14 @@ class SqlUploadList:
         if state is not None:
             chosen &= uploads.c.state == state
         query = select(*UPLOAD).where(chosen).order_by(uploads.c.updated_at.desc())
-        with translated_sql_errors(), self._engine.begin() as connection:
+        with transaction(self._engine) as connection:
             found = [as_upload(row) for row in connection.execute(query.limit(limit))]
         return sorted(found, key=lambda upload: (upload.job_id, upload.run_id))
 
     def counts(self, job_id: int | None = None) -> dict[UploadState, int]:
         """How many uploads, or uploads of a job, are in which state."""
         query = select(uploads.c.state, func.count()).where(_of(job_id)).group_by(uploads.c.state)
-        with translated_sql_errors(), self._engine.begin() as connection:
+        with transaction(self._engine) as connection:
             found = {row[0]: row[1] for row in connection.execute(query)}
         return {state: found[state] for state in UploadState if state in found}
 
@@ -62,7 +62,7 @@ class SqlUploadList:
         query = select(func.count().filter(held), func.count().filter(held.is_not(true()))).where(
             uploads.c.multipart_upload_id.is_not(None)
         )
-        with translated_sql_errors(), self._engine.begin() as connection:
+        with transaction(self._engine) as connection:
             return OpenMultipartUploads(*connection.execute(query).one())
 
     def refusals(self, *, limit: int | None = None) -> list[Refusal]:
@@ -79,7 +79,7 @@ class SqlUploadList:
             .order_by(uploads.c.id.desc())
             .limit(limit)
         )
-        with translated_sql_errors(), self._engine.begin() as connection:
+        with transaction(self._engine) as connection:
             rows = connection.execute(query).all()
         return [Refusal(job, run, path, error or "", task) for job, run, path, error, task in rows]
 

@@ -3,18 +3,16 @@
 import json
 from typing import Any
 
-from sqlalchemy import Engine, Executable, Update, literal_column, not_, or_, select, update
+from sqlalchemy import Engine, Executable, Update, literal_column, or_, select, update
 
-from worker.database.errors import translated_sql_errors
+from worker.database.engine import transaction
 from worker.database.tables import runs, uploads
 from worker.database.types import now
 from worker.database.uploads.statements import (
     NOBODY,
     UPLOAD,
     as_upload,
-    is_being_copied,
     is_leased,
-    is_over,
     is_upload,
     lease_ran_out,
     retry_is_due,
@@ -60,23 +58,8 @@ class SqlUploadRepository:
 
     def release(self, upload: Upload) -> None:
         statement = _held(upload).values(lease_until=now(-1), published_at=None, updated_at=now())
-        with translated_sql_errors(), self._engine.begin() as connection:
+        with transaction(self._engine) as connection:
             connection.execute(statement)
-
-    def find(self, job_id: int, run_id: int) -> Upload | None:
-        return self._one(select(*UPLOAD).where(is_upload(job_id, run_id)))
-
-    def given_up(self) -> list[Upload]:
-        named = uploads.c.multipart_upload_id.is_not(None)
-        return self._all(select(*UPLOAD).where(is_over(), named, not_(is_being_copied())))
-
-    def forget_multipart(self, upload: Upload) -> None:
-        statement = update(uploads).where(
-            is_upload(upload.job_id, upload.run_id),
-            uploads.c.multipart_upload_id == upload.multipart_upload_id,
-        )
-        with translated_sql_errors(), self._engine.begin() as connection:
-            connection.execute(statement.values(multipart_upload_id=None))
 
     def renew(self, upload: Upload, *, lease: float, bytes_done: int) -> None:
         self._write(upload, UploadState.UPLOADING, lease_until=now(lease), bytes_done=bytes_done)
@@ -129,7 +112,7 @@ class SqlUploadRepository:
                 status=literal_column("'DONE'"),
             )
         )
-        with translated_sql_errors(), self._engine.begin() as connection:
+        with transaction(self._engine) as connection:
             if connection.execute(landed).rowcount == 0:
                 raise _lost(upload)
             if connection.execute(recorded).rowcount == 0:
@@ -173,18 +156,18 @@ class SqlUploadRepository:
         )
 
     def _one(self, statement: Executable) -> Upload | None:
-        with translated_sql_errors(), self._engine.begin() as connection:
+        with transaction(self._engine) as connection:
             row = connection.execute(statement).one_or_none()
         return as_upload(row) if row else None
 
     def _all(self, query: Executable) -> list[Upload]:
-        with translated_sql_errors(), self._engine.begin() as connection:
+        with transaction(self._engine) as connection:
             return [as_upload(row) for row in connection.execute(query)]
 
     def _write(self, upload: Upload, state: UploadState, **values: Any) -> None:
         upload.to(state)
         statement = _held(upload).values(state=state, updated_at=now(), **values)
-        with translated_sql_errors(), self._engine.begin() as connection:
+        with transaction(self._engine) as connection:
             if connection.execute(statement).rowcount == 0:
                 raise _lost(upload)
 

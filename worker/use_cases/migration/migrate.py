@@ -29,7 +29,7 @@ from worker.use_cases.migration.plan import (
     sort_out,
 )
 from worker.use_cases.migration.ports import MovedResults, ScatteredObjects
-from worker.use_cases.ports import JobRepository, ResultLocations, RunRepository, UploadRecords
+from worker.use_cases.ports import CopyRecords, JobRepository, RunRepository, UploadRecords
 from worker.use_cases.recorded_copy import noted_copy
 
 ZIP_KINDS = (ArtifactKind.JOB_INPUT, ArtifactKind.RUN_RESULTS)
@@ -44,7 +44,7 @@ class MigrateArtifacts:
     uploads: UploadRecords
     objects: ScatteredObjects
     results: MovedResults
-    locations: ResultLocations
+    copies: CopyRecords
 
     def __call__(
         self, job_ids: Sequence[int] | None = None, *, apply: bool = False
@@ -132,12 +132,12 @@ class MigrateArtifacts:
         if move.is_copied:
             checksum = self.objects.checksum(move.key)
         else:
-            with noted_copy(self.locations, candidates.upload) as opened:
+            with noted_copy(self.copies, candidates.upload) as opened:
                 checksum = self.objects.copy(
                     move.source, move.key, replaces=move.replaces, opened=opened
                 )
         if candidates.run and candidates.artifact.kind is ArtifactKind.RUN_RESULTS:
-            self.results.record(
+            self.results.record_moved(
                 candidates.run,
                 key=move.key,
                 size=move.source.size,

@@ -56,7 +56,7 @@ class ScatteredObjects(Protocol):
 
 
 class MovedResults(Protocol):
-    def record(
+    def record_moved(
         self,
         run: Run,
         *,

@@ -1,1 +1,1 @@
-"""Take up what dead workers and lost messages have left behind."""
+"""Take up what dead workers, lost messages and interrupted uploads leave behind."""

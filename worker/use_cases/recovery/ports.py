@@ -1,54 +1,98 @@
 """What recovery asks of the database, the broker and S3."""
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from worker.models.stored_object import IncompleteUpload
 from worker.models.upload import Upload
-from worker.models.upload_request import UploadRequest
+from worker.models.upload_request import DueMessage, UploadRequest
+from worker.use_cases.requests.read_message import UploadMessage
 
 
 class Outbox(Protocol):
-    """Which uploads need a message."""
+    """The rows of `uploads` as messages that wait to be published."""
+
+    def due(self) -> list[int]:
+        """Ids of rows that nobody works on and whose message is missing, lost or due."""
+        ...
+
+    def take(self, row: int, *, task_id: str) -> DueMessage | None:
+        """Claim the row's message for publishing; None if the row is not due any more.
+
+        `task_id` becomes the message's id where the row has none yet.
+        """
+        ...
+
+    def give_back(self, row: int) -> None:
+        """Make the row due again, since its message could not be published."""
+        ...
 
     def mark_due_if_stuck(self, request: UploadRequest, *, since: float) -> bool:
-        """The request's message was taken and should have led to something `since` seconds ago: if
-        it has not, nor another one after it, the row is due again.
+        """Make the row due if its delivered message caused no progress within `since` seconds.
+
+        False if somebody works on the upload, or a message was published after that one.
         """
         ...
 
 
-class LeaseRepository(Protocol):
-    """The leases that processes hold."""
+class Delivery(NamedTuple):
+    """A message that a worker has taken from the broker and not acknowledged yet."""
 
+    tag: str
+    age: float
+    """Seconds since it was taken."""
+
+
+class Deliveries(Protocol):
+    """The broker's own record of unacknowledged messages. Raises BrokerUnavailable."""
+
+    def unacknowledged(self, *, older_than: float) -> list[Delivery]:
+        """The messages taken at least `older_than` seconds ago.
+
+        Empty where the broker redelivers by itself as soon as a worker's connection breaks.
+        """
+        ...
+
+    def read(self, tag: str) -> UploadMessage | None:
+        """The upload's message; None if it was acknowledged meanwhile or is for another task."""
+        ...
+
+
+class LeaseRepository(Protocol):
     def held_on(self, machine: str) -> list[Upload]:
-        """The uploads that processes of that machine hold."""
+        """The uploads whose unexpired lease a process of that machine holds."""
         ...
 
     def release(self, upload: Upload) -> None:
-        """End the lease at once, if it is still this one, since its holder has ended."""
+        """Expire the lease now, if its fence is still the one in `upload`."""
         ...
 
 
-class OrphanRepository(Protocol):
-    """What rows know of multipart uploads."""
-
-    def find(self, job_id: int, run_id: int) -> Upload | None: ...
-
-    def given_up(self) -> list[Upload]:
-        """The uploads that are over and still name one that nobody copies their object by."""
+class UploadFinder(Protocol):
+    def find(self, job_id: int, run_id: int) -> Upload | None:
+        """The run's upload, if anybody asked for one."""
         ...
 
-    def forget_multipart(self, upload: Upload) -> None:
-        """It is gone."""
+
+class MultipartIds(Protocol):
+    """The ids of multipart uploads that rows of `uploads` name."""
+
+    def of_ended_uploads(self) -> list[Upload]:
+        """Uploads that are over and still name one, unless a copy of their object uses it."""
+        ...
+
+    def forget(self, upload: Upload) -> None:
+        """Clear the id on the upload's row, if it is still the one in `upload`."""
         ...
 
 
 class IncompleteUploads(Protocol):
+    """S3's incomplete multipart uploads."""
+
     def list(self) -> Iterator[IncompleteUpload]:
-        """S3's open multipart uploads of ours, as far as it tells."""
+        """Those under jobs' prefixes, as far as the store lists them."""
         ...
 
     def abort(self, key: str, multipart_id: str) -> bool:
-        """Whether S3 has forgotten it."""
+        """Abort the multipart upload; True once S3 does not know it any more."""
         ...

@@ -1,4 +1,4 @@
-"""Ends the leases of processes that have ended, instead of waiting until they run out."""
+"""End the leases of dead processes at once, instead of waiting until they expire."""
 
 import logging
 from collections.abc import Callable
@@ -11,27 +11,29 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ReleaseLeases:
-    """`machine` names the one that this runs on, whose processes `has_ended` can tell of."""
+    """`machine`: the name of this machine in the leases' owners; empty where nothing names it.
+    `has_ended`: whether the process of this machine with that owner's name is dead.
+    """
 
-    uploads: LeaseRepository
+    leases: LeaseRepository
     machine: str
     has_ended: Callable[[str], bool]
 
     def __call__(self) -> int:
-        """How many were released."""
+        """Release the leases of this machine's dead processes; return how many."""
         if not self.machine:
             return 0
-        left = [
+        abandoned = [
             upload
-            for upload in self.uploads.held_on(self.machine)
+            for upload in self.leases.held_on(self.machine)
             if upload.owner and self.has_ended(upload.owner)
         ]
-        for upload in left:
+        for upload in abandoned:
             log.info(
                 "job %d, run %d: released, its worker %s is gone",
                 upload.job_id,
                 upload.run_id,
                 (upload.owner or "").partition("@")[0],
             )
-            self.uploads.release(upload)
-        return len(left)
+            self.leases.release(upload)
+        return len(abandoned)

@@ -16,6 +16,7 @@ from worker.models.upload import Upload
 from worker.process.parallel import map_parallel
 from worker.use_cases.ports import (
     ArtifactStore,
+    CopyRecords,
     JobRepository,
     ResultLocations,
     RunRepository,
@@ -68,6 +69,7 @@ class ChangeStorageClass:
     artifacts: ArtifactStore
     store: StorageClasses
     locations: ResultLocations
+    copies: CopyRecords
     clock: Callable[[], datetime]
 
     def plan(self, job_id: int, order: StorageChange) -> StorageChangePlan:
@@ -95,7 +97,7 @@ class ChangeStorageClass:
             yield Outcome.of(item.stored.key, item.stored.size, result)
 
     def _changed(self, order: StorageChange, item: Planned) -> str:
-        with noted_copy(self.locations, item.upload) as opened:
+        with noted_copy(self.copies, item.upload) as opened:
             self.store.change_class(item.stored, order.storage_class, opened)
         return f"now in {order.storage_class}"
 

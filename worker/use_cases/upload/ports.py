@@ -9,31 +9,6 @@ from worker.models.artifact import Artifact
 from worker.models.job import Run
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.upload import Upload
-from worker.models.upload_request import Refusal, UploadRequest
-
-
-class RequestRepository(Protocol):
-    """The requests of producers, each a row of `uploads`."""
-
-    def request(self, request: UploadRequest, *, published: bool) -> Upload:
-        """Insert, renew or leave the row that stands for the request, and return the row.
-
-        A landed upload is renewed only by `replace`; an upload under way only by `replace` or by
-        another path, either of which ends its holder's lease; a failed upload by any new message.
-        `published` says that a message for the request is in the broker already.
-        """
-        ...
-
-    def refuse(self, refusal: Refusal) -> None:
-        """Record a FAILED row for a message that makes no request.
-
-        A row of the same job and run with another path stays as it is.
-        """
-        ...
-
-    def published(self, upload: Upload) -> None:
-        """Record that a message for the requested upload is in the broker."""
-        ...
 
 
 class UploadRepository(Protocol):

@@ -23,6 +23,7 @@ from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.upload import Upload, UploadState
 from worker.models.upload_request import UploadRequest
 from worker.use_cases.ports import JobRepository, RunRepository
+from worker.use_cases.requests.ports import RequestRepository
 from worker.use_cases.upload.completion import complete
 from worker.use_cases.upload.failures import record_failure
 from worker.use_cases.upload.large_runs import LargeRuns
@@ -31,7 +32,6 @@ from worker.use_cases.upload.ports import (
     OutgoingArchive,
     Package,
     Packager,
-    RequestRepository,
     ResultsStore,
     UploadRepository,
 )

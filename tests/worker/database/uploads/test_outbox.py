@@ -58,7 +58,7 @@ def test_a_published_row_is_not_due_until_its_message_counts_as_lost(
     outbox: SqlOutbox, requests: SqlRequestRepository
 ) -> None:
     upload = requests.request(REQUEST, published=False)
-    requests.published(upload)
+    requests.mark_published(upload)
     assert outbox.due() == []
     assert len(replace(outbox, republish=-1).due()) == 1
 

@@ -260,11 +260,11 @@ def test_a_lease_is_found_by_its_holders_machine_and_released_at_once(store: Sto
     ask(store)
     held = store.uploads.claim(12, 4, owner=f"{THERE}.1234", lease=600)
     assert held
-    assert store.uploads.held_on("boot.4026531836") == [held]
-    assert store.uploads.held_on("boot.402653183") == []
-    assert store.uploads.held_on("%") == []
+    assert store.leases.held_on("boot.4026531836") == [held]
+    assert store.leases.held_on("boot.402653183") == []
+    assert store.leases.held_on("%") == []
     store.uploads.release(held)
-    assert store.uploads.held_on("boot.4026531836") == []  # once is enough
+    assert store.leases.held_on("boot.4026531836") == []  # once is enough
     assert claim(store).fence == held.fence + 1
 
 
@@ -303,12 +303,12 @@ def test_multipart_uploads_of_uploads_that_are_over_are_found_until_they_are_for
     ask(store)
     held = claim(store)
     store.uploads.opened(held, multipart_id="m", file_count=1, bytes_total=9, s3_key="k")
-    assert store.orphans.given_up() == []
+    assert store.multipart_ids.of_ended_uploads() == []
     store.uploads.fail(held, error="refused", traceback="")
-    [row] = store.orphans.given_up()
-    assert row == store.row() == store.orphans.find(12, 4)
-    store.orphans.forget_multipart(row)
-    assert store.orphans.given_up() == []
+    [row] = store.multipart_ids.of_ended_uploads()
+    assert row == store.row() == store.find(12, 4)
+    store.multipart_ids.forget(row)
+    assert store.multipart_ids.of_ended_uploads() == []
     assert store.row().multipart_upload_id is None
 
 
@@ -318,7 +318,7 @@ def test_a_newer_multipart_upload_is_not_forgotten_with_an_older_one(store: Stor
     store.uploads.opened(held, multipart_id="old", file_count=1, bytes_total=9, s3_key="k")
     older = store.row()
     store.uploads.opened(held, multipart_id="new", file_count=1, bytes_total=9, s3_key="k")
-    store.orphans.forget_multipart(older)
+    store.multipart_ids.forget(older)
     assert store.row().multipart_upload_id == "new"
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.uploads import FakeDatabase, FakeUploads
+from tests.fakes.uploads import FakeDatabase, FakeMultipartIds
 from worker.models.stored_object import IncompleteUpload
 from worker.models.upload import Upload, UploadState
 from worker.use_cases.recovery.abort_orphans import YOUNG, AbortOrphans
@@ -41,7 +41,7 @@ class Bucket:
         )
 
     def sweep(self) -> int:
-        return AbortOrphans(FakeUploads(self.database), self.open)()
+        return AbortOrphans(self.database, FakeMultipartIds(self.database), self.open)()
 
 
 @pytest.fixture

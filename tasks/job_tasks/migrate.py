@@ -6,21 +6,22 @@ from typing import Any
 from celery import Task
 
 from tasks.app import app
+from tasks.job_tasks.progress import send_progress
 from tasks.services import services
 from worker.errors import OneprefixError
 from worker.models.validation import positive_id
 
 log = logging.getLogger(__name__)
 
-#: Artifacts between two events that tell of progress.
+#: Artifacts between two progress events.
 TELL_EVERY = 100
 
 
 @app.task(name="tasks.migrate_job", bind=True, throws=(OneprefixError,))
 def migrate_job(self: "Task[Any, Any]", job_id: int) -> None:
-    """As `oneprefix migrate JOB --apply`; sent again, it goes on with what is left.
+    """Do what `oneprefix migrate JOB --apply` does; sent again, the task resumes.
 
-    FAILURE with the first error if any artifact failed; the log has all.
+    Raises the first error at the end if any artifact failed; the log has all errors.
     """
     migrate = services().migrate_artifacts
     jobs = [positive_id("job id", job_id)]
@@ -31,6 +32,6 @@ def migrate_job(self: "Task[Any, Any]", job_id: int) -> None:
             log.error("%s", outcome)
             failures.append(outcome)
         if done % TELL_EVERY == 0 or done == total:
-            self.send_event("task-progress", done=done, total=total)
+            send_progress(self, done, total)
     if failures:
         raise failures[0]

@@ -5,9 +5,10 @@ from typing import Any
 from celery import Task
 
 from tasks.app import app
-from tasks.progress import exhaust
+from tasks.job_tasks.arguments import reading_an_order
+from tasks.job_tasks.progress import do_all
 from tasks.services import services
-from worker.errors import InvalidRequest, PermanentError, TransientError
+from worker.errors import PermanentError, TransientError
 from worker.models.storage_class import RestoreTier
 from worker.models.validation import positive_id
 from worker.use_cases.retention.restore import RestoreOrder
@@ -27,10 +28,9 @@ def restore_job(
     tier: str = RestoreTier.STANDARD,
     bucket: str | None = None,
 ) -> None:
-    try:
+    """Do what `oneprefix restore` does. `bucket`: where the artifacts were moved to, if at all."""
+    with reading_an_order("restore"):
         order = RestoreOrder(positive_id("days", days), RestoreTier(tier))
-    except ValueError as error:
-        raise InvalidRequest(f"this is no order to restore: {error}") from error
     restore = services().restore_job(bucket)
     plan = restore.plan(positive_id("job id", job_id))
-    exhaust(self, restore(plan, order), len(plan))
+    do_all(self, restore(plan, order), len(plan))

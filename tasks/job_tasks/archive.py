@@ -6,9 +6,10 @@ from typing import Any
 from celery import Task
 
 from tasks.app import app
-from tasks.progress import exhaust
+from tasks.job_tasks.arguments import reading_an_order
+from tasks.job_tasks.progress import do_all
 from tasks.services import services
-from worker.errors import InvalidRequest, PermanentError, TransientError
+from worker.errors import PermanentError, TransientError
 from worker.models.storage_class import StorageClass
 from worker.models.validation import positive_id
 from worker.use_cases.retention.change_storage_class import StorageChange
@@ -28,12 +29,11 @@ def archive_job(
     older_than_days: float = 0,
     to_bucket: str | None = None,
 ) -> None:
-    try:
-        order = StorageChange(
+    """Do what `oneprefix archive` does, for artifacts that landed `older_than_days` ago."""
+    with reading_an_order("archive"):
+        change = StorageChange(
             StorageClass(storage_class), timedelta(days=older_than_days), to_bucket
         )
-    except (ValueError, TypeError, OverflowError) as error:
-        raise InvalidRequest(f"this is no order to archive: {error}") from error
     archive = services().archive_job
-    plan = archive.plan(positive_id("job id", job_id), order)
-    exhaust(self, archive(plan), len(plan.items))
+    plan = archive.plan(positive_id("job id", job_id), change)
+    do_all(self, archive(plan), len(plan.items))

@@ -1,7 +1,4 @@
-"""Where the broker is, and how it is spoken to.
-
-If nobody says where, one line to that effect, on Celery's command line too.
-"""
+"""Find the broker, and choose how this process speaks to it."""
 
 import sys
 from typing import IO, Any
@@ -12,10 +9,6 @@ from kombu.transport import TRANSPORT_ALIASES
 from worker.bootstrap import urls
 from worker.errors import InvalidSettings
 from worker.settings import load_settings
-
-#: A message's priority that puts it before all others, as RabbitMQ's quorum queues do from 5 on.
-#: (kombu's Redis transport has it the other way round, and none before the default, 0.)
-URGENT = 9
 
 
 # both bases have a message, and it is the same one
@@ -30,6 +23,7 @@ class UnusableSettings(InvalidSettings, ClickException):  # type: ignore[misc]
 
 
 def broker_url() -> str:
+    """The broker's URL; UnusableSettings if no setting names one and none was started here."""
     try:
         return urls.broker_url(load_settings())
     except InvalidSettings as error:
@@ -37,6 +31,6 @@ def broker_url() -> str:
 
 
 def use_own_transport() -> None:
-    """In this process, for whichever Redis or Valkey."""
+    """Have this process reach Redis and Valkey by our own transport."""
     for scheme in ("redis", "rediss"):
-        TRANSPORT_ALIASES[scheme] = "tasks.transport:Transport"
+        TRANSPORT_ALIASES[scheme] = "tasks.messaging.transport:Transport"

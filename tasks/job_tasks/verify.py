@@ -6,6 +6,7 @@ from typing import Any
 from celery import Task
 
 from tasks.app import app
+from tasks.job_tasks.progress import send_progress
 from tasks.services import services
 from worker.errors import PermanentError, TransientError, VerificationFailed
 
@@ -22,11 +23,14 @@ log = logging.getLogger(__name__)
 def verify_job(
     self: "Task[Any, Any]", job_id: int, run_id: int | None = None, deep: bool = False
 ) -> dict[str, int]:
-    """How many have which verdict. VerificationFailed unless all are right; the log says which."""
+    """Do what `oneprefix verify` does; return the number of results by verdict.
+
+    Raises VerificationFailed unless all are right; the log tells each result that is wrong.
+    """
 
     def tell(done: int, total: int) -> None:
         if done == total or done % max(1, total // 100) == 0:
-            self.send_event("task-progress", done=done, total=total)
+            send_progress(self, done, total)
 
     verify = services().verify_job
     verification = verify(verify.plan(job_id, run_id), deep=deep, progress=tell)

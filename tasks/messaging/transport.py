@@ -10,8 +10,8 @@ from typing import Any
 from kombu.transport import redis
 from kombu.utils.json import dumps
 
-from tasks.broker import URGENT
-from tasks.queue_entry import problem_with
+from tasks.messaging.queue_entry import problem_with
+from tasks.messaging.upload_message import URGENT
 
 log = logging.getLogger(__name__)
 

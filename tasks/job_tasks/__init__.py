@@ -1,0 +1,1 @@
+"""The tasks on all artifacts of one simulation job."""

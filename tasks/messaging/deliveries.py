@@ -1,0 +1,53 @@
+"""Read the hash in which Redis and Valkey keep what was delivered and not acknowledged."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import time
+from typing import Any
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
+
+from tasks.messaging.upload_message import decoded
+from worker.errors import BrokerUnavailable
+from worker.use_cases.recovery.ports import Delivery
+from worker.use_cases.requests.read_message import UploadMessage
+
+
+class KombuDeliveries:
+    """Unacknowledged messages, as kombu's Redis transport keeps them.
+
+    RabbitMQ redelivers by itself as soon as a connection breaks, so it has none to look after.
+    """
+
+    def __init__(self, app: Celery) -> None:
+        self._app = app
+
+    def unacknowledged(self, *, older_than: float) -> list[Delivery]:
+        now = time()
+        with self._channel() as channel:
+            if channel is None:
+                return []
+            taken = channel.client.zrangebyscore(
+                channel.unacked_index_key, 0, now - older_than, withscores=True
+            )
+        return [Delivery(tag.decode(), now - taken_at) for tag, taken_at in taken]
+
+    def read(self, tag: str) -> UploadMessage | None:
+        with self._channel() as channel:
+            entry = channel and channel.client.hget(channel.unacked_key, tag)
+        return decoded(entry) if entry else None
+
+    @contextmanager
+    def _channel(self) -> Iterator[Any]:
+        """A channel to Redis or Valkey; None where the broker is another one."""
+        try:
+            with self._app.connection_or_acquire() as connection:
+                if connection.transport.driver_type != "redis":
+                    yield None
+                    return
+                with connection.channel() as channel:
+                    yield channel
+        except (OperationalError, OSError, RedisError) as error:
+            raise BrokerUnavailable(str(error)) from error

@@ -1,0 +1,43 @@
+"""Publish an upload's message through Celery."""
+
+import logging
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+from tasks.messaging.upload_message import TASK, URGENT
+from worker.errors import InvalidSettings
+from worker.models.upload_request import UploadRequest
+
+log = logging.getLogger(__name__)
+
+#: Raised where the broker does not answer, or where no setting names one.
+UNREACHABLE = (OperationalError, OSError, InvalidSettings)
+
+
+class CeleryPublisher:
+    def __init__(self, app: Celery) -> None:
+        self._app = app
+
+    def publish(self, request: UploadRequest, *, urgent: bool = False) -> bool:
+        """Publish the request's message; True if the broker confirmed it.
+
+        After False the broker may have the message nevertheless. An `urgent` message is delivered
+        before those that wait, if this process uses our own transport, or RabbitMQ 4.
+        """
+        try:
+            self._app.send_task(
+                TASK,
+                args=[request.job_id, request.run_id, request.path],
+                task_id=request.task_id,
+                priority=URGENT if urgent else None,
+            )
+        except UNREACHABLE as error:
+            log.warning(
+                "job %d, run %d: no message published, a worker will do it: %s",
+                request.job_id,
+                request.run_id,
+                error,
+            )
+            return False
+        return True

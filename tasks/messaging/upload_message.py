@@ -1,0 +1,35 @@
+"""What an upload's message is called, how urgent it may be, and what it says."""
+
+import json
+import logging
+from base64 import b64decode
+
+from tasks.messaging.queue_entry import problem_with
+from worker.use_cases.requests.read_message import UploadMessage
+
+log = logging.getLogger("oneprefix.recovery")
+
+#: The task's name, on which foreign producers rely.
+TASK = "tasks.package_and_upload"
+#: A message's priority that puts it before all others, as RabbitMQ's quorum queues do from 5 on.
+#: (kombu's Redis transport has it the other way round, and none before the default, 0.)
+URGENT = 9
+
+
+def decoded(delivery: bytes) -> UploadMessage | None:
+    """The content of a delivery that kombu keeps until it is acknowledged.
+
+    None if the delivery is another task's, or is none that a worker would start a task for.
+    """
+    message, *_ = json.loads(delivery)
+    if problem_with(json.dumps(message).encode()):
+        return None
+    headers = message["headers"]
+    if headers["task"] != TASK:
+        return None
+    try:
+        arguments, keywords, _ = json.loads(b64decode(message["body"]))
+        return UploadMessage(headers["id"], *arguments, **keywords)
+    except (ValueError, TypeError) as error:
+        log.warning("message %s asks for nothing: %s", headers["id"], error)
+        return None

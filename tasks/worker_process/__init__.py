@@ -1,0 +1,1 @@
+"""Extend Celery's worker: its pool is looked after, and recovery runs beside it."""

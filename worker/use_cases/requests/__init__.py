@@ -1,0 +1,1 @@
+"""Turn what producers ask for into rows of `uploads` and messages."""

@@ -1,0 +1,43 @@
+"""Ask for an upload: write the row, which is the truth, then publish the message."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from worker.errors import OneprefixError
+from worker.models.upload import Upload
+from worker.models.upload_request import UploadRequest
+from worker.use_cases.requests.ports import Publisher, RequestRepository
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class EnqueueUpload:
+    requests: RequestRepository
+    publisher: Publisher
+    new_task_id: Callable[[], str]
+
+    def __call__(
+        self, job_id: object, run_id: object, path: object, *, replace: object = False
+    ) -> Upload:
+        """The upload's row. Once this returns, the upload lands or ends FAILED with its reason.
+
+        Raises InvalidRequest for arguments that make no request; DatabaseUnavailable or
+        DatabaseRefused if there is no row. A message that can't be published is no error:
+        recovery publishes it for the row.
+        """
+        request = UploadRequest.parse(
+            job_id, run_id, path, replace=replace, task_id=self.new_task_id()
+        )
+        upload = self.requests.request(request, published=False)
+        is_new = upload.task_id == request.task_id
+        if is_new and self.publisher.publish(request):
+            self._mark_published(upload)
+        return upload
+
+    def _mark_published(self, upload: Upload) -> None:
+        try:
+            self.requests.mark_published(upload)
+        except OneprefixError as error:
+            log.warning("%s; the message may be published twice, which is harmless", error)

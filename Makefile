@@ -4,6 +4,14 @@ PYTHON ?= python3.11
 # uv takes seconds where pip takes a minute. Behind a mirror that only pip is told of:
 #   make demo INSTALL=.venv/bin/pip\ install
 INSTALL ?= .venv/bin/uv pip install --quiet --python .venv/bin/python
+# uv and the pip of an older Python bring certificates of their own, which lack that of a proxy that
+# signs for its network: trust the system's, unless the environment names others.
+export UV_SYSTEM_CERTS ?= true
+CERTIFICATES := $(firstword $(wildcard /etc/ssl/certs/ca-certificates.crt \
+	/etc/pki/tls/certs/ca-bundle.crt /etc/ssl/ca-bundle.pem /etc/ssl/cert.pem))
+ifneq ($(CERTIFICATES),)
+export PIP_CERT ?= $(CERTIFICATES)
+endif
 INSTALLED := .venv/installed
 BENCH_INSTALLED := .venv/installed-bench
 
@@ -43,9 +51,9 @@ format: $(INSTALLED) ## format, and mend what the linter can
 	.venv/bin/ruff check --fix .
 
 requirements: $(INSTALLED) ## pin anew what pyproject.toml asks for
-	.venv/bin/uv pip compile $(COMPILE) pyproject.toml -o requirements.txt
-	.venv/bin/uv pip compile $(COMPILE) pyproject.toml --extra demo --group dev -c requirements.txt -o requirements-dev.txt
-	.venv/bin/uv pip compile $(COMPILE) pyproject.toml --extra demo --group bench -c requirements-dev.txt -o requirements-bench.txt
+	.venv/bin/uv pip compile $(COMPILE) pyproject.toml --extra flower -o requirements.txt
+	.venv/bin/uv pip compile $(COMPILE) pyproject.toml --all-extras --group dev -c requirements.txt -o requirements-dev.txt
+	.venv/bin/uv pip compile $(COMPILE) pyproject.toml --all-extras --group bench -c requirements-dev.txt -o requirements-bench.txt
 
 COMPILE := --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header --quiet

@@ -1,1 +1,1 @@
-"""Makes the adapters and wires them to the use cases; nothing else constructs them."""
+"""The only place that constructs adapters and hands them to use cases."""

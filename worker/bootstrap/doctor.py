@@ -11,6 +11,7 @@ from worker.doctor.doctor import Doctor
 from worker.doctor.finding import Check, broken
 from worker.doctor.machine import machine_checks
 from worker.doctor.settings import settings_checks
+from worker.embedded.broker import is_installed
 from worker.errors import InvalidSettings, OneprefixError
 from worker.settings import Settings
 from worker.storage.client import make_client
@@ -19,7 +20,7 @@ from worker.storage.client import make_client
 def make_doctor(settings: Settings) -> Doctor:
     return Doctor(
         [
-            *settings_checks(settings),
+            *settings_checks(settings, has_embedded_broker=is_installed()),
             *_checks_of("database", lambda: DatabaseChecks(make_engine(database_url(settings)))),
             *broker_checks(_known_broker(settings)),
             *(_checks_of("S3", lambda: _bucket_checks(settings)) if settings.s3_bucket else []),

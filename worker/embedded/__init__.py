@@ -1,1 +1,1 @@
-"""Servers that come with the install, for where none is configured."""
+"""Servers that come with extras of the install: a broker, and an S3 server for the demo."""

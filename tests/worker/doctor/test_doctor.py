@@ -70,8 +70,8 @@ def test_clocks_may_differ_a_little(seconds: float, health: str) -> None:
 
 
 def test_settings_that_a_worker_needs_are_broken_without_them() -> None:
-    def healths(settings: Settings) -> dict[str, Health]:
-        checks = settings_checks(settings)
+    def healths(settings: Settings, *, has_embedded_broker: bool = True) -> dict[str, Health]:
+        checks = settings_checks(settings, has_embedded_broker=has_embedded_broker)
         return {each.name: each.health for each in Doctor(checks)()}
 
     assert healths(Settings()) == {
@@ -80,6 +80,7 @@ def test_settings_that_a_worker_needs_are_broken_without_them() -> None:
         "database": Health.WARNING,
         "broker": Health.WARNING,
     }
+    assert healths(Settings(), has_embedded_broker=False)["broker"] is Health.BROKEN
     full = Settings.model_validate(
         {
             "s3_bucket": "b",
@@ -88,8 +89,9 @@ def test_settings_that_a_worker_needs_are_broken_without_them() -> None:
             "broker_url": "redis://:hunter2@h/0",
         }
     )
-    assert set(healths(full).values()) == {Health.OK}
-    found = [each.found for each in Doctor(settings_checks(full))()]
+    assert set(healths(full, has_embedded_broker=False).values()) == {Health.OK}
+    checks = settings_checks(full, has_embedded_broker=False)
+    found = [each.found for each in Doctor(checks)()]
     assert "hunter2" not in str(found)
 
 

@@ -9,14 +9,15 @@ ENV UV_COMPILE_BYTECODE=1 \
 COPY requirements-uv.txt ./
 RUN pip install --no-cache-dir --require-hashes -r requirements-uv.txt
 
-# Before the code, so that this layer is made anew only when a pin changes.
-# Wheels only: there is no compiler here, and building a source package would run its code.
+# What a worker needs, and the extra `flower`, since one image serves both in docker-compose.yml.
+# Before the code, so that this layer is built anew only when a pin changes. Wheels only: there is
+# no compiler here, and building a source package would run its code.
 COPY requirements.txt ./
 RUN uv venv /opt/oneprefix \
     && uv pip install --python /opt/oneprefix --no-build --require-hashes -r requirements.txt
 
 # setuptools, which builds the wheel, is pinned among the tools of development.
-COPY requirements-dev.txt pyproject.toml README.md celeryconfig.py ./
+COPY requirements-dev.txt pyproject.toml LICENSE README.md celeryconfig.py ./
 COPY cli/ cli/
 COPY tasks/ tasks/
 COPY worker/ worker/

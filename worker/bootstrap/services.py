@@ -27,9 +27,6 @@ from worker.database.uploads.requests import SqlRequestRepository
 from worker.database.uploads.upload_list import SqlUploadList
 from worker.database.uploads.upload_repository import SqlUploadRepository
 from worker.doctor.doctor import Doctor
-from worker.packaging.package import Packing, TreePackager
-from worker.packaging.reading.check import check_archive
-from worker.packaging.zip.deflate import LEVELS
 from worker.process.identity import has_ended, this_machine, this_process
 from worker.process.parallel import DEFAULT_CONCURRENCY
 from worker.process.processors import processors
@@ -60,6 +57,7 @@ from worker.use_cases.upload.retry_policy import RetryPolicy
 from worker.use_cases.upload.upload_results import UploadResults
 
 if TYPE_CHECKING:
+    from worker.packaging.package import TreePackager
     from worker.process.pool import WorkerPool
     from worker.storage.manage.lifecycle_rules import S3LifecycleRules
     from worker.storage.manage.storage_classes import S3StorageClasses
@@ -191,7 +189,10 @@ class Services:
         return AbortOrphans(self.upload_list, self.multipart_ids, incomplete)
 
     @cached_property
-    def packager(self) -> TreePackager:
+    def packager(self) -> "TreePackager":
+        from worker.packaging.package import Packing, TreePackager
+        from worker.packaging.zip.deflate import LEVELS
+
         share = max(2, -(-processors() // self._processes))
         packing = Packing(
             threads=self.settings.threads or min(share, processors()),
@@ -242,6 +243,8 @@ class Services:
 
     @cached_property
     def verify_job(self) -> VerifyJob:
+        from worker.packaging.reading.check import check_archive
+
         return VerifyJob(
             self.jobs, self.runs, self.upload_list, self.inspected_store, check_archive
         )

@@ -6,7 +6,10 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
+
+from tests.cli.forked_command import Request, command_server
 
 
 @dataclass(frozen=True)
@@ -35,16 +38,11 @@ class Command:
         return kept | {"COLUMNS": "200", "HOME": str(self.directory)} | self.environment
 
     def __call__(self, *arguments: str, timeout: float = 120) -> Answer:
-        done = subprocess.run(
-            [*ONEPREFIX, *arguments],
-            cwd=self.directory,
-            env=self.surroundings,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
-        return Answer(done.returncode, done.stdout, done.stderr)
+        with TemporaryDirectory() as outputs:
+            out, err = Path(outputs, "out"), Path(outputs, "err")
+            request = Request(arguments, str(self.directory), self.surroundings, str(out), str(err))
+            code = command_server().run(request, timeout)
+            return Answer(code, out.read_text(), err.read_text())
 
     def start(self, *arguments: str, log: Path) -> subprocess.Popen[bytes]:
         with log.open("wb") as output:

@@ -1,53 +1,53 @@
-"""What can go wrong, as one tree: retrying cures a transient error and never a permanent one.
+"""One tree of errors: a retry may cure a transient error and never cures a permanent one.
 
 OneprefixError
 ├── PermanentError
-│   ├── InvalidSettings            the environment lacks or garbles a setting
+│   ├── InvalidSettings            a setting is missing or invalid
 │   ├── InvalidRequest             a message's or a caller's arguments
 │   │   └── InvalidId
-│   ├── IllegalTransition          an upload can't go from this state to that one
+│   ├── IllegalTransition          the upload's state machine has no such transition
 │   ├── JobNotFound · RunNotFound · RunNotInJob
-│   ├── PathRefused                outside the results roots, or through a link
-│   ├── InvalidResultsDirectory    not a run's directory, or not packable as one
-│   ├── PrefixMismatch             a key of one job for a run of another
-│   ├── InvalidObjectUrl           no object of S3
-│   ├── ArchiveDamaged             a stored archive is not what was stored
-│   ├── VerificationFailed         some of a job's results are not as recorded
-│   ├── ExpiryRefused              longer than S3 or the credentials let a URL live
-│   ├── ArtifactNotFound           nothing lies there
-│   ├── ArtifactArchived           it has to be restored before it can be read
-│   ├── InvalidArchive             no ZIP, a damaged one, or one made to do harm
+│   ├── PathRefused                outside the results roots, or through a symbolic link
+│   ├── InvalidResultsDirectory    no run directory, or none that can be packed
+│   ├── PrefixMismatch             a prefix of one job for a run of another
+│   ├── InvalidObjectUrl           a text that is no URL of an object in S3
+│   ├── ArchiveDamaged             a stored archive's bytes contradict themselves
+│   ├── VerificationFailed         results in S3 differ from what was recorded
+│   ├── ExpiryRefused              longer than S3 or the credentials allow
+│   ├── ArtifactNotFound           no object under the key
+│   ├── ArtifactArchived           an object that must be restored before it is read
+│   ├── InvalidArchive             no ZIP, a damaged one, or a malicious one
 │   ├── MemberNotFound             the archive holds no such file
-│   ├── FileUnusable               a file on this machine can't be read or written
-│   ├── PlaceTaken                 another object stands where one was to be copied to
-│   ├── UploadUnderWay             the artifacts of a job can't go while a worker adds to them
-│   ├── PartlyFailed               some objects of a bulk operation
-│   ├── StorageRefused             S3 will answer the same next time
+│   ├── FileUnusable               a file of this machine can't be read or written
+│   ├── PlaceTaken                 another object stands under the key to copy to
+│   ├── UploadUnderWay             a job can't be deleted while a worker uploads to it
+│   ├── PartlyFailed               a bulk operation failed for some objects
+│   ├── StorageRefused             S3 will refuse the request again
 │   │   └── LifecycleUnknown       the store has no lifecycle rules
-│   ├── DatabaseRefused            SQL will answer the same next time
-│   └── AttemptsExhausted          transient, too often
+│   ├── DatabaseRefused            the database will refuse the statement again
+│   └── AttemptsExhausted          a transient error, too often
 └── TransientError
-    ├── ResultsRootMissing         this worker lacks a results root: a mount, mostly
+    ├── ResultsRootMissing         a results root can't be opened here: a mount, mostly
     ├── ResultsDirectoryMissing    shared file systems lag; retried a few times only
     ├── TreeChanged                a file changed, vanished or could not be read
-    ├── HelperLost                 a process that packs small files died
+    ├── HelperLost                 a helper process died while packing
     ├── Postponed                  no failure, and not counted as an attempt
-    │   ├── MustWait               large runs take all the places that they may
-    │   └── HandedBack             the worker stops, another one goes on
-    ├── Stalled                    nothing moved for too long
-    ├── StorageUnavailable         S3, or the way to it
+    │   ├── MustWait               all slots for large runs are busy
+    │   └── HandedBack             the worker stops; another one continues
+    ├── Stalled                    no byte moved for too long
+    ├── StorageUnavailable         S3, or the network to it
     ├── ArtifactReplaced           another object stands under the key by now
-    ├── DatabaseUnavailable        SQL, or the way to it
-    ├── BrokerUnavailable          the broker, or the way to it
-    ├── RecordNotWritten           the object is complete, its row is not; carries the key
-    └── LeaseLost                  another worker has the upload now
+    ├── DatabaseUnavailable        the database, or the network to it
+    ├── BrokerUnavailable          the broker, or the network to it
+    ├── RecordNotWritten           the object is complete, but its row is not written
+    └── LeaseLost                  another worker may hold the upload now
 """
 
 from typing import Self
 
 
 class OneprefixError(Exception):
-    """Root of all errors raised here. `str()` is one line: what failed, for which job and run."""
+    """Root of all errors of ours. `str()` is one line: the job, the run and what failed."""
 
     def __init__(
         self, message: str, *, job_id: int | None = None, run_id: int | None = None
@@ -56,7 +56,7 @@ class OneprefixError(Exception):
         self.message = message
         self.job_id = job_id
         self.run_id = run_id
-        #: Whether the upload's row tells of it. If not, the message is all there is.
+        #: Whether the upload's row has this error; if not, only a message that comes back retries.
         self.recorded = False
 
     def __str__(self) -> str:
@@ -69,18 +69,18 @@ class OneprefixError(Exception):
         return f"{type(self).__name__}({str(self)!r})"
 
     def concerning(self, *, job_id: int, run_id: int | None = None) -> Self:
-        """Itself, naming the job and run where it did not yet."""
+        """Set the job and run where they are not set yet, and return the error itself."""
         self.job_id = job_id if self.job_id is None else self.job_id
         self.run_id = run_id if self.run_id is None else self.run_id
         return self
 
 
 class PermanentError(OneprefixError):
-    """Trying again can't help; somebody has to change something."""
+    """A retry can't help: somebody has to change something first."""
 
 
 class InvalidSettings(PermanentError):
-    """The environment lacks or garbles a setting."""
+    """A setting is missing or invalid; the message names its variable."""
 
 
 class InvalidRequest(PermanentError, ValueError):
@@ -92,15 +92,15 @@ class InvalidId(InvalidRequest):
 
 
 class IllegalTransition(PermanentError, ValueError):
-    """An upload can't go from its state to that one."""
+    """The upload's state machine has no transition from its state to the wanted one."""
 
 
 class JobNotFound(PermanentError):
-    """There is no such row in `jobs`."""
+    """`jobs` has no row with this id."""
 
 
 class RunNotFound(PermanentError):
-    """There is no such row in `runs`."""
+    """`runs` has no row with this id."""
 
 
 class RunNotInJob(PermanentError):
@@ -108,15 +108,15 @@ class RunNotInJob(PermanentError):
 
 
 class PathRefused(PermanentError):
-    """The path lies outside the results roots, or leads through a link."""
+    """The path lies outside the results roots, or leads through a symbolic link."""
 
 
 class InvalidResultsDirectory(PermanentError):
-    """The path is not a run's directory and holds none, or can't be packed as one."""
+    """The path neither is nor holds a run directory, or its tree can't be packed."""
 
 
 class PrefixMismatch(PermanentError):
-    """The prefix belongs to another job than the run."""
+    """The prefix belongs to another job than the run does."""
 
 
 class InvalidObjectUrl(PermanentError, ValueError):
@@ -124,27 +124,27 @@ class InvalidObjectUrl(PermanentError, ValueError):
 
 
 class ArchiveDamaged(PermanentError):
-    """An archive's bytes contradict themselves."""
+    """A stored archive's bytes contradict each other: a checksum, a size or an offset."""
 
 
 class VerificationFailed(PermanentError):
-    """Some of a job's results are not there as they were recorded."""
+    """Some of a job's results in S3 differ from what was recorded when they landed."""
 
 
 class ExpiryRefused(PermanentError):
-    """S3 or the credentials don't let a URL live so long."""
+    """A presigned URL can't be valid so long: S3 or the credentials set a shorter limit."""
 
 
 class ArtifactNotFound(PermanentError):
-    """Nothing lies under the key."""
+    """There is no object under the key."""
 
 
 class ArtifactArchived(PermanentError):
-    """The object lies in an archive of S3's and has to be restored before it can be read."""
+    """The object's storage class requires a restore before it can be read."""
 
 
 class InvalidArchive(PermanentError):
-    """The archive is no ZIP, or damaged, or would do harm where it is unpacked."""
+    """The object is no ZIP, is damaged, or would write outside the directory to unpack to."""
 
 
 class MemberNotFound(PermanentError):
@@ -156,11 +156,11 @@ class FileUnusable(PermanentError):
 
 
 class PlaceTaken(PermanentError):
-    """Another object stands where one was to be copied to."""
+    """Another object stands under the key that was to be copied to."""
 
 
 class UploadUnderWay(PermanentError):
-    """An upload of the job holds a lease."""
+    """A worker holds the lease of one of the job's uploads."""
 
 
 class PartlyFailed(PermanentError):
@@ -172,26 +172,26 @@ class StorageRefused(PermanentError):
 
 
 class DatabaseRefused(PermanentError):
-    """SQL refused the statement and will refuse it again."""
+    """The database refused the statement and will refuse it again."""
 
 
 class AttemptsExhausted(PermanentError):
-    """Every allowed attempt failed."""
+    """Every allowed attempt failed; the message ends with the last one's."""
 
 
 class TransientError(OneprefixError):
-    """Trying again later may help."""
+    """A retry may help."""
 
-    #: Seconds until the next attempt, once it is recorded.
+    #: Seconds until the next attempt, once the row has it.
     retry_in = 0.0
 
 
 class ResultsRootMissing(TransientError):
-    """A results root can't be opened on this worker."""
+    """A results root can't be opened on this worker, mostly for a missing mount."""
 
 
 class ResultsDirectoryMissing(TransientError):
-    """The directory is not there, or not there yet."""
+    """The run's directory does not exist, or is not visible on this worker yet."""
 
 
 class TreeChanged(TransientError):
@@ -199,13 +199,13 @@ class TreeChanged(TransientError):
 
 
 class HelperLost(TransientError):
-    """A process that packs small files died."""
+    """A helper process that packs small files died."""
 
 
 class Postponed(TransientError):
-    """The attempt ended before its time. No failure, nor counted as one.
+    """The attempt was given up early: no failure, and not counted as an attempt.
 
-    `size` is how many bytes the run has, where that is known.
+    `size` is the run's size in bytes, if it was measured.
     """
 
     def __init__(
@@ -221,17 +221,17 @@ class Postponed(TransientError):
 
 
 class MustWait(Postponed):
-    """This worker packs as many large runs as it may at once."""
+    """All slots for large runs are busy on this worker."""
 
     retry_in = 5.0
 
 
 class HandedBack(Postponed):
-    """The worker stops; another one takes over where this one was."""
+    """The worker stops; another one continues the upload."""
 
 
 class Stalled(TransientError):
-    """No byte was packed or sent for too long."""
+    """No byte was packed or sent for ONEPREFIX_STALL_SECONDS."""
 
 
 class StorageUnavailable(TransientError):
@@ -239,15 +239,15 @@ class StorageUnavailable(TransientError):
 
 
 class LifecycleUnknown(StorageRefused):
-    """The store has no lifecycle rules, whatever it answers."""
+    """The store does not implement lifecycle rules."""
 
 
 class ArtifactReplaced(TransientError):
-    """While an object was being read, another one took its place."""
+    """The object was replaced by another one while it was being read."""
 
 
 class DatabaseUnavailable(TransientError):
-    """SQL did not answer, or answered that it can't now."""
+    """The database did not answer, or answered that it can't now."""
 
 
 class BrokerUnavailable(TransientError):
@@ -270,4 +270,4 @@ class RecordNotWritten(TransientError):
 
 
 class LeaseLost(TransientError):
-    """The lease ran out or was taken over, so this attempt must not write any more."""
+    """The lease ran out or was taken over, so that this attempt must not write any more."""

@@ -1,4 +1,4 @@
-"""The settings, and the only reader of the environment."""
+"""The settings; nothing else reads the environment."""
 
 import os
 from dataclasses import dataclass
@@ -20,7 +20,10 @@ def _default_data_dir() -> Path:
 
 
 class Settings(BaseSettings):
-    """Each is read from `ONEPREFIX_` and its name in capitals, or from a `.env` file."""
+    """Read from variables `ONEPREFIX_{NAME}` of the environment, or from a file `.env`.
+
+    `oneprefix settings` prints each with its description.
+    """
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
@@ -32,69 +35,82 @@ class Settings(BaseSettings):
     broker_url: SecretStr | None = Field(
         None, description="Redis, Valkey or RabbitMQ; the embedded Valkey if not set"
     )
-    s3_bucket: str | None = Field(None, description="bucket that the artifacts land in")
+    s3_bucket: str | None = Field(None, description="bucket to upload to")
     results_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
-        (), description="directories that runs' results lie in, separated by colons"
+        (), description="directories that results may be read from, separated by colons"
     )
     run_directory_pattern: str = Field(
-        "RUN*", pattern="^[^/]+$", description="names of run directories; * takes any"
+        "RUN*",
+        pattern="^[^/]+$",
+        description="pattern of run directories' names; * takes any directory",
     )
     server_side_encryption: Literal["AES256", "aws:kms", "aws:kms:dsse"] | None = Field(
-        None, description="asked of S3 for every object; the bucket's default if not set"
+        None, description="encryption requested for every object; the bucket's default if not set"
     )
-    kms_key_id: str | None = Field(None, description="key for aws:kms")
+    kms_key_id: str | None = Field(None, description="KMS key for aws:kms")
     threads: int | None = Field(
-        None, ge=1, le=64, description="threads that pack; the worker's share of the processors"
+        None,
+        ge=1,
+        le=64,
+        description="packing threads per upload; the process' share of the processors if not set",
     )
     level: Literal["store", "fast", "small"] = Field(
-        "fast", description="how hard to compress; small is half as fast and saves 4 %"
+        "fast", description="compression; small is half as fast as fast and saves 4 %"
     )
-    connections: int = Field(8, ge=1, le=64, description="parts of an archive sent at once")
+    connections: int = Field(8, ge=1, le=64, description="parts of an archive sent in parallel")
     part_size_mib: int = Field(
-        8, ge=5, le=5120, description="size of a part; more where 10,000 would not hold the archive"
+        8,
+        ge=5,
+        le=5120,
+        description="size of a part; larger where 10,000 parts would not hold the archive",
     )
     memory_mib: int = Field(
-        96, ge=32, description="memory for one upload; fewer parts are sent at once to keep to it"
+        96, ge=32, description="memory for one upload; limits the parts sent in parallel"
     )
     bandwidth_mib: float | None = Field(
-        None, gt=0, description="MiB a second that a worker sends at most"
+        None, gt=0, description="limit for what a worker sends, in MiB per second"
     )
     large_run_mib: int = Field(
-        1024, ge=1, description="from here on a run is large: one process is kept for smaller ones"
+        1024,
+        ge=1,
+        description="runs of this size or more are large; one process is reserved for smaller ones",
     )
     lease_seconds: float = Field(
-        7, ge=1, description="how long a silent worker keeps an upload; renewed every quarter"
+        7, ge=1, description="how long a lease lasts; a worker renews it every quarter of that time"
     )
     stall_seconds: float = Field(
         300,
         ge=1,
-        description="after which an upload that moves no byte is given up, and tried again",
+        description="time without a byte packed or sent before an attempt is given up",
     )
     stop_seconds: float = Field(
-        20, ge=0, description="what a stopping worker does not finish by then goes to another one"
+        20,
+        ge=0,
+        description="time that a stopping worker has to finish its uploads before it hands them back",
     )
     recovery_seconds: float = Field(
-        1, gt=0, description="how often a worker looks for uploads that nobody works on"
+        1, gt=0, description="interval at which a worker looks for uploads that no worker holds"
     )
     sweep_seconds: float = Field(
-        60, gt=0, description="how often it looks for multipart uploads that nobody goes on with"
+        60, gt=0, description="interval at which it looks for abandoned multipart uploads"
     )
     publish_grace_seconds: float = Field(
-        5, ge=0, description="how long a new row waits for its producer's own message"
+        5, ge=0, description="how long recovery leaves a new row to its producer's own message"
     )
     republish_seconds: float = Field(
-        300, ge=1, description="after which a message that led to nothing counts as lost"
+        300, ge=1, description="time without progress after which a message counts as lost"
     )
-    max_attempts: int = Field(20, ge=1, description="attempts before an upload is FAILED")
+    max_attempts: int = Field(20, ge=1, description="attempts before FAILED")
     missing_path_attempts: int = Field(
-        5, ge=1, description="the same, while the directory is missing"
+        5, ge=1, description="attempts before FAILED while the directory does not exist"
     )
     backoff_seconds: float = Field(
-        2, gt=0, description="longest wait before the second attempt; doubles with each"
+        2, gt=0, description="longest wait before the second attempt; doubles with each attempt"
     )
     backoff_cap_seconds: float = Field(900, gt=0, description="longest wait before any attempt")
     data_dir: Path = Field(
-        default_factory=_default_data_dir, description="for the embedded broker and SQLite"
+        default_factory=_default_data_dir,
+        description="directory of the embedded broker and of SQLite",
     )
 
     @field_validator("database_url", "broker_url")
@@ -125,12 +141,12 @@ def _is_url(text: str) -> bool:
         _ = parts.port
     except ValueError:
         return False
-    # an @ behind the host is a password's, cut off by an unescaped character
+    # an @ behind the host belongs to a password with an unescaped character
     return "://" in text and "@" not in parts.path + parts.query + parts.fragment
 
 
 def load_settings() -> Settings:
-    """The settings as they are now, or InvalidSettings naming the variable and what is wrong."""
+    """Read the settings now; InvalidSettings names each wrong variable and what is wrong."""
     try:
         return Settings()
     except ValidationError as error:
@@ -139,7 +155,7 @@ def load_settings() -> Settings:
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """One setting for a person to read, its secrets masked; `value` None if it is not set."""
+    """A setting for a person to read: secrets are masked, and `value` is None if not set."""
 
     name: str
     value: str | None
@@ -147,6 +163,7 @@ class Described:
 
 
 def described(settings: Settings) -> list[Described]:
+    """Return the settings in the order of their declaration."""
     return [
         Described(name, _shown(getattr(settings, name)), field.description or "")
         for name, field in Settings.model_fields.items()
@@ -162,7 +179,7 @@ def _shown(value: Any) -> str | None:
 
 
 def _without_secrets(url: str) -> str:
-    """Where the URL leads; neither user nor password nor options, since any may be a secret."""
+    """Keep scheme, host and path; user, password and options may be secret."""
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     return f"{parts.scheme}://{'***@' if '@' in parts.netloc else ''}{host}{parts.path}"

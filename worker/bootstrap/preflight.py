@@ -1,4 +1,4 @@
-"""Whether the settings suffice for a worker, before one starts."""
+"""Checks a worker's settings before the worker starts."""
 
 from worker.bootstrap.services import Services
 from worker.bootstrap.urls import bucket_name
@@ -7,10 +7,10 @@ from worker.settings import Settings
 
 
 def require_worker_settings(settings: Settings) -> None:
-    """InvalidSettings or StorageRefused unless a worker can work with them; connects to nothing.
+    """Raise InvalidSettings or StorageRefused if no worker can run with them; never connects.
 
-    What is forked afterwards has all that an upload takes imported already, which a child would
-    need a third of a second for.
+    Constructing the upload's use case also imports all that an upload needs, before the pool
+    processes are forked: each would take a third of a second for the imports.
     """
     bucket_name(settings)
     if not settings.results_roots:

@@ -1,4 +1,4 @@
-"""Where the database, the broker and the bucket are, as the settings say or by default."""
+"""Where the database, the broker and the bucket are: as set, or by default."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def database_url(settings: Settings) -> str:
-    """The configured database's URL, or SQLite in the data directory."""
+    """Return the database's URL, by default SQLite in the data directory, which is created."""
     if settings.database_url:
         return settings.database_url.get_secret_value()
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -19,7 +19,7 @@ def database_url(settings: Settings) -> str:
 
 
 def broker_url(settings: Settings) -> str:
-    """The configured broker's URL, or the embedded one's once that has been started."""
+    """Return the broker's URL, by default the embedded one's; InvalidSettings before its start."""
     if settings.broker_url:
         return settings.broker_url.get_secret_value()
     from worker.embedded.broker import known_url
@@ -41,6 +41,7 @@ def broker_directory(settings: Settings) -> Path:
 
 
 def bucket_name(settings: Settings) -> str:
+    """Return the bucket's name, or raise InvalidSettings."""
     if not settings.s3_bucket:
-        raise InvalidSettings("ONEPREFIX_S3_BUCKET is not set: no bucket to land in")
+        raise InvalidSettings("ONEPREFIX_S3_BUCKET is not set: no bucket to upload to")
     return settings.s3_bucket

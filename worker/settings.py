@@ -55,14 +55,14 @@ class Settings(BaseSettings):
         description="packing threads per upload; the process' share of the processors if not set",
     )
     level: Literal["store", "fast", "small"] = Field(
-        "fast", description="compression; small is half as fast as fast and saves 4 %"
+        "fast", description="compression; small takes twice the time of fast and saves 4 %"
     )
     connections: int = Field(8, ge=1, le=64, description="parts of an archive sent in parallel")
     part_size_mib: int = Field(
         8,
         ge=5,
         le=5120,
-        description="size of a part; larger where 10,000 parts would not hold the archive",
+        description="size of a part; larger if 10,000 parts would not hold the archive",
     )
     memory_mib: int = Field(
         96, ge=32, description="memory for one upload; limits the parts sent in parallel"
@@ -81,7 +81,7 @@ class Settings(BaseSettings):
     stall_seconds: float = Field(
         300,
         ge=1,
-        description="time without a byte packed or sent before an attempt is given up",
+        description="seconds without a byte packed or sent before an attempt is given up",
     )
     stop_seconds: float = Field(
         20,

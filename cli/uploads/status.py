@@ -15,7 +15,7 @@ from rich.table import Table
 from cli.arguments import OptionalJobId
 from cli.output import Json, as_row, console, human_size, print_json, reported
 from worker.bootstrap.services import Services
-from worker.database.uploads.upload_list import OpenMultipartUploads, SqlUploadList
+from worker.database.uploads.upload_list import IncompleteUploadCounts, SqlUploadList
 from worker.models.upload import Upload, UploadState
 from worker.models.upload_request import Refusal
 from worker.settings import load_settings
@@ -56,7 +56,7 @@ class _Look:
     uploads: list[Upload]
     counts: dict[UploadState, int]
     refusals: list[Refusal]
-    open_multipart_uploads: OpenMultipartUploads
+    incomplete_uploads: IncompleteUploadCounts
 
     @classmethod
     def at(cls, listed: SqlUploadList, job: int | None, limit: int) -> Self:
@@ -64,14 +64,14 @@ class _Look:
             listed.uploads(job, limit=limit),
             listed.counts(job),
             [] if job is not None else listed.refusals(limit=limit),
-            listed.open_multipart_uploads(),
+            listed.incomplete_uploads(),
         )
 
     def as_dict(self) -> dict[str, Any]:
         return {
             "counts": self.counts,
             "uploads": [as_row(upload) for upload in self.uploads],
-            "open_multipart_uploads": self.open_multipart_uploads._asdict(),
+            "open_multipart_uploads": self.incomplete_uploads._asdict(),
             "refused": [{"path": each.path, "error": each.reason} for each in self.refusals],
         }
 
@@ -82,7 +82,7 @@ class _Look:
         hidden = sum(self.counts.values()) - len(self.uploads)
         more = f"; {hidden:,} more with --limit" if hidden else ""
         refused = [f"[red]refused:[/] {escape(each.reason)}" for each in self.refusals]
-        waiting = self.open_multipart_uploads.waiting
+        waiting = self.incomplete_uploads.waiting
         parts = [f"{waiting:,} multipart uploads wait to be gone on with"] if waiting else []
         counts = [counted + more] if counted else []
         return Group(table_of(self.uploads), *counts, *parts, *refused)

@@ -1,1 +1,1 @@
-"""SQL: the engine, the tables, and the repositories on them."""
+"""SQL: the engine, the tables, and the repositories that read and write their rows."""

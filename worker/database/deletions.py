@@ -1,6 +1,6 @@
-"""The audit of deletions, each begun before anything is gone."""
+"""Record deletions of jobs' artifacts: when each began, who asked, how it ended."""
 
-from sqlalchemy import Engine, insert, or_, select, update
+from sqlalchemy import Connection, Engine, Update, insert, or_, select, update
 
 from worker.database.engine import transaction
 from worker.database.tables import deletions, uploads
@@ -18,44 +18,49 @@ class SqlDeletionRepository:
         self._engine = engine
 
     def begin(self, deletion: Deletion, *, who: str) -> int:
-        of_job = uploads.c.job_id == deletion.job_id
-        given_up = (
-            update(uploads)
-            .where(of_job, or_(uploads.c.state.in_(_WAITING), lease_ran_out()))
-            .values(
-                state=UploadState.FAILED,
-                fence=uploads.c.fence + 1,
-                error=f"job {deletion.job_id}: its artifacts were deleted by {who}",
-                next_attempt_at=None,
-                updated_at=now(),
-                **NOBODY,
-            )
+        record = insert(deletions).values(
+            job_id=deletion.job_id,
+            bucket=deletion.bucket,
+            prefix=deletion.prefix,
+            who=who,
+            objects=deletion.objects,
+            bytes=deletion.bytes,
+            begun_at=now(),
         )
-        # in this order: who waits for the locks of the first finds no upload to claim any more
-        leased = select(uploads.c.run_id).where(of_job, is_leased()).order_by(uploads.c.run_id)
         with transaction(self._engine) as connection:
-            connection.execute(given_up)
-            if (run_id := connection.scalar(leased.limit(1))) is not None:
-                raise UploadUnderWay(
-                    "its upload is under way: wait until it is over, then delete again",
-                    job_id=deletion.job_id,
-                    run_id=run_id,
-                )
-            return connection.execute(
-                insert(deletions)
-                .values(
-                    job_id=deletion.job_id,
-                    bucket=deletion.bucket,
-                    prefix=deletion.prefix,
-                    who=who,
-                    objects=deletion.objects,
-                    bytes=deletion.bytes,
-                    begun_at=now(),
-                )
-                .returning(deletions.c.id)
-            ).scalar_one()
+            # in this order: a worker that waits for the locks of the update has nothing to claim
+            connection.execute(_failing_what_waits(deletion.job_id, who))
+            _require_no_lease(connection, deletion.job_id)
+            return connection.execute(record.returning(deletions.c.id)).scalar_one()
 
     def finish(self, deletion_id: int, *, failures: int) -> None:
         statement = update(deletions).where(deletions.c.id == deletion_id)
         with transaction(self._engine) as connection:
             connection.execute(statement.values(finished_at=now(), failures=failures))
+
+
+def _failing_what_waits(job_id: int, who: str) -> Update:
+    """FAILED for each of the job's uploads that no worker holds; a late holder is fenced off."""
+    return (
+        update(uploads)
+        .where(uploads.c.job_id == job_id, or_(uploads.c.state.in_(_WAITING), lease_ran_out()))
+        .values(
+            state=UploadState.FAILED,
+            fence=uploads.c.fence + 1,
+            error=f"job {job_id}: its artifacts were deleted by {who}",
+            next_attempt_at=None,
+            updated_at=now(),
+            **NOBODY,
+        )
+    )
+
+
+def _require_no_lease(connection: Connection, job_id: int) -> None:
+    leased = select(uploads.c.run_id).where(uploads.c.job_id == job_id, is_leased())
+    run_id = connection.scalar(leased.order_by(uploads.c.run_id).limit(1))
+    if run_id is not None:
+        raise UploadUnderWay(
+            "its upload is under way: wait until it is over, then delete again",
+            job_id=job_id,
+            run_id=run_id,
+        )

@@ -1,4 +1,4 @@
-"""The SQL engine for a URL, with what each of the two databases needs to be dependable."""
+"""Make SQL engines for PostgreSQL and SQLite, and run transactions on them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ BUSY_TIMEOUT = 15
 
 
 def make_engine(url: str) -> Engine:
-    """An engine that connects on first use, or InvalidSettings."""
+    """An engine that connects on first use; InvalidSettings for any other kind of URL."""
     parsed = _parsed(url)
     match parsed.get_backend_name():
         case "postgresql":
@@ -33,7 +33,7 @@ def make_engine(url: str) -> Engine:
 
 @contextmanager
 def transaction(engine: Engine) -> Iterator[Connection]:
-    """A connection in a transaction of its own; DatabaseUnavailable or DatabaseRefused from SQL."""
+    """Run the block in one transaction. Raises DatabaseUnavailable or DatabaseRefused."""
     with translated_sql_errors(), engine.begin() as connection:
         yield connection
 
@@ -42,7 +42,7 @@ def _parsed(url: str) -> URL:
     try:
         return make_url(url)
     except ArgumentError as error:
-        # The URL itself may hold a password
+        # the URL itself may hold a password, so it is not quoted
         raise InvalidSettings("ONEPREFIX_DATABASE_URL is not a database URL") from error
 
 
@@ -56,14 +56,14 @@ def _postgresql(url: URL) -> Engine:
             "keepalives_idle": 10,
             "keepalives_interval": 5,
             "keepalives_count": 3,
-            # a pooler may give each transaction another server, which knows no earlier statement
+            # a pooler may give each transaction another server, which has prepared nothing
             "prepare_threshold": None,
         },
     )
 
     @event.listens_for(engine, "connect")
-    def in_utc(connection: Any, _record: Any) -> None:
-        # now() put into a `timestamp` column is the session's local time
+    def use_utc(connection: Any, _record: Any) -> None:
+        # a `timestamp` column keeps now() in the session's zone
         connection.execute("SET TIME ZONE 'UTC'")
         connection.commit()
 
@@ -74,16 +74,16 @@ def _sqlite(url: URL) -> Engine:
     engine = create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_TIMEOUT})
 
     @event.listens_for(engine, "connect")
-    def durable(connection: Any, _record: Any) -> None:
-        # A path in any bytes must be read before it can be refused
+    def make_durable(connection: Any, _record: Any) -> None:
+        # a path of any bytes must be readable, so that it can be refused
         connection.text_factory = lambda text: text.decode(errors="surrogateescape")
-        connection.isolation_level = None  # the driver's own BEGIN comes too late, see below
+        connection.isolation_level = None  # the driver would BEGIN too late, see below
         connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")  # a committed row survives a power cut
+        connection.execute("PRAGMA synchronous = FULL")  # a committed row survives a power failure
 
     @event.listens_for(engine, "begin")
-    def immediate(connection: Connection) -> None:
-        # A transaction that reads first and writes then fails at once when another wrote between
+    def begin_immediate(connection: Connection) -> None:
+        # one that reads first and writes later would fail if another wrote in between
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine

@@ -1,4 +1,4 @@
-"""SQL's errors become ours, as one line without statement, parameters or secrets."""
+"""Turn SQL's errors into ours: one line without statement, parameters or secrets."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,16 +14,16 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from worker.errors import DatabaseRefused, DatabaseUnavailable
 
-#: SQLite calls these operational, though waiting does not cure them.
+#: SQLite reports these as operational errors, though waiting does not cure them.
 _SQLITE_SCHEMA = ("no such table", "no such column")
-#: PostgreSQL's for a missing table or column, and for a prepared statement lost in a pooler.
+#: PostgreSQL's codes for a missing table or column, and for a statement that a pooler lost.
 #: https://www.postgresql.org/docs/current/errcodes-appendix.html
 _SCHEMA, _LOST_STATEMENT = ("42P01", "42703"), ("26000", "42P05")
 
 
 @contextmanager
 def translated_sql_errors() -> Iterator[None]:
-    """DatabaseUnavailable or DatabaseRefused for whatever SQLAlchemy raises in the block."""
+    """Raise DatabaseUnavailable or DatabaseRefused for what SQLAlchemy raises in the block."""
     try:
         yield
     except DBAPIError as error:
@@ -38,7 +38,7 @@ def translated_sql_errors() -> Iterator[None]:
         raise DatabaseUnavailable("no database connection became free in time") from error
     except SQLAlchemyError as error:
         raise DatabaseRefused(f"the database refused: {type(error).__name__}") from error
-    except OverflowError as error:  # SQLite's driver, of a number that no column holds
+    except OverflowError as error:  # SQLite's driver, for a number that no column holds
         raise DatabaseRefused(f"the database refused: {error}") from error
 
 

@@ -1,4 +1,4 @@
-"""Counts what has landed, from `uploads` alone."""
+"""Count landed results, from `uploads` alone."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -18,7 +18,7 @@ class By(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Landed:
-    """On a day, of a job; None where all of them are counted together."""
+    """Counts of landed results; `day` or `job_id` is None where the counts span all of them."""
 
     day: date | None
     """In UTC."""
@@ -26,6 +26,7 @@ class Landed:
     runs: int
     artifacts: int
     bytes: int
+    """Of the archives."""
 
 
 class SqlInventory:
@@ -33,8 +34,9 @@ class SqlInventory:
         self._engine = engine
 
     def landed(self, since: datetime, until: datetime, by: By | None = None) -> list[Landed]:
-        """What landed from `since` on and before `until`, per day and job unless `by` one; but for
-        what was deleted since.
+        """Count what landed from `since` on and before `until`, per day and job, or `by` one.
+
+        Results that were deleted since are not counted.
         """
         groups = {
             By.DAY: func.date(uploads.c.landed_at, type_=Date).label("day"),
@@ -51,13 +53,13 @@ class SqlInventory:
             )
             .where(
                 uploads.c.state == UploadState.LANDED,
-                uploads.c.results_url.is_not(None),  # it was not deleted since
+                uploads.c.results_url.is_not(None),  # deletion clears the location
                 uploads.c.landed_at >= since,
                 uploads.c.landed_at < until,
             )
             .group_by(*chosen)
             .order_by(*chosen)
         )
-        missing = {"day": None, "job_id": None}
+        ungrouped = {"day": None, "job_id": None}
         with transaction(self._engine) as connection:
-            return [Landed(**missing | row._asdict()) for row in connection.execute(query)]
+            return [Landed(**ungrouped | row._asdict()) for row in connection.execute(query)]

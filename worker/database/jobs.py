@@ -1,4 +1,4 @@
-"""The orchestrator's `jobs` and `runs`, read as they are."""
+"""Read the orchestrator's `jobs` and `runs`."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -39,7 +39,6 @@ class SqlRunRepository:
         return found[0]
 
     def of_job(self, job_id: int) -> list[Run]:
-        """The job's runs, by id."""
         return self._where(runs.c.job_id == job_id)
 
     def _where(self, condition: ColumnElement[bool]) -> list[Run]:
@@ -50,7 +49,7 @@ class SqlRunRepository:
 
 
 def add_job(engine: Engine, job_id: int, created_at: datetime, run_ids: Iterable[int]) -> Job:
-    """A job and its runs."""
+    """Insert a job and its runs where no orchestrator does: in a demo, a benchmark or a test."""
     job = Job(job_id, created_at)
     with transaction(engine) as connection:
         connection.execute(insert(jobs).values(id=job.id, created_at=job.created_at))

@@ -1,12 +1,14 @@
-"""Where runs' results lie: `runs` and `uploads` are written together."""
+"""Record where runs' results lie, in `runs` and `uploads` together."""
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
+    Update,
     and_,
     case,
     exists,
@@ -49,32 +51,20 @@ class SqlResultLocations:
         former_url: str,
         landed_at: datetime,
     ) -> None:
-        stands = {
+        values = {
             "state": UploadState.LANDED,
             "s3_key": key,
             "results_url": results_url,
             "archive_size": size,
             "checksum": checksum,
         }
-        # what is asked for still, or failed to replace what had landed, says so as before
-        has_none = and_(uploads.c.state == UploadState.FAILED, uploads.c.landed_at.is_(None))
-        landed = (
-            self._insert(uploads)
-            .values(
-                job_id=run.job_id, run_id=run.id, path=former_url, landed_at=landed_at, **stands
-            )
-            .on_conflict_do_update(
-                index_elements=["job_id", "run_id"],
-                set_={
-                    **stands,
-                    "sha256": case((uploads.c.checksum == checksum, uploads.c.sha256), else_=None),
-                    "landed_at": func.coalesce(uploads.c.landed_at, landed_at),
-                    "error": None,
-                    "traceback": None,
-                    "updated_at": now(),
-                },
-                where=or_(uploads.c.state == UploadState.LANDED, has_none),
-            )
+        new_row = self._insert(uploads).values(
+            job_id=run.job_id, run_id=run.id, path=former_url, landed_at=landed_at, **values
+        )
+        landed = new_row.on_conflict_do_update(
+            index_elements=["job_id", "run_id"],
+            set_=values | _kept_of_a_row(checksum, landed_at),
+            where=_has_nothing_else_to_tell(),
         )
         moved = (
             update(runs)
@@ -90,32 +80,49 @@ class SqlResultLocations:
             connection.execute(landed)
 
 
+def _kept_of_a_row(checksum: str | None, landed_at: datetime) -> dict[str, Any]:
+    """The first landing's time stays, and the SHA-256 if the bytes are the same."""
+    return {
+        "sha256": case((uploads.c.checksum == checksum, uploads.c.sha256), else_=None),
+        "landed_at": func.coalesce(uploads.c.landed_at, landed_at),
+        "error": None,
+        "traceback": None,
+        "updated_at": now(),
+    }
+
+
+def _has_nothing_else_to_tell() -> ColumnElement[bool]:
+    """Not of an upload that is still asked for, or that failed to replace landed results."""
+    never_landed = and_(uploads.c.state == UploadState.FAILED, uploads.c.landed_at.is_(None))
+    return or_(uploads.c.state == UploadState.LANDED, never_landed)
+
+
 def _relocated(connection: Connection, move: Relocation) -> int:
+    # the run first: its condition looks at the upload's row as it was
+    statements = (_run_relocated(move), _upload_relocated(move))
+    return sum(connection.execute(statement).rowcount for statement in statements)
+
+
+def _run_relocated(move: Relocation) -> Update:
     unchanged: ColumnElement[bool] = true()
     if move.fence is not None:
         unchanged = exists().where(is_as_it_was(move.job_id, move.run_id, move.fence))
-    of_run = (
+    of_run = and_(runs.c.id == move.run_id, runs.c.job_id == move.job_id)
+    return (
         update(runs)
-        .where(
-            runs.c.id == move.run_id,
-            runs.c.job_id == move.job_id,
-            runs.c.results_url.in_(move.was),
-            unchanged,
-        )
+        .where(of_run, runs.c.results_url.in_(move.was), unchanged)
         .values(results_url=move.to)
     )
-    of_upload = (
+
+
+def _upload_relocated(move: Relocation) -> Update:
+    # a failed replacement keeps its own reason
+    error = case((uploads.c.state == UploadState.LANDED, storable(move.why)), else_=uploads.c.error)
+    return (
         update(uploads)
         .where(
             is_as_it_was(move.job_id, move.run_id, move.fence),
             uploads.c.results_url.in_(move.was),
         )
-        .values(
-            results_url=move.to,
-            error=case(
-                (uploads.c.state == UploadState.LANDED, storable(move.why)), else_=uploads.c.error
-            ),
-            updated_at=now(),
-        )
+        .values(results_url=move.to, error=error, updated_at=now())
     )
-    return connection.execute(of_run).rowcount + connection.execute(of_upload).rowcount

@@ -1,4 +1,4 @@
-"""The tables: our own, and what we read and write of the orchestrator's `jobs` and `runs`."""
+"""The tables: our own, and the columns we use of the orchestrator's `jobs` and `runs`."""
 
 from datetime import datetime
 
@@ -23,9 +23,9 @@ class RunColumns(TypedColumns):
 
 
 class UploadColumns(TypedColumns):
-    """A refused request's row may lack its ids; it is FAILED from the start.
+    """One row per run, and one per refused message, which is FAILED and may lack its ids.
 
-    `superseded`: the ids of earlier messages, each between spaces, which ask for nothing any more.
+    `superseded`: ids of earlier messages, each between spaces; such a message asks for nothing new.
     """
 
     id = Column(BigInteger, primary_key=True)

@@ -1,4 +1,4 @@
-"""A time and the clock, meaning the same on PostgreSQL and SQLite."""
+"""Times and the database's clock, with one meaning on PostgreSQL and SQLite."""
 
 from datetime import datetime
 from typing import Any
@@ -11,15 +11,15 @@ from sqlalchemy.types import TypeEngine
 
 from worker.models.validation import utc
 
-#: SQLite's clock as text of the form that Python and SQLAlchemy write themselves.
+#: For SQLite's strftime: the form in which SQLAlchemy writes a datetime, in milliseconds.
 SQLITE_FORMAT = "%Y-%m-%d %H:%M:%f000"
 
 
 class Instant(TypeDecorator[datetime]):
-    """A time, always aware and in UTC here, however the column keeps it.
+    """A time, aware and in UTC in Python, however the column stores it.
 
-    PostgreSQL gives `timestamptz` in the session's zone and `timestamp` naive. SQLite keeps text
-    that may carry an offset, which SQLAlchemy's own type would drop.
+    PostgreSQL returns `timestamptz` in the session's zone and `timestamp` naive. SQLite stores
+    text that may carry an offset, which SQLAlchemy's own type would drop.
     """
 
     impl = DateTime
@@ -41,7 +41,7 @@ class Instant(TypeDecorator[datetime]):
 
 
 class now(FunctionElement[datetime]):  # noqa: N801  it reads as the SQL function that it is
-    """The database's own clock, `seconds` later."""
+    """The database's own clock, plus `seconds`."""
 
     type = Instant()
     inherit_cache = True

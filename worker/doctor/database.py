@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, DateTime, Engine, Enum, Integer, String, inspect, select, text
 
 from worker.database.engine import transaction
-from worker.database.schema import applied, known
+from worker.database.schema import applied_version, known_versions
 from worker.database.types import now
 from worker.doctor.finding import Check, Diagnosis, broken, diagnose_skew, ok, warning
 
@@ -56,7 +56,7 @@ class DatabaseChecks:
 
     def schema(self) -> Diagnosis:
         with self._connection() as connection:
-            return diagnose_schema(applied(connection), known())
+            return diagnose_schema(applied_version(connection), known_versions())
 
     def table(self, name: str) -> Diagnosis:
         with self._connection() as connection:

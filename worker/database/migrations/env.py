@@ -1,4 +1,4 @@
-"""Alembic's entry: migrates over the connection that `migrate` hands in."""
+"""Alembic's entry: migrates over the connection that `upgrade_schema` hands in."""
 
 from alembic import context
 

@@ -1,1 +1,1 @@
-"""The rows of `uploads`: requests, leases, messages that are due."""
+"""The rows of `uploads`: requests, leases, messages that are due, multipart uploads."""

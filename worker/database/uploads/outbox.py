@@ -1,4 +1,4 @@
-"""Which uploads need a message, each handed to exactly one caller."""
+"""Find the uploads that need a message, and hand each message to exactly one publisher."""
 
 from dataclasses import dataclass
 
@@ -14,8 +14,8 @@ from worker.models.upload_request import DueMessage, UploadRequest
 
 @dataclass(frozen=True, slots=True)
 class SqlOutbox:
-    """`grace`: seconds a new row waits for its own producer's message.
-    `republish`: seconds after which a message that led to nothing counts as lost.
+    """`grace`: seconds that a new row waits for its producer's own message.
+    `republish`: seconds after which a message that caused no progress counts as lost.
     """
 
     engine: Engine
@@ -23,13 +23,11 @@ class SqlOutbox:
     republish: float
 
     def due(self, limit: int = 100) -> list[int]:
-        """Row ids that nobody works on, and whose message is missing, lost or due."""
         query = select(uploads.c.id).where(self._is_due()).order_by(uploads.c.id).limit(limit)
         with transaction(self.engine) as connection:
             return list(connection.scalars(query))
 
     def take(self, row: int, *, task_id: str) -> DueMessage | None:
-        """What to publish for the row, under `task_id` if it has none; None if it was taken."""
         taken = (
             update(uploads)
             .where(uploads.c.id == row, self._is_due())
@@ -50,30 +48,27 @@ class SqlOutbox:
         return DueMessage(request, found.state != UploadState.REQUESTED)
 
     def give_back(self, row: int) -> None:
-        """The message could not be published: the row is due again."""
         with transaction(self.engine) as connection:
             connection.execute(update(uploads).where(uploads.c.id == row).values(published_at=None))
 
     def mark_due_if_stuck(self, request: UploadRequest, *, since: float) -> bool:
-        """The request's message was taken and should have led to something `since` seconds ago: if
-        it has not, nor another one after it, the row is due again.
-        """
-        unanswered = update(uploads).where(
+        stuck = update(uploads).where(
             is_upload(request.job_id, request.run_id),
             uploads.c.task_id == request.task_id,
             uploads.c.published_at <= now(-since),
             or_(uploads.c.state == UploadState.REQUESTED, retry_is_due(), lease_ran_out()),
         )
         with transaction(self.engine) as connection:
-            return connection.execute(unanswered.values(published_at=None)).rowcount > 0
+            return connection.execute(stuck.values(published_at=None)).rowcount > 0
 
     def _is_due(self) -> ColumnElement[bool]:
-        never_rung = uploads.c.published_at.is_(None)
+        unpublished = uploads.c.published_at.is_(None)
         lost = uploads.c.published_at < now(-self.republish)
+        producer_is_late = uploads.c.requested_at < now(-self.grace)
         return or_(
             and_(
                 uploads.c.state == UploadState.REQUESTED,
-                or_(and_(never_rung, uploads.c.requested_at < now(-self.grace)), lost),
+                or_(and_(unpublished, producer_is_late), lost),
             ),
-            and_(or_(retry_is_due(), lease_ran_out()), or_(never_rung, lost)),
+            and_(or_(retry_is_due(), lease_ran_out()), or_(unpublished, lost)),
         )

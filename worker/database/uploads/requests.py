@@ -1,8 +1,8 @@
-"""What producers ask for, written to `uploads` before anybody works on it."""
+"""Write producers' requests to `uploads`, before anybody works on them."""
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, and_, func, not_, or_, select, true, update
+from sqlalchemy import ColumnElement, Engine, Update, and_, func, not_, or_, select, true, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
@@ -21,7 +21,7 @@ class SqlRequestRepository:
 
     def request(self, request: UploadRequest, *, published: bool) -> Upload:
         published_at = now() if published else None
-        made = (
+        new_row = (
             self._insert(uploads)
             .values(
                 job_id=request.job_id,
@@ -33,42 +33,11 @@ class SqlRequestRepository:
             .on_conflict_do_nothing(index_elements=["job_id", "run_id"])
             .returning(uploads.c.id)
         )
-        renewed = (
-            update(uploads)
-            .where(
-                is_upload(request.job_id, request.run_id),
-                _is_new_message(request),
-                _asks_anew(request),
-            )
-            .values(
-                state=UploadState.REQUESTED,
-                path=request.path,
-                task_id=request.task_id,
-                superseded=_with_former_message(),
-                fence=uploads.c.fence + 1,
-                attempt=0,
-                next_attempt_at=None,
-                published_at=published_at,
-                bytes_done=0,
-                bytes_total=None,
-                file_count=None,
-                archive_size=None,
-                checksum=None,
-                sha256=None,
-                left_out=None,
-                error=None,
-                traceback=None,
-                requested_at=now(),
-                updated_at=now(),
-                **NOBODY,
-            )
-        )
+        stored = select(*UPLOAD).where(is_upload(request.job_id, request.run_id))
         with transaction(self._engine) as connection:
-            if connection.execute(made).first() is None:
-                connection.execute(renewed)
-            row = connection.execute(
-                select(*UPLOAD).where(is_upload(request.job_id, request.run_id))
-            ).one()
+            if connection.execute(new_row).first() is None:
+                connection.execute(_renewed(request, published_at))
+            row = connection.execute(stored).one()
         return as_upload(row)
 
     def refuse(self, refusal: Refusal) -> None:
@@ -78,26 +47,23 @@ class SqlRequestRepository:
             "state": UploadState.FAILED,
             "error": refusal.reason,
         }
-        ids = {"job_id": refusal.job_id, "run_id": refusal.run_id}
-        known = (
+        is_its_own = uploads.c.task_id == refusal.task_id
+        has_failed = uploads.c.state == UploadState.FAILED
+        with_ids = (
             self._insert(uploads)
-            .values(**ids, **failed)
+            .values(job_id=refusal.job_id, run_id=refusal.run_id, **failed)
             .on_conflict_do_update(
                 index_elements=["job_id", "run_id"],
                 set_=failed | {"updated_at": now()} | NOBODY,
-                where=or_(
-                    uploads.c.task_id == refusal.task_id, uploads.c.state == UploadState.FAILED
-                ),
+                where=or_(is_its_own, has_failed),
             )
             .returning(uploads.c.id)
         )
-        delivered_again = and_(
-            uploads.c.task_id == refusal.task_id, uploads.c.state == UploadState.FAILED
-        )
+        delivered_before = select(uploads.c.id).where(is_its_own, has_failed)
         with transaction(self._engine) as connection:
-            if connection.execute(select(uploads.c.id).where(delivered_again)).first():
+            if connection.execute(delivered_before).first():
                 return
-            if connection.execute(known).first() is None:
+            if connection.execute(with_ids).first() is None:
                 # the run has an upload of its own, which must not suffer from this message
                 connection.execute(self._insert(uploads).values(**failed))
 
@@ -110,6 +76,40 @@ class SqlRequestRepository:
         )
         with transaction(self._engine) as connection:
             connection.execute(statement.values(published_at=now()))
+
+
+def _renewed(request: UploadRequest, published_at: now | None) -> Update:
+    """The run's row as a new request, if this one is new and asks for more than the row has."""
+    return (
+        update(uploads)
+        .where(
+            is_upload(request.job_id, request.run_id),
+            _is_new_message(request),
+            _asks_anew(request),
+        )
+        .values(
+            state=UploadState.REQUESTED,
+            path=request.path,
+            task_id=request.task_id,
+            superseded=_with_former_message(),
+            fence=uploads.c.fence + 1,
+            attempt=0,
+            next_attempt_at=None,
+            published_at=published_at,
+            bytes_done=0,
+            bytes_total=None,
+            file_count=None,
+            archive_size=None,
+            checksum=None,
+            sha256=None,
+            left_out=None,
+            error=None,
+            traceback=None,
+            requested_at=now(),
+            updated_at=now(),
+            **NOBODY,
+        )
+    )
 
 
 def _is_new_message(request: UploadRequest) -> ColumnElement[bool]:
@@ -129,6 +129,6 @@ def _asks_anew(request: UploadRequest) -> ColumnElement[bool]:
     if request.replace:
         return true()
     elsewhere = and_(uploads.c.state != UploadState.LANDED, uploads.c.path != request.path)
-    # a replacement that failed is no reason for a plain request to replace what had landed
+    # a replacement that failed is no reason for a plain request to replace landed results
     failed = and_(uploads.c.state == UploadState.FAILED, uploads.c.landed_at.is_(None))
     return or_(failed, and_(elsewhere, uploads.c.state != UploadState.FAILED))

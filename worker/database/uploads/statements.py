@@ -8,9 +8,14 @@ from worker.database.tables import uploads
 from worker.database.types import now
 from worker.models.upload import Upload, UploadState
 
-#: The columns of an `Upload`, and the values that leave it without a holder.
+#: The columns of an `Upload`.
 UPLOAD = tuple(uploads.c[name] for name in Upload.__slots__)
+#: The values of an upload that no worker holds.
 NOBODY = {"owner": None, "lease_until": None}
+
+
+def is_upload(job_id: int, run_id: int) -> ColumnElement[bool]:
+    return and_(uploads.c.job_id == job_id, uploads.c.run_id == run_id)
 
 
 def retry_is_due() -> ColumnElement[bool]:
@@ -30,16 +35,12 @@ def is_over() -> ColumnElement[bool]:
 
 
 def is_being_copied() -> ColumnElement[bool]:
-    """The lease of an upload that is over is that of a copy of its object."""
+    """The upload is over, and its lease is that of a copy of its object."""
     return and_(is_over(), func.coalesce(uploads.c.lease_until >= now(), false()))
 
 
-def is_upload(job_id: int, run_id: int) -> ColumnElement[bool]:
-    return and_(uploads.c.job_id == job_id, uploads.c.run_id == run_id)
-
-
 def is_as_it_was(job_id: int, run_id: int, fence: int | None) -> ColumnElement[bool]:
-    """The upload is over, and was not renewed since it was read with this fence."""
+    """The upload is over, and has not been renewed since it was read with this fence."""
     return is_upload(job_id, run_id) & (uploads.c.fence == fence) & is_over()
 
 

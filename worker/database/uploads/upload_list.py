@@ -1,4 +1,4 @@
-"""Reads `uploads` for people."""
+"""Read `uploads`, for people and for use cases that write nothing."""
 
 from typing import NamedTuple
 
@@ -11,14 +11,17 @@ from worker.database.uploads.statements import UPLOAD, as_upload, is_upload
 from worker.models.upload import Upload, UploadState
 from worker.models.upload_request import Refusal
 
+#: Rows without usable ids are refused messages.
 _HAS_IDS = (uploads.c.job_id > 0) & (uploads.c.run_id > 0)
 
 
-class OpenMultipartUploads(NamedTuple):
+class IncompleteUploadCounts(NamedTuple):
+    """How many of S3's incomplete multipart uploads rows name."""
+
     held: int
     """By attempts that are under way."""
     waiting: int
-    """For the next attempt, or to be aborted."""
+    """By uploads that will be resumed or aborted."""
 
 
 class SqlUploadList:
@@ -26,6 +29,7 @@ class SqlUploadList:
         self._engine = engine
 
     def find(self, job_id: int, run_id: int) -> Upload | None:
+        """The run's upload, if anybody asked for one."""
         with transaction(self._engine) as connection:
             row = connection.execute(select(*UPLOAD).where(is_upload(job_id, run_id))).one_or_none()
         return as_upload(row) if row else None
@@ -38,7 +42,10 @@ class SqlUploadList:
         state: UploadState | None = None,
         limit: int | None = None,
     ) -> list[Upload]:
-        """All, or a job's, a run's, those in a state, by job and run: the `limit` changed last."""
+        """The uploads of a job, a run or a state, or all; by job and run.
+
+        `limit` keeps those that changed last.
+        """
         chosen = _of(job_id)
         if run_id is not None:
             chosen &= uploads.c.run_id == run_id
@@ -50,20 +57,19 @@ class SqlUploadList:
         return sorted(found, key=lambda upload: (upload.job_id, upload.run_id))
 
     def counts(self, job_id: int | None = None) -> dict[UploadState, int]:
-        """How many uploads, or uploads of a job, are in which state."""
+        """The number of uploads, or of a job's uploads, in each state that has any."""
         query = select(uploads.c.state, func.count()).where(_of(job_id)).group_by(uploads.c.state)
         with transaction(self._engine) as connection:
             found = {row[0]: row[1] for row in connection.execute(query)}
         return {state: found[state] for state in UploadState if state in found}
 
-    def open_multipart_uploads(self) -> OpenMultipartUploads:
-        """How many of S3's multipart uploads rows name."""
+    def incomplete_uploads(self) -> IncompleteUploadCounts:
         held = and_(uploads.c.state == UploadState.UPLOADING, uploads.c.lease_until >= now())
         query = select(func.count().filter(held), func.count().filter(held.is_not(true()))).where(
             uploads.c.multipart_upload_id.is_not(None)
         )
         with transaction(self._engine) as connection:
-            return OpenMultipartUploads(*connection.execute(query).one())
+            return IncompleteUploadCounts(*connection.execute(query).one())
 
     def refusals(self, *, limit: int | None = None) -> list[Refusal]:
         """The messages that made no request, newest first."""

@@ -1,9 +1,9 @@
-"""The rows of `uploads`: every write is one conditional statement on the database's clock."""
+"""Write attempts and leases to `uploads`: conditional statements on the database's clock."""
 
 import json
 from typing import Any
 
-from sqlalchemy import Engine, Executable, Update, literal_column, or_, select, update
+from sqlalchemy import Engine, Update, literal_column, or_, select, update
 
 from worker.database.engine import transaction
 from worker.database.tables import runs, uploads
@@ -23,7 +23,7 @@ from worker.models.artifact import Artifact
 from worker.models.upload import Upload, UploadState
 from worker.models.upload_request import storable
 
-#: Names of what was left out that a row keeps; the last one then counts the others.
+#: Names of omitted entries that a row keeps; one more element then counts the others.
 MAX_LEFT_OUT = 200
 
 
@@ -49,12 +49,15 @@ class SqlUploadRepository:
             )
             .returning(*UPLOAD)
         )
-        return self._one(taken)
+        with transaction(self._engine) as connection:
+            row = connection.execute(taken).one_or_none()
+        return as_upload(row) if row else None
 
     def held_on(self, machine: str) -> list[Upload]:
-        """The uploads whose lease a process of that machine holds; none that has run out."""
         there = uploads.c.owner.contains(f"@{machine}.", autoescape=True)
-        return self._all(select(*UPLOAD).where(is_leased(), there))
+        query = select(*UPLOAD).where(is_leased(), there)
+        with transaction(self._engine) as connection:
+            return [as_upload(row) for row in connection.execute(query)]
 
     def release(self, upload: Upload) -> None:
         statement = _held(upload).values(lease_until=now(-1), published_at=None, updated_at=now())
@@ -102,20 +105,10 @@ class SqlUploadRepository:
             updated_at=now(),
             **NOBODY,
         )
-        recorded = (
-            update(runs)
-            .where(runs.c.id == upload.run_id, runs.c.job_id == upload.job_id)
-            .values(
-                results_url=results_url,
-                results_uploaded_at=now(),
-                # a bound string would be a VARCHAR, which a native enum column refuses
-                status=literal_column("'DONE'"),
-            )
-        )
         with transaction(self._engine) as connection:
             if connection.execute(landed).rowcount == 0:
                 raise _lost(upload)
-            if connection.execute(recorded).rowcount == 0:
+            if connection.execute(_run_landed(upload, results_url)).rowcount == 0:
                 raise RunNotFound(
                     "the run disappeared while it was uploaded",
                     job_id=upload.job_id,
@@ -155,15 +148,6 @@ class SqlUploadRepository:
             **NOBODY,
         )
 
-    def _one(self, statement: Executable) -> Upload | None:
-        with transaction(self._engine) as connection:
-            row = connection.execute(statement).one_or_none()
-        return as_upload(row) if row else None
-
-    def _all(self, query: Executable) -> list[Upload]:
-        with transaction(self._engine) as connection:
-            return [as_upload(row) for row in connection.execute(query)]
-
     def _write(self, upload: Upload, state: UploadState, **values: Any) -> None:
         upload.to(state)
         statement = _held(upload).values(state=state, updated_at=now(), **values)
@@ -173,11 +157,24 @@ class SqlUploadRepository:
 
 
 def _held(upload: Upload) -> Update:
-    """An update of the row that touches nothing once the lease is another's, or given up."""
+    """An update that changes nothing once the lease is another's, or the upload is over."""
     return update(uploads).where(
         is_upload(upload.job_id, upload.run_id),
         uploads.c.fence == upload.fence,
         uploads.c.state == UploadState.UPLOADING,
+    )
+
+
+def _run_landed(upload: Upload, results_url: str) -> Update:
+    return (
+        update(runs)
+        .where(runs.c.id == upload.run_id, runs.c.job_id == upload.job_id)
+        .values(
+            results_url=results_url,
+            results_uploaded_at=now(),
+            # a bound string would be a VARCHAR, which a native enum column refuses
+            status=literal_column("'DONE'"),
+        )
     )
 
 

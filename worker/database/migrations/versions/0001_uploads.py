@@ -1,4 +1,4 @@
-"""`uploads`; and `jobs` and `runs` where there is no orchestrator that has made them."""
+"""Create `uploads`; also `jobs` and `runs` where no orchestrator has created them."""
 
 import sqlalchemy as sa
 from alembic import op

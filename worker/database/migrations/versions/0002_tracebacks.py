@@ -1,4 +1,4 @@
-"""What went wrong last, for those who mend it."""
+"""Add `uploads.traceback`, of the last error."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Who has deleted a job's artifacts, and when."""
+"""Create `deletions`: who deleted a job's artifacts, and when."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -34,6 +34,7 @@ from worker.settings import Settings
 from worker.use_cases.job.download_urls import LocateArtifacts
 from worker.use_cases.job.fetch import OBJECTS_AT_ONCE, FetchArtifacts
 from worker.use_cases.job.find import FindArtifacts
+from worker.use_cases.job.ports import ArchiveFile
 from worker.use_cases.job.put import PutArtifact
 from worker.use_cases.job.read import ReadArchive
 from worker.use_cases.job.upload_urls import SubmitArtifact
@@ -306,7 +307,7 @@ class Services:
 
     @cached_property
     def fetch_artifacts(self) -> FetchArtifacts:
-        from worker.packaging.reading.unzip import Unzip
+        from worker.packaging.reading.unpack import unpack
         from worker.storage.download.files import RANGES_AT_ONCE, S3Downloads
 
         reader = self._object_reader(connections=OBJECTS_AT_ONCE * RANGES_AT_ONCE)
@@ -316,15 +317,18 @@ class Services:
             self.upload_list,
             self.artifact_store,
             S3Downloads(reader),
-            Unzip(),
+            unpack,
         )
 
     @cached_property
     def read_archive(self) -> ReadArchive:
-        from worker.packaging.reading.unzip import Unzip
+        from worker.packaging.reading.zip_reader import ZipReader, open_zip
+
+        def open_remote(file: ArchiveFile) -> ZipReader:
+            return open_zip(file, file.expect)
 
         reader = self._object_reader(connections=1)
-        return ReadArchive(self.jobs, self.runs, self.artifact_store, reader, Unzip())
+        return ReadArchive(self.jobs, self.runs, self.artifact_store, reader, open_remote)
 
     @cached_property
     def _presigner(self) -> "Presigner":

@@ -1,4 +1,4 @@
-"""An opened results directory: measured first, then packed once."""
+"""Packs results directories: each is measured first, then streamed as a ZIP once."""
 
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
@@ -10,72 +10,63 @@ from worker.models.archive import Archive
 from worker.packaging.archive_stream import Chunk, ZipStream
 from worker.packaging.tree.measure import Measure
 from worker.packaging.tree.roots import opened_beneath
-from worker.packaging.tree.selection import Selection
+from worker.packaging.tree.selection import Selection, select
 from worker.packaging.tree.survey import Survey
 from worker.packaging.workers.plan import Plan
-from worker.packaging.workers.pool import HELD_AT_FIRST, PackingPool
+from worker.packaging.workers.pool import MAX_HELD_WHILE_MEASURING, PackingPool
 from worker.packaging.zip.deflate import FAST
 from worker.process.memory import keep_freed_memory, return_freed_memory
 
-#: Bytes of a tree after which an idle worker is made small again.
+#: Bytes of a tree from which on the memory that packing it took is given back to the system.
 LARGE = 32 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Packing:
-    """How to pack. Threads and helpers don't show in the archive."""
+    """How to pack. Threads and helpers make no difference to the archive."""
 
     threads: int = 2
     level: int = FAST
+    """Of `worker.packaging.zip.deflate`."""
     helpers: bool | None = None
-    """Whether processes pack the small files; None: if they are many."""
+    """Whether helper processes pack the small files; None: if these are many."""
 
 
 class TreePackage:
-    """The `Package` of the directory that `descriptor` holds open, until it is closed."""
+    """The `Package` of an open directory. Measure it, take its chunks, close it, in this order."""
 
-    def __init__(
-        self,
-        descriptor: int,
-        name: str,
-        pattern: str,
-        packing: Packing,
-        pool: PackingPool,
-        *,
-        moved: Callable[[], None],
-    ) -> None:
-        """`moved` is called as the walk goes on."""
-        self._selection = Selection(descriptor, name, pattern)
+    def __init__(self, selection: Selection, pool: PackingPool) -> None:
+        """The package closes the pool, but not the selection's directory."""
+        self._selection = selection
+        self._pool = pool
         self._measure = Measure()
-        self._survey = Survey(descriptor)
+        self._survey = Survey(selection.directory)
         self._entries = self._survey.entries()
         self._units = iter(Plan(self._entries, in_flight=pool.in_flight))
-        self._pool = pool
         self._packed = pool.in_order(self._units)
         self._stream = ZipStream(self._packed)
         self._chunks = self._checked()
-        try:
-            if packing.helpers:
-                pool.start_helpers()
-            self._walk(pool, moved, may_help=packing.helpers is None)
-        except BaseException:
-            self.close()
-            raise
 
-    def _walk(self, pool: PackingPool, moved: Callable[[], None], *, may_help: bool) -> None:
+    def measure(self, helpers: bool | None, moved: Callable[[], None]) -> None:
+        """Walk the whole tree once, and call `moved` for each entry; for the errors see `walk`.
+
+        Helper processes, if any (see `Packing`), pack what was found already.
+        """
+        if helpers:
+            self._pool.start_helpers()
         with closing(self._selection.entries()) as entries:
             for entry in entries:
                 moved()
                 self._measure.add(entry)
                 self._survey.add(entry)
-                if may_help and self._measure.has_many_small_files:
-                    pool.start_helpers()
-                if pool.has_helpers:  # they begin while the rest is measured
-                    pool.pack_ahead(self._units, held=HELD_AT_FIRST)
-        self._survey.end()
+                if helpers is None and self._measure.has_many_small_files:
+                    self._pool.start_helpers()
+                if self._pool.has_helpers:
+                    self._pool.pack_ahead(self._units, max_held=MAX_HELD_WHILE_MEASURING)
+        self._survey.complete()
 
     def close(self) -> None:
-        """Stop, wherever the packing stands, and close what is open of the tree."""
+        """Stop packing, wherever it stands, and close all files and directories of the tree."""
         with (
             closing(self._entries),
             closing(self._units),
@@ -110,47 +101,49 @@ class TreePackage:
         )
 
     def chunks(self) -> Iterator[Chunk]:
+        """The archive's bytes, once. Raises TreeChanged if the tree is not as it was measured."""
         return self._chunks
 
     def _checked(self) -> Generator[Chunk]:
         for chunk in self._stream:
-            self._require(self._stream.size <= self.size_bound)
+            _require_as_measured(self._stream.size <= self.size_bound)
             yield chunk
-        self._require(self._stream.file_count == self.file_count)
-        self._require(self._stream.bytes_done == self.bytes_total)
+        _require_as_measured(self._stream.file_count == self.file_count)
+        _require_as_measured(self._stream.bytes_done == self.bytes_total)
         self._selection.require_unchanged()
 
-    @staticmethod
-    def _require(as_measured: bool) -> None:
-        if not as_measured:
-            raise TreeChanged("entries came, went or grew between measuring and packing")
+
+def _require_as_measured(holds: bool) -> None:
+    if not holds:
+        raise TreeChanged("entries came, went or grew between measuring and packing")
 
 
 @dataclass(frozen=True, slots=True)
 class TreePackager:
+    """Opens results directories that lie beneath the roots."""
+
     roots: tuple[Path, ...]
     pattern: str = "RUN*"
-    """Which directory names are runs', as in the shell."""
+    """Which directories' names are runs', as in the shell."""
     packing: Packing = field(default_factory=Packing)
-
-    def __post_init__(self) -> None:
-        keep_freed_memory()
 
     @contextmanager
     def open(self, path: str, moved: Callable[[], None] = lambda: None) -> Iterator[TreePackage]:
-        name, packing = PurePosixPath(path).name, self.packing
-        pool = PackingPool(threads=packing.threads, level=packing.level)
+        """The measured package of a directory, closed behind the block.
+
+        `moved` is called for each entry that is measured. Raises what `opened_beneath`, `select`
+        and `walk` do. From then on this process keeps memory that it frees.
+        """
+        keep_freed_memory()
         large = False
         try:
-            with (
-                closing(pool),
-                opened_beneath(self.roots, path) as descriptor,
-                closing(
-                    TreePackage(descriptor, name, self.pattern, packing, pool, moved=moved)
-                ) as package,
-            ):
-                large = package.bytes_total >= LARGE
-                yield package
+            with opened_beneath(self.roots, path) as directory:
+                selection = select(directory, PurePosixPath(path).name, self.pattern)
+                pool = PackingPool(threads=self.packing.threads, level=self.packing.level)
+                with closing(TreePackage(selection, pool)) as package:
+                    package.measure(self.packing.helpers, moved)
+                    large = package.bytes_total >= LARGE
+                    yield package
         finally:
             if large:
                 return_freed_memory()

@@ -1,4 +1,4 @@
-"""Keeps small records until they are wanted, compressed while they wait."""
+"""Keeps small records in memory until they are wanted, compressed while they wait."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -10,13 +10,13 @@ BLOCK = 256 * 1024
 
 
 class Spool:
-    """Bytes appended piece by piece and taken in order; a record is never cut in two."""
+    """A queue of bytes: appended record by record, taken in order in blocks of whole records."""
 
     def __init__(self) -> None:
         self._blocks: deque[bytes] = deque()
         self._open = bytearray()
         self.size = 0
-        """Bytes that were ever appended."""
+        """Bytes that were appended since the beginning."""
 
     def append(self, records: bytes) -> None:
         self._open += records

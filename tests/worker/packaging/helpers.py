@@ -46,7 +46,7 @@ def helpers_with(script: str) -> Iterator[None]:
 def helpers_for_everything() -> Iterator[None]:
     """Also for the smallest batch."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pool, "WORTH_A_HELPER", 1)
+        patch.setattr(pool, "MIN_FOR_HELPER", 1)
         yield
 
 

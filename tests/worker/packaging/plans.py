@@ -7,11 +7,13 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from worker.packaging.archive_stream import ZipStream
+from worker.packaging.tree.entries import Directory, Entry
 from worker.packaging.tree.measure import Measure
 from worker.packaging.tree.survey import Survey
-from worker.packaging.tree.walk import Directory, Entry, walk
+from worker.packaging.tree.walk import walk
 from worker.packaging.workers.batch import BatchPacker
-from worker.packaging.workers.plan import Batch, Plan, Unit
+from worker.packaging.workers.plan import Plan
+from worker.packaging.workers.units import Batch, Unit
 from worker.packaging.zip.deflate import FAST
 
 
@@ -40,7 +42,7 @@ def surveyed(run: Path) -> Iterator[Survey]:
         survey = Survey(descriptor)
         for entry in walk(descriptor, os.fsencode(run.name)):
             survey.add(entry)
-        survey.end()
+        survey.complete()
         yield survey
 
 
@@ -57,12 +59,15 @@ def batch_of(run: Path) -> Iterator[Batch]:
 def again(batch: Batch) -> Batch:
     """The same once more, with descriptors of its own."""
     descriptors = list(map(os.dup, batch.descriptors))
-    return Batch(batch.items, descriptors, batch.member_count, batch.size)
+    return Batch(batch.items, descriptors, batch.entry_count, batch.size)
 
 
 def measured(run: Path) -> Measure:
+    measure = Measure()
     with opened(run) as descriptor:
-        return Measure(walk(descriptor, os.fsencode(run.name)))
+        for entry in walk(descriptor, os.fsencode(run.name)):
+            measure.add(entry)
+    return measure
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from tests.worker.packaging.plans import stream_of, unlisted
 from tests.worker.packaging.trees import MIB, Kept, content, described, make, packed
 from worker.errors import InvalidResultsDirectory
 from worker.packaging import archive_stream as zip_stream
-from worker.packaging.tree.walk import Link
+from worker.packaging.tree.entries import Link
 from worker.packaging.zip.deflate import deflated_bound
 from worker.packaging.zip.format import MAX_16, MAX_32
 

@@ -32,8 +32,8 @@ from tests.worker.packaging.trees import (
 from worker.models.archive import Archive
 from worker.packaging.package import Packing
 from worker.packaging.tree.survey import Survey
-from worker.packaging.workers.helper import Asked, Helper
-from worker.packaging.workers.plan import Batch
+from worker.packaging.workers.helper import Helper, PendingBatch
+from worker.packaging.workers.units import Batch
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -133,18 +133,18 @@ def test_helpers_begin_to_pack_while_the_walk_goes_on(
 ) -> None:
     make(run, {f"{each:02}": {f"{n:02}": b"0.1\n" for n in range(40)} for each in range(40)})
     steps: list[str] = []
-    pack, end = Helper.pack, Survey.end
+    pack, complete = Helper.pack, Survey.complete
 
-    def packing(helper: Helper, batch: Batch) -> Asked:
+    def packing(helper: Helper, batch: Batch) -> PendingBatch:
         steps.append("a batch")
         return pack(helper, batch)
 
     def ending(survey: Survey) -> None:
         steps.append("the walk's end")
-        end(survey)
+        complete(survey)
 
     monkeypatch.setattr(Helper, "pack", packing)
-    monkeypatch.setattr(Survey, "end", ending)
+    monkeypatch.setattr(Survey, "complete", ending)
     with packager(run, Packing(helpers=True)).open(str(run)) as package:
         assert steps[0] == "a batch"
         assert steps[-1] == "the walk's end"

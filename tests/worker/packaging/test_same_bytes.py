@@ -32,7 +32,7 @@ from tests.worker.packaging.trees import (
     trees,
 )
 from worker.packaging.package import Packing
-from worker.packaging.workers import plan
+from worker.packaging.workers import units
 from worker.packaging.zip.deflate import FAST, SMALL, STORE
 
 few_examples = settings(
@@ -52,7 +52,7 @@ from pathlib import Path
 from worker.packaging.workers import pool
 from worker.packaging.package import Packing, TreePackager
 time.tzset()
-pool.WORTH_A_HELPER = 1
+pool.MIN_FOR_HELPER = 1
 run = Path(sys.argv[1])
 for helpers in (False, True):
     packing = Packing(threads=2, helpers=helpers)
@@ -146,9 +146,9 @@ def test_where_units_of_work_are_cut_shows_nowhere(
     dress(run_in_memory, Random(seed))
     expected = packed(run_in_memory, Packing(threads=1, helpers=False, level=level))
     with pytest.MonkeyPatch.context() as patch, helpers_for_everything():
-        patch.setattr(plan, "BATCH_BYTES", batch_bytes)
-        patch.setattr(plan, "BATCH_MEMBERS", batch_members)
-        patch.setattr(plan, "BATCH_DIRECTORIES", batch_directories)
+        patch.setattr(units, "BATCH_BYTES", batch_bytes)
+        patch.setattr(units, "BATCH_ENTRIES", batch_members)
+        patch.setattr(units, "BATCH_DIRECTORIES", batch_directories)
         for helpers in (False, True):
             packing = Packing(threads=threads, helpers=helpers, level=level)
             assert packed(run_in_memory, packing) == expected

@@ -3,28 +3,33 @@
 import os
 import shutil
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from worker.errors import FileUnusable, InvalidArchive
 from worker.file_errors import translated_file_errors
 from worker.models.archive import ArchiveMember
-from worker.packaging.reading.zip_reader import ZipReader
+from worker.packaging.reading.links import require_links_within, require_target_within
+from worker.packaging.reading.zip_reader import ZipReader, open_zip
 
-#: Bytes; Linux follows no longer one.
+#: Bytes; Linux follows no longer link.
 LONGEST_LINK = 4095
 
 
 def unpack(archive: Path, to: Path) -> None:
-    """InvalidArchive or FileUnusable, and nothing at `to`, if anything is wrong."""
-    work = to.with_name(f".{to.name}.unpacking")  # and not random, so that a kill leaves but one
+    """Make the new directory `to` from the archive.
+
+    Raises InvalidArchive for an archive with anything suspicious, FileUnusable if there is no room
+    or `to` exists and is not empty; then `to` is as it was.
+    """
+    work = to.with_name(f".{to.name}.unpacking")  # not random: repeated kills leave only one
     with translated_file_errors(f"unpacking {archive} to {to}"):
         if work.is_dir() or work.is_symlink():
             shutil.rmtree(work)
         work.mkdir(mode=0o700)
         try:
             with archive.open("rb") as file:
-                _fill(work, ZipReader(file))
+                _fill(work, open_zip(file))
             work.rename(to)
         except BaseException:
             shutil.rmtree(work, ignore_errors=True)
@@ -33,7 +38,7 @@ def unpack(archive: Path, to: Path) -> None:
 
 def _fill(work: Path, reader: ZipReader) -> None:
     members = reader.members
-    require_safe(members)
+    _require_own_places(members)
     _require_space(work, members)
     files = [each for each in members if not each.is_directory and not each.is_link]
     links = [each for each in members if each.is_link]
@@ -44,16 +49,16 @@ def _fill(work: Path, reader: ZipReader) -> None:
         _write(work / each.name, each, reader)
     for each in links:  # when nothing is written any more that could go through them
         _link(work / each.name, each, reader)
-    _require_inside(work, links)
+    require_links_within(work, links)
     for each in sorted(directories, key=lambda each: each.name, reverse=True):
-        _dress(work / each.name, each)
+        _apply_metadata(work / each.name, each)
     work.chmod(0o755)
 
 
-def require_safe(members: Iterable[ArchiveMember]) -> None:
-    """InvalidArchive unless every member has a place of its own, inside and by its plain name."""
+def _require_own_places(members: Sequence[ArchiveMember]) -> None:
+    """Raise InvalidArchive unless every member has a place inside for itself alone."""
     places = {_place(member): member for member in members}
-    if len(places) != len(list(members)):
+    if len(places) != len(members):
         raise InvalidArchive("a name stands twice in the archive")
     parents = {place[:depth] for place in places for depth in range(len(place))}
     for place, member in places.items():
@@ -62,6 +67,7 @@ def require_safe(members: Iterable[ArchiveMember]) -> None:
 
 
 def _place(member: ArchiveMember) -> tuple[str, ...]:
+    """The steps of the member's path; InvalidArchive if they lead out, or for a device."""
     place = tuple(member.name.removesuffix("/").split("/"))
     if "\0" in member.name or not {"", ".", ".."}.isdisjoint(place):
         raise InvalidArchive(f"the archive's {member.shown} would lie outside of it")
@@ -84,15 +90,14 @@ def _write(path: Path, member: ArchiveMember, reader: ZipReader) -> None:
     with path.open("xb") as file:
         for chunk in reader.read(member):
             file.write(chunk)
-    _dress(path, member)
+    _apply_metadata(path, member)
 
 
 def _link(path: Path, member: ArchiveMember, reader: ZipReader) -> None:
     if member.size > LONGEST_LINK:
         raise InvalidArchive(f"the archive's link {member.shown} is too long")
     target = os.fsdecode(b"".join(reader.read(member)))
-    if _leaves(member.name, target):
-        raise InvalidArchive(f"the archive's link {member.shown} leaves it")
+    require_target_within(member, target)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.symlink_to(target)
     if member.modified_at:
@@ -100,26 +105,8 @@ def _link(path: Path, member: ArchiveMember, reader: ZipReader) -> None:
         os.utime(path, (at, at), follow_symlinks=False)
 
 
-def _leaves(name: str, target: str) -> bool:
-    """Whether the target's own words lead out, even if they lead back in."""
-    depth = name.count("/")
-    for part in target.split("/"):
-        depth += {"..": -1, ".": 0, "": 0}.get(part, 1)
-        if depth < 0:
-            return True
-    return target.startswith("/") or not target or "\0" in target
-
-
-def _require_inside(work: Path, links: Sequence[ArchiveMember]) -> None:
-    """Links through links can lead out though none of them says so."""
-    root = Path(os.path.realpath(work))
-    for each in links:
-        if not Path(os.path.realpath(work / each.name)).is_relative_to(root):
-            raise InvalidArchive(f"the archive's link {each.shown} leaves it")
-
-
-def _dress(path: Path, member: ArchiveMember) -> None:
-    """Its mode, but for what would let others write or run it as somebody else; its time."""
+def _apply_metadata(path: Path, member: ArchiveMember) -> None:
+    """Set mode and time; nobody else may write the file, or run it as its owner."""
     if member.mode:
         path.chmod(member.mode & 0o755 | (0o700 if member.is_directory else 0o600))
     if member.modified_at:

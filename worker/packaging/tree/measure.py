@@ -1,44 +1,44 @@
-"""Adds up a tree before it is packed, to the most that its archive may come to; no I/O."""
+"""Adds up a tree before it is packed, and the most bytes that its archive may take; no I/O."""
 
-from collections.abc import Iterable
-
-from worker.packaging.tree.files import shown
-from worker.packaging.tree.walk import Entry, Files, Left, LeftOut
+from worker.packaging.tree.changes import shown
+from worker.packaging.tree.entries import Entry, FileGroup, LeaveDirectory, Omitted
+from worker.packaging.zip.central_directory import END_OVERHEAD
 from worker.packaging.zip.deflate import deflated_bound
-from worker.packaging.zip.format import END_OVERHEAD, MEMBER_OVERHEAD
+from worker.packaging.zip.headers import ENTRY_OVERHEAD
 
-#: From so many files on, of so many bytes in the mean, half of the work is Python's.
+#: From as many files on, of as many bytes in the mean at most, Python does half of the work.
 MANY, SMALL = 2000, 64 * 1024
 
 
 class Measure:
-    """What the entries come to so far, in bytes, and what is left out of them."""
+    """The sums of the entries that were added so far."""
 
-    def __init__(self, entries: Iterable[Entry] = ()) -> None:
+    def __init__(self) -> None:
         self.file_count = 0
         self.bytes_total = 0
+        """Of the regular files."""
         self.size_bound = END_OVERHEAD
+        """The most bytes that the archive may take."""
         self.left_out: list[str] = []
-        for entry in entries:
-            self.add(entry)
+        """What the archive omits, as `name (reason)`."""
 
     def add(self, entry: Entry) -> None:
-        if isinstance(entry, Files):
+        if isinstance(entry, FileGroup):
             self._add_files(entry)
-        elif isinstance(entry, LeftOut):
+        elif isinstance(entry, Omitted):
             self.left_out.append(f"{shown(entry.name)} ({entry.reason})")
-        elif not isinstance(entry, Left):
-            self.size_bound += MEMBER_OVERHEAD + 2 * len(entry.name) + len(entry.content)
+        elif not isinstance(entry, LeaveDirectory):
+            self.size_bound += ENTRY_OVERHEAD + 2 * len(entry.name) + len(entry.content)
 
     @property
     def has_many_small_files(self) -> bool:
         """Whether helper processes are worth their start."""
         return self.file_count >= MANY and self.bytes_total <= self.file_count * SMALL
 
-    def _add_files(self, files: Files) -> None:
+    def _add_files(self, files: FileGroup) -> None:
         count, total = len(files.sizes), sum(files.sizes)
         names = count * len(files.directory) + sum(map(len, files.names))
         self.file_count += count
         self.bytes_total += total
-        self.size_bound += deflated_bound(total) + count * (deflated_bound(0) + MEMBER_OVERHEAD)
+        self.size_bound += deflated_bound(total) + count * (deflated_bound(0) + ENTRY_OVERHEAD)
         self.size_bound += 2 * names

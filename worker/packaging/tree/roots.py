@@ -24,7 +24,8 @@ def opened_beneath(roots: Sequence[Path], path: str) -> Iterator[int]:
 
     Only the root itself, which the administrator names, may be a link. Every step below it is
     taken from the descriptor of the step before, so that swapping a directory for a link between
-    check and use leads nowhere.
+    check and use leads nowhere. Raises PathRefused for a path outside the roots or through a link,
+    ResultsRootMissing, ResultsDirectoryMissing, InvalidResultsDirectory if it is no directory.
     """
     root, steps = _beneath(roots, PurePosixPath(_one_leading_slash(path)))
     descriptor = _open_root(root)
@@ -39,11 +40,12 @@ def opened_beneath(roots: Sequence[Path], path: str) -> Iterator[int]:
 
 
 def _one_leading_slash(path: str) -> str:
-    """POSIX, and so pathlib, takes exactly two for another root."""
+    """Without what pathlib would take for another root: exactly two slashes at the start."""
     return "/" + path.lstrip("/") if path.startswith("/") else path
 
 
 def _beneath(roots: Sequence[Path], path: PurePosixPath) -> tuple[Path, tuple[str, ...]]:
+    """The innermost root that contains the path, and the steps from there."""
     if ".." in path.parts:
         raise PathRefused(f"path holds '..': {str(path)!r:.200}")
     containing = [root for root in roots if path.is_relative_to(root)]
@@ -79,6 +81,7 @@ def _step(parent: int, name: str, path: str) -> int:
 def _refusal(
     parent: int, name: str, path: str, error: OSError
 ) -> PathRefused | InvalidResultsDirectory | TreeChanged:
+    """The error for a step that can't be opened, by what is there."""
     try:
         mode = os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode
     except OSError:

@@ -1,46 +1,67 @@
-"""Chooses what of an opened directory is packed: itself, or the run directories that it holds."""
+"""Chooses what of a results directory is packed: itself, or the run directories that it holds."""
 
 import os
 from collections.abc import Generator
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from worker.errors import InvalidResultsDirectory, TreeChanged
-from worker.packaging.tree.walk import Entry, Kind, listed, opened_directory, special, walk
+from worker.packaging.tree.entries import Entry
+from worker.packaging.tree.walk import Kind, listed, opened_directory, special, walk
+
+#: Names of run directories, and names of links and the like that match the pattern too; sorted.
+Matching = tuple[list[bytes], list[bytes]]
 
 
+@dataclass(frozen=True, slots=True)
 class Selection:
-    """Of an open directory; InvalidResultsDirectory if it neither is a run's nor holds any."""
+    """The part of an open directory that is packed."""
 
-    def __init__(self, directory: int, name: str, pattern: str) -> None:
-        self._directory = directory
-        self._name = name
-        self._pattern = pattern
-        self._held = None if fnmatchcase(name, pattern) else self._now_held()
-        if self._held is not None and not self._held[0]:
-            raise InvalidResultsDirectory(
-                f"{name!r:.200} does not match {pattern!r} and holds no directory that does"
-            )
+    directory: int
+    """A descriptor."""
+    name: str
+    pattern: str
+    matching: Matching | None
+    """None if the directory is a run's own."""
 
     def entries(self) -> Generator[Entry]:
-        """To pack."""
-        if self._held is None:
-            yield from walk(self._directory, os.fsencode(self._name))
+        """Walk through all that is selected; for the errors see `walk`."""
+        if self.matching is None:
+            yield from walk(self.directory, os.fsencode(self.name))
             return
-        runs, others = self._held
+        runs, others = self.matching
         for base in sorted(runs + others):
             if base in runs:
-                with opened_directory(base, base, self._directory) as descriptor:
+                with opened_directory(base, base, self.directory) as descriptor:
                     yield from walk(descriptor, base, base)
             else:
-                yield special(base, base, self._directory)
+                yield special(base, base, self.directory)
 
     def require_unchanged(self) -> None:
-        if self._held is not None and self._held != self._now_held():
-            raise TreeChanged(f"run directories came or went in {self._name!r:.200} while packing")
+        """Raise TreeChanged if a run directory came or went since the selection was made."""
+        if self.matching is None:
+            return
+        if self.matching != _matching(self.directory, self.name, self.pattern):
+            raise TreeChanged(f"run directories came or went in {self.name!r:.200} while packing")
 
-    def _now_held(self) -> tuple[list[bytes], list[bytes]]:
-        """The names of the run directories, and of links and the like that are called as if."""
-        _, kinds = listed(self._directory, os.fsencode(self._name))
-        matching = sorted(base for base in kinds if fnmatchcase(os.fsdecode(base), self._pattern))
-        runs = [base for base in matching if kinds[base] is Kind.DIRECTORY]
-        return runs, [base for base in matching if kinds[base] is not Kind.DIRECTORY]
+
+def select(directory: int, name: str, pattern: str) -> Selection:
+    """Select from the open directory of that name by a shell pattern of run directories' names.
+
+    Raises InvalidResultsDirectory if neither its own name nor a directory in it matches.
+    """
+    if fnmatchcase(name, pattern):
+        return Selection(directory, name, pattern, matching=None)
+    matching = _matching(directory, name, pattern)
+    if not matching[0]:
+        raise InvalidResultsDirectory(
+            f"{name!r:.200} does not match {pattern!r} and holds no directory that does"
+        )
+    return Selection(directory, name, pattern, matching)
+
+
+def _matching(directory: int, name: str, pattern: str) -> Matching:
+    _, kinds = listed(directory, os.fsencode(name))
+    matching = sorted(base for base in kinds if fnmatchcase(os.fsdecode(base), pattern))
+    runs = [base for base in matching if kinds[base] is Kind.DIRECTORY]
+    return runs, [base for base in matching if kinds[base] is not Kind.DIRECTORY]

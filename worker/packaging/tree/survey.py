@@ -1,4 +1,4 @@
-"""What a walk found, kept until it is packed, and then told again with its directories open."""
+"""Keeps what a walk found until it is packed, then tells it again with its directories open."""
 
 import marshal
 import os
@@ -7,48 +7,54 @@ from struct import Struct
 from typing import Any
 
 from worker.packaging.spool import Spool
-from worker.packaging.tree.files import require_unchanged
-from worker.packaging.tree.walk import Directory, Entry, Files, Left, Link, open_directory
+from worker.packaging.tree.changes import require_unchanged
+from worker.packaging.tree.entries import Directory, Entry, FileGroup, LeaveDirectory, Link
+from worker.packaging.tree.walk import open_directory
 
 _LENGTH = Struct("<L")
 
 
 class _Kind:
-    DIRECTORY, LEFT, FILES, LINK = range(4)
+    DIRECTORY, LEAVE, FILES, LINK = range(4)
 
 
 class Survey:
-    """Of a walk that began at the open directory `top`. It may be read while it is written."""
+    """The entries of a walk through the open directory `top`, compressed while they wait.
+
+    It may be read while the walk still adds to it.
+    """
 
     def __init__(self, top: int) -> None:
         self._top = top
         self._above: list[tuple[Directory, int]] = []
-        """The directories that reading stands in, with their descriptors."""
+        """The directories around the entry that was read last, with their descriptors."""
         self._records = Spool()
-        self._is_over = False
+        self._is_complete = False
 
     def add(self, entry: Entry) -> None:
+        """Keep the entry, unless it is one that the archive omits."""
         match entry:
             case Directory():
                 self._record(_Kind.DIRECTORY, entry.name, entry.base, entry.stamp, entry.identity)
-            case Left():
-                self._record(_Kind.LEFT)
-            case Files():
+            case LeaveDirectory():
+                self._record(_Kind.LEAVE)
+            case FileGroup():
                 self._record(_Kind.FILES, entry.names, entry.sizes, entry.identities)
             case Link():
                 self._record(_Kind.LINK, entry.name, entry.stamp, entry.content)
 
-    def end(self) -> None:
-        """The walk is over."""
-        self._is_over = True
+    def complete(self) -> None:
+        """Declare that the walk is over."""
+        self._is_complete = True
 
     def entries(self) -> Generator[Entry | None]:
-        """What was added, once; None where that has not been added yet.
+        """Yield the entries in order, and None while the next one has not been added yet.
 
-        TreeChanged if a directory is not as the walk has seen it.
+        Single use. Opens each directory when it is entered; raises TreeChanged if it is not as the
+        walk saw it.
         """
         try:
-            while (block := self._records.take()) or not self._is_over:
+            while (block := self._records.take()) or not self._is_complete:
                 if not block:
                     yield None
                 for kind, *values in _unpacked(block):
@@ -61,11 +67,11 @@ class Survey:
         match kind:
             case _Kind.DIRECTORY:
                 return self._entered(Directory(*values))
-            case _Kind.LEFT:
+            case _Kind.LEAVE:
                 return self._left()
             case _Kind.FILES:
                 directory, descriptor = self._above[-1]
-                return Files(directory.name, descriptor, directory.identity, *values)
+                return FileGroup(directory.name, descriptor, directory.identity, *values)
             case _:
                 return Link(*values)
 
@@ -76,13 +82,13 @@ class Survey:
         require_unchanged(directory.name, directory.identity, descriptor)
         return directory
 
-    def _left(self) -> Left:
+    def _left(self) -> LeaveDirectory:
         directory, descriptor = self._above.pop()
         try:
             require_unchanged(directory.name, directory.identity, descriptor)
         finally:
             os.close(descriptor)
-        return Left.DIRECTORY
+        return LeaveDirectory()
 
     def _record(self, *values: Any) -> None:
         record = marshal.dumps(values)

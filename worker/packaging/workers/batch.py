@@ -1,40 +1,40 @@
-"""Packs many small members at once, wherever that is done: in a thread or in a helper process."""
+"""Packs a batch of small files, directories and links, in a thread or in a helper process."""
 
 from collections.abc import Sequence
 from functools import cached_property
 from typing import NamedTuple
 
-from worker.packaging.tree.files import Content, Identity, Stamp, read_files, require_unchanged
+from worker.packaging.tree.changes import Identity, Stamp, require_unchanged
+from worker.packaging.tree.files import ReadFile, read_files
 from worker.packaging.workers.segment import SEGMENT
+from worker.packaging.zip.central_directory import marked_offsets
 from worker.packaging.zip.deflate import STORE, Deflater, compressible, crc32
-from worker.packaging.zip.format import (
-    DEFLATED,
-    STORED,
-    marked_offsets,
-    small_headers,
-)
+from worker.packaging.zip.format import DEFLATED, STORED
+from worker.packaging.zip.headers import small_headers
 
 #: A directory or a link: name, stamp, and the link's target.
 Ready = tuple[bytes, Stamp, bytes]
-#: A directory's name with its closing slash, the index of its descriptor, and what it was.
+#: A directory's name with its closing slash, the index of its descriptor, and its identity.
 Parent = tuple[bytes, int, Identity]
-#: Regular files of one directory: their names, and the sizes and identities that were measured.
-Files = tuple[Parent, list[bytes], list[int], list[Identity]]
+#: Regular files of one directory: names, and the sizes and identities that were measured.
+FilesToPack = tuple[Parent, list[bytes], list[int], list[Identity]]
 
 
 class PackedBatch(NamedTuple):
     data: bytes | bytearray
+    """Local headers and contents: a piece of the archive."""
     headers: bytes
     """The central headers, with offsets that count from the beginning of `data`."""
     offset_marks: bytes
-    """Where these are, see `marked_offsets`."""
-    member_count: int
+    """Where these offsets are, see `marked_offsets`."""
+    entry_count: int
     file_count: int
     bytes_total: int
+    """Of the files."""
 
 
 class BatchPacker:
-    """Not to be shared between threads: it keeps its buffers."""
+    """Packs one batch after the other. It keeps its buffers: one thread at a time may use it."""
 
     def __init__(self, level: int) -> None:
         self._level = level
@@ -43,8 +43,10 @@ class BatchPacker:
     def _deflate(self) -> Deflater:
         return Deflater(SEGMENT, self._level)
 
-    def __call__(self, items: Sequence[Ready | Files], descriptors: Sequence[int]) -> PackedBatch:
-        """The members of these items, in their order; TreeChanged if a file is not as measured."""
+    def __call__(
+        self, items: Sequence[Ready | FilesToPack], descriptors: Sequence[int]
+    ) -> PackedBatch:
+        """Pack the items in their order; TreeChanged if a file is not as it was measured."""
         data: list[bytes] = []
         headers: list[bytes] = []
         offset = 0
@@ -62,13 +64,13 @@ class BatchPacker:
             data=b"".join(data),
             headers=b"".join(headers),
             offset_marks=marked_offsets(headers),
-            member_count=len(headers),
+            entry_count=len(headers),
             file_count=len(sizes),
             bytes_total=sum(sizes),
         )
 
     def _packed(self, content: bytes) -> tuple[int, int, bytes]:
-        """Method, CRC-32 and body of a whole member: compressed if that makes it smaller."""
+        """Method, CRC-32 and body of a whole entry: deflated if that makes it smaller."""
         if content and self._level != STORE and compressible(content):
             body, crc = self._deflate.whole(content)
             if len(body) < len(content):
@@ -76,8 +78,8 @@ class BatchPacker:
         return STORED, crc32(content), content
 
 
-def _contents(items: Sequence[Ready | Files], descriptors: Sequence[int]) -> list[Content]:
-    contents: list[Content] = []
+def _contents(items: Sequence[Ready | FilesToPack], descriptors: Sequence[int]) -> list[ReadFile]:
+    contents: list[ReadFile] = []
     for item in items:
         if isinstance(item[0], bytes):
             name, at, content = item

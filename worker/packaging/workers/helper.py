@@ -7,6 +7,7 @@ from collections import deque
 from contextlib import ExitStack
 from pathlib import Path
 from select import POLLIN, poll
+from typing import Self
 
 import isal
 
@@ -15,23 +16,22 @@ from worker import errors
 from worker.errors import HelperLost, OneprefixError
 from worker.packaging.workers.batch import PackedBatch
 from worker.packaging.workers.messages import encoded, receive, send
-from worker.packaging.workers.plan import Batch
+from worker.packaging.workers.units import Batch
 
 _MAIN = (
     "import sys; sys.path += sys.argv[3:]; "
     "from worker.packaging.workers.helper_process import main; main(*map(int, sys.argv[1:3]))"
 )
 
+#: Batches that a helper may have at a time: one at work, and the next one for right behind it.
+MAX_PENDING = 2
+#: Bytes of a request that surely fit into the socket's buffer, where the request waits while the
+#: helper sends an answer. With a longer one, each side could wait for the other to read.
+MAX_WAITING_REQUEST = 64 * 1024
 
-#: Batches that a helper may be asked for before it has answered: the next one is there already.
-AT_ONCE = 2
-#: Bytes of a request that surely fit into the socket's buffer, where it waits while the helper
-#: answers. With a longer one, each side could wait for the other to read.
-WAITS = 64 * 1024
 
-
-class Asked:
-    """A batch that a helper is asked for. It is released once that has answered."""
+class PendingBatch:
+    """A batch that was given to a helper, which is released once the helper has answered."""
 
     def __init__(self, batch: Batch, helper: "Helper") -> None:
         self._batch = batch
@@ -40,7 +40,7 @@ class Asked:
 
     @property
     def held(self) -> int:
-        """Bytes of what was packed and has not been taken yet."""
+        """Bytes that were packed and not taken yet."""
         return len(self._answer.data) if isinstance(self._answer, PackedBatch) else 0
 
     def answer(self, answer: PackedBatch | OneprefixError) -> None:
@@ -48,7 +48,7 @@ class Asked:
         self._batch.release()
 
     def take(self) -> PackedBatch:
-        """Wait for it; raises what befell the helper. HelperLost if that has died."""
+        """Wait for the packed batch. Raises the helper's error, or HelperLost if it has died."""
         while self._answer is None:
             self._helper.receive()
         if isinstance(self._answer, OneprefixError):
@@ -57,65 +57,71 @@ class Asked:
 
 
 class Helper:
-    """Runs until it is closed. Not to be shared between threads."""
+    """A process that runs until it is closed. One thread at a time may use it."""
 
-    def __init__(self, level: int) -> None:
-        """HelperLost if the machine starts no more processes."""
-        self._asked: deque[Asked] = deque()
+    def __init__(self, connection: socket.socket, process: subprocess.Popen[bytes]) -> None:
+        self._socket = connection
+        self._process = process
+        self._pending: deque[PendingBatch] = deque()
+        self._poll = poll()
+        self._poll.register(connection, POLLIN)
+
+    @classmethod
+    def start(cls, level: int) -> Self:
+        """Start a process that packs at this level; HelperLost if the machine refuses."""
         with ExitStack() as undo:
             try:
-                self._socket, theirs = socket.socketpair()
-                undo.enter_context(theirs)
-                undo.callback(self._socket.close)
-                self._process = _started(theirs.fileno(), level)
+                ours, theirs = socket.socketpair()
+                undo.callback(ours.close)
+                with theirs:
+                    process = _started(theirs.fileno(), level)
             except OSError as error:
                 raise HelperLost(
                     f"no helper process that packs small files can be started: {error}"
                 ) from error
             undo.pop_all()
-            theirs.close()
-        self._poll = poll()
-        self._poll.register(self._socket, POLLIN)
+        return cls(ours, process)
 
     @property
-    def unanswered(self) -> int:
-        """Batches that it was asked for."""
-        return len(self._asked)
+    def pending_count(self) -> int:
+        """Batches that were given to the helper and are not answered yet."""
+        return len(self._pending)
 
-    def pack(self, batch: Batch) -> Asked:
-        """Ask for a batch, see `BatchPacker`."""
+    def pack(self, batch: Batch) -> PendingBatch:
+        """Give the helper a batch; HelperLost if it has died."""
         request = encoded(batch.items)
-        while len(request) > WAITS and self._asked:
+        while len(request) > MAX_WAITING_REQUEST and self._pending:
             self.receive()
-        asked = Asked(batch, self)
+        pending = PendingBatch(batch, self)
         try:
             send(self._socket, request, batch.descriptors)
         except OSError as error:
             raise self._lost() from error
-        self._asked.append(asked)
-        return asked
+        self._pending.append(pending)
+        return pending
 
     def collect(self) -> None:
-        """The answers that are there already."""
-        while self._asked and self._poll.poll(0):
+        """Receive the answers that are there already."""
+        while self._pending and self._poll.poll(0):
             self.receive()
 
     def receive(self) -> None:
-        """Wait for the next answer."""
+        """Wait for the next answer; HelperLost if the helper has died."""
         try:
             answer = receive(self._socket)
         except OSError as error:
             raise self._lost() from error
         if answer is None:
             raise self._lost()
-        asked = self._asked.popleft()
+        pending = self._pending.popleft()
         match answer.message:
             case (str(kind), str(message)):
-                asked.answer(getattr(errors, kind)(message))
+                pending.answer(getattr(errors, kind)(message))
             case index:
-                asked.answer(PackedBatch(answer.body, *index))
+                pending.answer(PackedBatch(answer.body, *index))
 
     def close(self) -> None:
+        """End the process."""
         self._socket.close()
         self._process.kill()
         self._process.wait()
@@ -137,5 +143,5 @@ def _started(descriptor: int, level: int) -> subprocess.Popen[bytes]:
 
 
 def _path() -> list[str]:
-    """Where the helper finds us and ISA-L, and nothing else beside the standard library."""
+    """Where the helper finds this package and ISA-L; it has the standard library alone beside."""
     return [str(Path(module.__path__[0]).parent) for module in (worker, isal)]

@@ -1,7 +1,8 @@
-"""A process that packs batches of small files, since Python's lock lets threads do one at a time.
+"""The main program of a helper process, which packs batches of small files.
 
-It is started without site-packages and imports little, to be there soon and to stay small. It ends
-when its socket does, so it outlives nobody.
+Python's global lock lets only one thread at a time do such work. The process is started without
+site-packages and imports little, to be ready soon and to stay small. It ends when its socket does,
+so that it never outlives the worker.
 """
 
 import gc
@@ -9,12 +10,13 @@ import os
 import socket
 
 from worker.errors import OneprefixError
-from worker.packaging.workers.batch import BatchPacker, Files, Ready
+from worker.packaging.workers.batch import BatchPacker, FilesToPack, Ready
 from worker.packaging.workers.messages import encoded, receive, send
 from worker.process.memory import keep_freed_memory
 
 
 def main(descriptor: int, level: int) -> None:
+    """Answer requests on the socket of that descriptor until its other side is closed."""
     keep_freed_memory()
     gc.disable()  # nothing here refers to itself; looking for it takes 2 % of the time
     pack = BatchPacker(level)
@@ -28,10 +30,11 @@ def main(descriptor: int, level: int) -> None:
 
 def _answer(
     parent: socket.socket,
-    items: list[Ready | Files],
+    items: list[Ready | FilesToPack],
     descriptors: list[int],
     pack: BatchPacker,
 ) -> None:
+    """Send the packed batch, or the name and message of the error, and close the descriptors."""
     try:
         data, *index = pack(items, descriptors)
         send(parent, encoded(tuple(index)), body=data)

@@ -14,7 +14,7 @@ MAX_DESCRIPTORS = 64
 class Received(NamedTuple):
     message: Any
     descriptors: list[int]
-    """Now ours to close."""
+    """The receiver closes them."""
     body: bytearray
 
 
@@ -28,14 +28,14 @@ def send(
     descriptors: Sequence[int] = (),
     body: bytes | bytearray = b"",
 ) -> None:
-    """An encoded message; the `body` travels beside it as it is, since it may be large."""
+    """Send an encoded message, open descriptors, and a `body` that may be large, sent as it is."""
     socket.send_fds(to, [_LENGTHS.pack(len(message), len(body))], descriptors)
     to.sendall(message)
     to.sendall(body)
 
 
 def receive(sender: socket.socket) -> Received | None:
-    """The next message; None if the other side is gone."""
+    """Wait for the next message; None if the other side is gone."""
     head, descriptors, _, _ = socket.recv_fds(sender, _LENGTHS.size, MAX_DESCRIPTORS)
     if len(head) < _LENGTHS.size:
         return None
@@ -46,6 +46,7 @@ def receive(sender: socket.socket) -> Received | None:
 
 
 def _filled(data: bytearray, sender: socket.socket) -> bool:
+    """Fill the data from the socket; False if it ends before."""
     room = memoryview(data)
     while room:
         size = sender.recv_into(room, flags=socket.MSG_WAITALL)

@@ -1,32 +1,32 @@
-"""Packs a segment of a large file: what one thread does while others do the next ones."""
+"""Packs a segment of a large file, while other threads pack the next ones."""
 
 import os
 from functools import cached_property
+from struct import Struct
 from typing import NamedTuple
 
-from worker.packaging.tree.files import require_size, unreadable
-from worker.packaging.zip.deflate import (
-    STORE,
-    Deflater,
-    compressible,
-    crc32,
-)
-from worker.packaging.zip.stored_blocks import stored_blocks
+from worker.packaging.tree.changes import require_size, unreadable
+from worker.packaging.zip.deflate import STORE, Deflater, compressible, crc32
 
 #: Bytes of a file that are deflated by themselves; files of up to as many are packed whole.
 SEGMENT = 1 << 20
+#: RFC 1951, 3.2.4: the most bytes of one stored block in a deflate stream.
+BLOCK = 0xFFFF
+_HEADER = Struct("<BHH")
+HEADER = _HEADER.size
 
 
 class PackedSegment(NamedTuple):
     data: bytes | bytearray
     """Blocks of a deflate stream, none of them its last."""
     crc: int
+    """Of the file's bytes."""
     size: int
     """Bytes of the file."""
 
 
 class SegmentPacker:
-    """Not to be shared between threads: it keeps its buffers."""
+    """Packs one segment after the other. It keeps its buffers: one thread at a time may use it."""
 
     def __init__(self, level: int) -> None:
         self._level = level
@@ -40,25 +40,35 @@ class SegmentPacker:
         return Deflater(SEGMENT, self._level)
 
     def __call__(self, name: bytes, descriptor: int, offset: int, size: int) -> PackedSegment:
-        """The `size` bytes at `offset` of the open file; TreeChanged if they can't be read."""
+        """Pack the `size` bytes at `offset` of the open file; TreeChanged if they can't be read.
+
+        Whether they are deflated depends on these bytes alone, so that the same tree gives the same
+        archive.
+        """
+        start = max(0, offset - 1)  # with the byte before it
+        room = self._room[: offset + size - start]
         try:
-            start = max(0, offset - 1)  # with the byte before it
-            room = self._room[: offset + size - start]
-            require_size(name, len(room), _filled(room, descriptor, start))
+            found = _filled(room, descriptor, start)
         except OSError as error:
             raise unreadable(name, error) from error
+        require_size(name, len(room), found)
         before, data = bytes(room[: offset - start]), room[offset - start :]
-        if self._compresses(data):
+        if self._level != STORE and compressible(data):
             return PackedSegment(*self._deflate.segment(data, before), size)
         return PackedSegment(stored_blocks(data), crc32(data), size)
 
-    def _compresses(self, data: memoryview) -> bool:
-        """By its content alone: what other threads saw must not change the archive."""
-        return self._level != STORE and compressible(data)
+
+def stored_blocks(data: memoryview) -> bytes:
+    """The data as they are, in blocks of a deflate stream; others may follow."""
+    pieces: list[bytes | memoryview] = []
+    for at in range(0, len(data), BLOCK):
+        block = data[at : at + BLOCK]
+        pieces += _HEADER.pack(0, len(block), len(block) ^ BLOCK), block
+    return b"".join(pieces)
 
 
 def _filled(room: memoryview, descriptor: int, offset: int) -> int:
-    """The bytes read into the room; fewer than it holds only at the file's end."""
+    """Read into the room; how many bytes, which are fewer than it holds only at the file's end."""
     done = 0
     while done < len(room) and (more := os.preadv(descriptor, [room[done:]], offset + done)):
         done += more

@@ -11,7 +11,7 @@ from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.stored_object import StoredObject
 from worker.process.parallel import map_parallel
 from worker.use_cases.job.lookup import prefix_of, results_missing
-from worker.use_cases.job.ports import Downloads, Unzip
+from worker.use_cases.job.ports import Downloads
 from worker.use_cases.ports import ArtifactStore, JobRepository, RunRepository, UploadRecords
 
 #: Objects under way; each is fetched by several ranges.
@@ -57,7 +57,11 @@ class FetchArtifacts:
     uploads: UploadRecords
     store: ArtifactStore
     downloads: Downloads
-    unzip: Unzip
+    unpack: Callable[[Path, Path], None]
+    """Make the second path, a new directory, from the archive at the first.
+
+    Raises InvalidArchive or FileUnusable, and leaves nothing there, if anything is wrong.
+    """
 
     def plan(self, job_id: int, run_id: int | None, directory: Path, *, unpack: bool) -> FetchPlan:
         """What is there of the job, or of one run; ArtifactNotFound if nothing is."""
@@ -88,7 +92,7 @@ class FetchArtifacts:
                 _require_free(planned.unpack_to)
                 self.downloads.download(found, planned.file, moved)
             if planned.unpack_to and not planned.unpack_to.exists():
-                self.unzip.unpack(planned.file, planned.unpack_to)
+                self.unpack(planned.file, planned.unpack_to)
         except OneprefixError as error:
             raise error.concerning(job_id=job_id, run_id=planned.run_id)  # noqa: B904  itself
         return Fetched(is_new, is_verified=found.checksum is not None)

@@ -47,19 +47,6 @@ class OpenedZip(Protocol):
         ...
 
 
-class Unzip(Protocol):
-    def open(self, file: ArchiveFile) -> OpenedZip:
-        """InvalidArchive if it is no ZIP."""
-        ...
-
-    def unpack(self, archive: Path, to: Path) -> None:
-        """The new directory `to` with all that the archive holds, or nothing there.
-
-        InvalidArchive if anything in it would end up elsewhere, or is not what it says.
-        """
-        ...
-
-
 class Content(Protocol):
     """The bytes of one stored object."""
 

@@ -1,13 +1,13 @@
 """Reads a run's archive where it lies: what it holds, and single files of it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from worker.errors import ArtifactNotFound, MemberNotFound, OneprefixError
 from worker.models.archive import ArchiveMember
 from worker.use_cases.job.lookup import prefix_of, results_missing
-from worker.use_cases.job.ports import ArchiveFile, ObjectReader, OpenedZip, Unzip
+from worker.use_cases.job.ports import ArchiveFile, ObjectReader, OpenedZip
 from worker.use_cases.ports import ArtifactStore, JobRepository, RunRepository
 
 
@@ -34,7 +34,8 @@ class ReadArchive:
     runs: RunRepository
     store: ArtifactStore
     objects: ObjectReader
-    unzip: Unzip
+    open_zip: Callable[[ArchiveFile], OpenedZip]
+    """Raises InvalidArchive if the file is no ZIP."""
 
     @contextmanager
     def __call__(self, job_id: int, run_id: int) -> Iterator[RemoteArchive]:
@@ -42,7 +43,7 @@ class ReadArchive:
         prefix = prefix_of(self.jobs, self.runs, job_id, run_id)
         try:
             file = self.objects.open(prefix.run_results_key(run_id))
-            yield RemoteArchive(file, self.unzip.open(file))
+            yield RemoteArchive(file, self.open_zip(file))
         except ArtifactNotFound as error:
             raise results_missing(self.runs.get(run_id), prefix, self.store) from error
         except OneprefixError as error:

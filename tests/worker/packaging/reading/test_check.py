@@ -11,8 +11,9 @@ from isal import isal_zlib
 
 from tests.worker.packaging.trees import MIB, Node, content, make, mixed, packed
 from worker.errors import ArchiveDamaged
-from worker.packaging.reading import check as module
-from worker.packaging.reading.check import BLOCK, check_archive
+from worker.packaging.reading import records
+from worker.packaging.reading.check import check_archive
+from worker.packaging.reading.records import BLOCK
 
 
 @dataclass
@@ -82,7 +83,7 @@ def test_sizes_and_counts_beyond_the_old_format_are_right(tmp_path: Path) -> Non
 def test_few_blocks_are_held_and_none_is_read_again_but_the_directorys(
     run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "BLOCK", 4096)
+    monkeypatch.setattr(records, "BLOCK", 4096)
     content = Bytes(archive := packed(run))
     assert check_archive(content).checksum == crc32(archive)
     with ZipFile(BytesIO(archive)) as reader:

@@ -21,7 +21,7 @@ from tests.worker.packaging.left_behind import (
 from tests.worker.packaging.trees import MIB, Node, content, every_way, make, packager, packed
 from worker.errors import InvalidResultsDirectory, TreeChanged
 from worker.packaging.package import Packing
-from worker.packaging.workers import plan
+from worker.packaging.workers import units
 
 
 def test_a_package_holds_open_only_the_directory_itself(run: Path) -> None:
@@ -75,7 +75,7 @@ LONG: Mapping[str, Node] = {
 def test_nothing_is_left_behind_whichever_chunk_is_the_readers_last(
     run: Path, packing: Packing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plan, "BATCH_MEMBERS", 10)
+    monkeypatch.setattr(units, "BATCH_ENTRIES", 10)
     remake(run, LONG)
     with packager(run, packing).open(str(run)) as package:
         count = len(list(package.chunks()))

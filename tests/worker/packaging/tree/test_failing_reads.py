@@ -20,7 +20,7 @@ from tests.worker.packaging.left_behind import children, nothing_left_behind
 from tests.worker.packaging.trees import make, packager, packed
 from worker.errors import HelperLost, ResultsRootMissing, TransientError, TreeChanged
 from worker.packaging.package import Packing
-from worker.packaging.workers import plan
+from worker.packaging.workers import units
 
 
 @pytest.mark.parametrize("threads", [1, 2, 8])
@@ -51,7 +51,7 @@ def test_whichever_call_fails_the_error_names_the_member_and_nothing_is_left_beh
 def test_a_read_that_fails_in_a_helper_is_named_and_nothing_is_left_behind(
     run: Path, number: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plan, "BATCH_MEMBERS", 20)
+    monkeypatch.setattr(units, "BATCH_ENTRIES", 20)
     make(run, {f"{each:03}": b"0.1\n" for each in range(200)})
     with (
         nothing_left_behind(),
@@ -64,7 +64,7 @@ def test_a_read_that_fails_in_a_helper_is_named_and_nothing_is_left_behind(
 def test_a_helper_that_is_killed_is_said_to_be_lost_and_nothing_is_left_behind(
     run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plan, "BATCH_MEMBERS", 20)
+    monkeypatch.setattr(units, "BATCH_ENTRIES", 20)
     make(run, {f"{each:03}": b"0.1\n" for each in range(2000)})
     with (
         nothing_left_behind(),

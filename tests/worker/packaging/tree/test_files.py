@@ -13,7 +13,8 @@ from tests.worker.packaging.left_behind import nothing_left_behind
 from tests.worker.packaging.plans import opened
 from tests.worker.packaging.trees import LinkTo, content, make
 from worker.errors import TreeChanged
-from worker.packaging.tree.files import identity, open_measured, read_files, shown
+from worker.packaging.tree.changes import identity, shown
+from worker.packaging.tree.files import open_measured, read_files
 
 
 def read(directory: Path, size: int, measured: int | None = None) -> bytes:

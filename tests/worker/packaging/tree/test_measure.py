@@ -11,8 +11,8 @@ from tests.worker.packaging.plans import measured
 from tests.worker.packaging.trees import LinkTo, Node, make
 from worker.errors import TreeChanged
 from worker.packaging.tree.measure import SMALL
+from worker.packaging.zip.central_directory import END_OVERHEAD
 from worker.packaging.zip.deflate import deflated_bound
-from worker.packaging.zip.format import END_OVERHEAD
 
 
 def test_files_of_all_directories_are_added_up(run: Path) -> None:

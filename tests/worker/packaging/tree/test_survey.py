@@ -16,8 +16,9 @@ from tests.worker.packaging.left_behind import nothing_left_behind, open_below
 from tests.worker.packaging.plans import opened, surveyed
 from tests.worker.packaging.trees import Node, make, trees
 from worker.errors import TreeChanged
+from worker.packaging.tree.entries import Directory, Entry, FileGroup, LeaveDirectory, Omitted
 from worker.packaging.tree.survey import Survey
-from worker.packaging.tree.walk import TOGETHER, Directory, Entry, Files, Left, LeftOut, walk
+from worker.packaging.tree.walk import GROUP_SIZE, walk
 
 few_examples = settings(
     max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -28,11 +29,11 @@ def walked(run: Path) -> list[Entry]:
     """What a survey keeps of a walk; of its files without the descriptor, which is closed."""
     with opened(run) as descriptor:
         entries = walk(descriptor, os.fsencode(run.name))
-        return [closed(entry) for entry in entries if not isinstance(entry, LeftOut)]
+        return [closed(entry) for entry in entries if not isinstance(entry, Omitted)]
 
 
 def closed(entry: Entry) -> Entry:
-    return replace(entry, descriptor=-1) if isinstance(entry, Files) else entry
+    return replace(entry, descriptor=-1) if isinstance(entry, FileGroup) else entry
 
 
 @contextmanager
@@ -53,7 +54,7 @@ def test_what_a_walk_found_is_told_again_with_the_right_directory_open(
         for entry in entries:
             assert entry
             seen.append(closed(entry))
-            if isinstance(entry, Files):
+            if isinstance(entry, FileGroup):
                 where = run_in_memory.parent / os.fsdecode(entry.directory)
                 assert os.path.samestat(os.fstat(entry.descriptor), where.stat())
     assert seen == walked(run_in_memory)
@@ -77,7 +78,7 @@ def test_it_may_be_read_while_the_walk_goes_on_and_tells_nothing_where_that_is_n
                 seen.append(closed(entry))
         for found in walking:
             survey.add(found)
-        survey.end()
+        survey.complete()
         seen += [closed(entry) for entry in entries if entry]
     assert seen == walked(run_in_memory)
 
@@ -91,17 +92,17 @@ def test_before_anything_was_added_it_tells_nothing_and_at_the_end_no_more(run: 
         for entry in walk(descriptor, b"RUN4"):
             survey.add(entry)
         assert isinstance(next(entries), Directory)
-        assert [next(entries), next(entries)] == [Left.DIRECTORY, None]
-        survey.end()
+        assert [next(entries), next(entries)] == [LeaveDirectory(), None]
+        survey.complete()
         assert list(entries) == []
 
 
-@pytest.mark.parametrize("count", [TOGETHER, 3 * TOGETHER + 1])
+@pytest.mark.parametrize("count", [GROUP_SIZE, 3 * GROUP_SIZE + 1])
 def test_many_files_of_a_directory_are_told_of_in_the_walks_chunks(run: Path, count: int) -> None:
     make(run, {f"{number:05}": b"x" * (number % 97) for number in range(count)})
     with told(run) as entries:
-        chunks = [entry for entry in entries if isinstance(entry, Files)]
-    assert [len(chunk.names) for chunk in chunks[:-1]] == [TOGETHER] * ((count - 1) // TOGETHER)
+        chunks = [entry for entry in entries if isinstance(entry, FileGroup)]
+    assert [len(chunk.names) for chunk in chunks[:-1]] == [GROUP_SIZE] * ((count - 1) // GROUP_SIZE)
     assert [base for each in chunks for base in each.names] == [b"%05d" % n for n in range(count)]
     assert [size for each in chunks for size in each.sizes] == [n % 97 for n in range(count)]
 
@@ -164,7 +165,7 @@ def test_a_directory_that_changes_while_it_is_told_of_is_named(run: Path, where:
     remake(run, TREE)
     with nothing_left_behind(), told(run) as entries:
         for entry in entries:
-            if isinstance(entry, Files) and entry.directory == b"RUN4/a/inner/":
+            if isinstance(entry, FileGroup) and entry.directory == b"RUN4/a/inner/":
                 break
         gets_a_file(run / where)
         name = Path("RUN4") / where

@@ -13,8 +13,9 @@ from tests.worker.packaging.archives import held, names_in
 from tests.worker.packaging.plans import opened
 from tests.worker.packaging.trees import LinkTo, Node, make, packager, packed
 from worker.errors import InvalidResultsDirectory
-from worker.packaging.tree.files import identity, stamp
-from worker.packaging.tree.walk import MAX_DEPTH, TOGETHER, Directory, Entry, Files, Left, walk
+from worker.packaging.tree.changes import identity, stamp
+from worker.packaging.tree.entries import Directory, Entry, FileGroup, LeaveDirectory
+from worker.packaging.tree.walk import GROUP_SIZE, MAX_DEPTH, walk
 
 
 def left_out(run: Path) -> tuple[str, ...]:
@@ -38,20 +39,20 @@ def test_directories_are_entered_and_left_around_what_they_hold(run: Path) -> No
         (b"RUN4/", b"."),
         (b"RUN4/a/", b"a"),
         (b"RUN4/a/inner/", b"inner"),
-        Left.DIRECTORY,
+        LeaveDirectory(),
         [b"out"],
-        Left.DIRECTORY,
+        LeaveDirectory(),
         [b"b"],
         (b"RUN4/c/", b"c"),
-        Left.DIRECTORY,
-        Left.DIRECTORY,
+        LeaveDirectory(),
+        LeaveDirectory(),
     ]
 
 
 def outline(entry: Entry) -> object:
     if isinstance(entry, Directory):
         return entry.name, entry.base
-    return entry.names if isinstance(entry, Files) else entry
+    return entry.names if isinstance(entry, FileGroup) else entry
 
 
 def test_directories_and_files_are_told_of_as_they_were_found(run: Path) -> None:
@@ -60,7 +61,7 @@ def test_directories_and_files_are_told_of_as_they_were_found(run: Path) -> None
         if isinstance(entry, Directory):
             status = (run.parent / os.fsdecode(entry.name)).lstat()
             assert (entry.stamp, entry.identity) == (stamp(status), identity(status))
-        elif isinstance(entry, Files):
+        elif isinstance(entry, FileGroup):
             where = run.parent / os.fsdecode(entry.directory)
             statuses = [(where / os.fsdecode(base)).lstat() for base in entry.names]
             assert entry.sizes == [status.st_size for status in statuses]
@@ -68,12 +69,12 @@ def test_directories_and_files_are_told_of_as_they_were_found(run: Path) -> None
             assert entry.identity == identity(where.lstat())
 
 
-@pytest.mark.parametrize("count", [TOGETHER, TOGETHER + 1, 2 * TOGETHER + 7])
+@pytest.mark.parametrize("count", [GROUP_SIZE, GROUP_SIZE + 1, 2 * GROUP_SIZE + 7])
 def test_many_files_of_a_directory_come_in_chunks(run: Path, count: int) -> None:
     make(run, {f"{number:05}": b"x" * (number % 97) for number in range(count)})
-    chunks = [entry for entry in walked(run) if isinstance(entry, Files)]
-    assert [len(chunk.names) for chunk in chunks[:-1]] == [TOGETHER] * ((count - 1) // TOGETHER)
-    assert 0 < len(chunks[-1].names) <= TOGETHER
+    chunks = [entry for entry in walked(run) if isinstance(entry, FileGroup)]
+    assert [len(chunk.names) for chunk in chunks[:-1]] == [GROUP_SIZE] * ((count - 1) // GROUP_SIZE)
+    assert 0 < len(chunks[-1].names) <= GROUP_SIZE
     assert [base for each in chunks for base in each.names] == [b"%05d" % n for n in range(count)]
     assert [size for each in chunks for size in each.sizes] == [n % 97 for n in range(count)]
 

@@ -26,8 +26,9 @@ from tests.worker.packaging.trees import (
 )
 from worker.errors import TreeChanged
 from worker.packaging.workers.batch import BatchPacker, PackedBatch
+from worker.packaging.zip.central_directory import end_records
 from worker.packaging.zip.deflate import FAST, SMALL, STORE
-from worker.packaging.zip.format import DEFLATED, STORED, end_records
+from worker.packaging.zip.format import DEFLATED, STORED
 
 TREE: Mapping[str, Node] = {
     "a": {"first": b"1", "second": b"22"},
@@ -44,7 +45,7 @@ def packed(run: Path, level: int = FAST) -> PackedBatch:
 def archive(batch: PackedBatch) -> bytes:
     """The batch as an archive of its own."""
     size, offset = len(batch.headers), len(batch.data)
-    end = end_records(count=batch.member_count, size=size, offset=offset)
+    end = end_records(count=batch.entry_count, size=size, offset=offset)
     return bytes(batch.data) + batch.headers + end
 
 
@@ -61,7 +62,7 @@ def test_a_batch_and_its_headers_are_a_whole_archive(
     batch = packed(run_in_memory)
     assert held(archive(batch)) == expected
     files = [kept.data for kept in expected.values() if stat.S_ISREG(kept.mode)]
-    assert batch.member_count == len(expected)
+    assert batch.entry_count == len(expected)
     assert (batch.file_count, batch.bytes_total) == (len(files), sum(map(len, files)))
 
 

@@ -18,9 +18,9 @@ from tests.worker.packaging.processes import wait_until
 from tests.worker.packaging.trees import KIB, MIB, LinkTo, Node, content, make
 from worker.errors import HelperLost, TransientError, TreeChanged
 from worker.packaging.workers.batch import BatchPacker
-from worker.packaging.workers.helper import WAITS, Helper
+from worker.packaging.workers.helper import MAX_WAITING_REQUEST, Helper
 from worker.packaging.workers.messages import encoded
-from worker.packaging.workers.plan import Batch
+from worker.packaging.workers.units import Batch
 from worker.packaging.zip.deflate import FAST, SMALL, STORE
 
 TREE: Mapping[str, Node] = {
@@ -39,7 +39,7 @@ def batch(run: Path) -> Iterator[Batch]:
 
 @pytest.fixture
 def helper() -> Iterator[Helper]:
-    helper = Helper(FAST)
+    helper = Helper.start(FAST)
     yield helper
     helper.close()
 
@@ -47,7 +47,7 @@ def helper() -> Iterator[Helper]:
 @pytest.mark.parametrize("level", [STORE, FAST, SMALL])
 def test_it_packs_as_a_thread_does(batch: Batch, level: int) -> None:
     expected = BatchPacker(level)(batch.items, batch.descriptors)
-    helper = Helper(level)
+    helper = Helper.start(level)
     packed = helper.pack(batch).take()
     helper.close()
     assert packed == expected
@@ -68,11 +68,11 @@ def test_answers_to_several_requests_come_in_order_whichever_is_taken_first(
     batches = [again(batch), directory(1), again(batch), directory(2)]
     expected = [BatchPacker(FAST)(each.items, each.descriptors) for each in batches]
     asked = [helper.pack(each) for each in batches]
-    assert helper.unanswered == 4
+    assert helper.pending_count == 4
     assert asked[2].take() == expected[2]
-    assert helper.unanswered == 1
+    assert helper.pending_count == 1
     assert [each.take() for each in asked] == expected
-    assert helper.unanswered == 0
+    assert helper.pending_count == 0
 
 
 def directory(number: int) -> Batch:
@@ -89,7 +89,7 @@ def test_what_is_there_is_collected_without_waiting_and_frees_its_batch(
 
     def is_answered() -> bool:
         helper.collect()
-        return not helper.unanswered
+        return not helper.pending_count
 
     wait_until(is_answered)
     assert batch.descriptors == []
@@ -98,12 +98,12 @@ def test_what_is_there_is_collected_without_waiting_and_frees_its_batch(
 
 def test_collecting_from_one_that_has_not_answered_returns_at_once(batch: Batch) -> None:
     with helpers_with(ENDLESS_READS):
-        helper = Helper(FAST)
+        helper = Helper.start(FAST)
     with closing(helper):
         helper.collect()
         helper.pack(batch)
         helper.collect()
-        assert helper.unanswered == 1
+        assert helper.pending_count == 1
 
 
 def links(number: int, *, size: int = 4000, count: int = 256) -> Batch:
@@ -118,7 +118,7 @@ def links(number: int, *, size: int = 4000, count: int = 256) -> Batch:
 @pytest.mark.timeout(30)
 def test_requests_and_answers_beyond_any_buffer_do_not_wait_for_each_other(helper: Helper) -> None:
     batches = [links(number) for number in range(6)]
-    assert all(len(encoded(batch.items)) > 10 * WAITS for batch in batches)
+    assert all(len(encoded(batch.items)) > 10 * MAX_WAITING_REQUEST for batch in batches)
     asked = [helper.pack(batch) for batch in batches]
     for each, batch in zip(asked, batches, strict=True):
         assert each.take() == BatchPacker(FAST)(batch.items, [])
@@ -131,13 +131,13 @@ def test_the_longest_request_that_waits_fits_into_the_buffer_while_the_helper_an
     make(run, {"noise": content("random", MIB)})
     batch = links(1, count=1, size=60 * KIB)
     batch.add(b"RUN4/rest", (stat.S_IFLNK | 0o777, 1_700_000_000), b"")
-    room = WAITS - len(encoded(batch.items))
+    room = MAX_WAITING_REQUEST - len(encoded(batch.items))
     batch.items[-1] = (b"RUN4/rest", (stat.S_IFLNK | 0o777, 1_700_000_000), bytes(room))
-    assert len(encoded(batch.items)) == WAITS
+    assert len(encoded(batch.items)) == MAX_WAITING_REQUEST
     with batch_of(run) as large:
         for _ in range(20):
             asked = [helper.pack(again(large)), helper.pack(batch)]
-            assert helper.unanswered == 2  # the second did not wait for the first
+            assert helper.pending_count == 2  # the second did not wait for the first
             assert [len(each.take().data) > KIB for each in asked] == [True, True]
 
 
@@ -200,7 +200,7 @@ def test_a_read_that_fails_in_the_helper_is_told_with_the_files_name(
     batch: Batch, number: int
 ) -> None:
     with helpers_with(failing_read(number)):
-        helper = Helper(FAST)
+        helper = Helper.start(FAST)
     with pytest.raises(TreeChanged, match=r"^RUN4/a/\d\d can't be read: Input/output error$"):
         helper.pack(batch).take()
     helper.close()
@@ -219,7 +219,7 @@ def test_one_that_is_killed_while_it_packs_is_lost(
     run: Path, batch: Batch, number: signal.Signals
 ) -> None:
     with helpers_with(ENDLESS_READS):
-        helper = Helper(FAST)
+        helper = Helper.start(FAST)
     asked = helper.pack(batch)
     wait_until(lambda: opens(helper._process.pid, run / "a" / "00"))
     os.kill(helper._process.pid, number)
@@ -248,7 +248,7 @@ def test_one_that_can_not_start_its_work_is_lost(
     batch: Batch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with helpers_with("import no_such_module"):
-        helper = Helper(FAST)
+        helper = Helper.start(FAST)
     with pytest.raises(HelperLost, match="ended with 1"):
         helper.pack(batch).take()
     helper.close()
@@ -263,13 +263,13 @@ def test_a_machine_that_starts_no_process_is_a_passing_trouble(
 
     monkeypatch.setattr(subprocess, "Popen", refuse)
     with nothing_left_behind(), pytest.raises(TransientError):
-        Helper(FAST)
+        Helper.start(FAST)
 
 
 def test_closing_ends_the_process(helper: Helper) -> None:
     assert helper._process.pid in children()
     with nothing_left_behind():
-        other = Helper(FAST)
+        other = Helper.start(FAST)
         other.close()
         other.close()
     assert children() == {helper._process.pid}
@@ -284,7 +284,7 @@ def test_it_inherits_its_socket_and_no_other(helper: Helper) -> None:
     with socket.socket() as ours, Path(os.devnull).open() as file:
         os.set_inheritable(ours.fileno(), True)
         os.set_inheritable(file.fileno(), True)
-        other = Helper(FAST)
+        other = Helper.start(FAST)
         wait_until(lambda: len(descriptors_of(other)) == 4)  # while it starts it reads modules
         other.close()
 

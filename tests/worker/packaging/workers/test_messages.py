@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.worker.packaging.left_behind import nothing_left_behind
 from tests.worker.packaging.trees import MIB
 from worker.packaging.workers.messages import MAX_DESCRIPTORS, Received, encoded, receive, send
-from worker.packaging.workers.plan import BATCH_DIRECTORIES
+from worker.packaging.workers.units import BATCH_DIRECTORIES
 
 #: What batches, packed batches and errors are made of.
 values = st.recursive(

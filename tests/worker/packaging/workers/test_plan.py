@@ -12,19 +12,19 @@ from tests.worker.packaging.left_behind import nothing_left_behind, open_below
 from tests.worker.packaging.plans import known, opened, planned, surveyed, unlisted
 from tests.worker.packaging.trees import MIB, LinkTo, Node, content, make, trees
 from worker.errors import InvalidResultsDirectory, TreeChanged
-from worker.packaging.tree.walk import Directory, Files, walk
-from worker.packaging.workers import plan as plan_module
-from worker.packaging.workers.plan import (
+from worker.packaging.tree.entries import Directory, FileGroup
+from worker.packaging.tree.walk import walk
+from worker.packaging.workers import units as units_module
+from worker.packaging.workers.plan import OPEN_DIRECTORIES, Plan
+from worker.packaging.workers.segment import SEGMENT
+from worker.packaging.workers.units import (
     BATCH_BYTES,
     BATCH_DIRECTORIES,
-    BATCH_MEMBERS,
-    OPEN_DIRECTORIES,
+    BATCH_ENTRIES,
     Batch,
-    Plan,
     Segment,
     Unit,
 )
-from worker.packaging.workers.segment import SEGMENT
 from worker.packaging.zip.format import MAX_16
 
 
@@ -52,7 +52,7 @@ def walked(run: Path) -> Iterator[bytes]:
     """The names in the order in which an archive has them."""
     with opened(run) as descriptor, closing(walk(descriptor, os.fsencode(run.name))) as entries:
         for entry in entries:
-            if isinstance(entry, Files):
+            if isinstance(entry, FileGroup):
                 yield from (entry.directory + base for base in entry.names)
             elif isinstance(entry, Directory):
                 yield entry.name
@@ -102,15 +102,15 @@ def test_every_member_is_in_one_unit_in_the_order_of_the_walk_and_no_batch_goes_
 ) -> None:
     remake(run_in_memory, without_links(tree))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plan_module, "BATCH_BYTES", batch_bytes)
-        patch.setattr(plan_module, "BATCH_MEMBERS", batch_members)
-        patch.setattr(plan_module, "BATCH_DIRECTORIES", batch_directories)
+        patch.setattr(units_module, "BATCH_BYTES", batch_bytes)
+        patch.setattr(units_module, "BATCH_ENTRIES", batch_members)
+        patch.setattr(units_module, "BATCH_DIRECTORIES", batch_directories)
         units = []
         with planned(run_in_memory) as planned_units:
             for unit in planned_units:
                 if isinstance(unit, Batch):
                     assert len(unit.descriptors) <= batch_directories
-                    assert unit.member_count == len(list(members(unit)))
+                    assert unit.entry_count == len(list(members(unit)))
                 unit.close()
                 units.append(unit)
     names = [name for unit in units for name, _ in members(unit)]
@@ -163,15 +163,15 @@ def test_a_batch_ends_when_it_is_full_of_bytes_of_several_directories(run: Path)
 
 
 def test_a_batch_ends_when_it_is_full_of_members(run: Path) -> None:
-    make(run, {f"{number:03}": b"" for number in range(2 * BATCH_MEMBERS)})
+    make(run, {f"{number:03}": b"" for number in range(2 * BATCH_ENTRIES)})
     counts = [len(list(members(unit))) for unit in units_of(run)]
-    assert counts == [BATCH_MEMBERS, BATCH_MEMBERS, 1]
+    assert counts == [BATCH_ENTRIES, BATCH_ENTRIES, 1]
 
 
 def test_a_batch_of_directories_ends_when_it_is_full_of_members(run: Path) -> None:
-    make(run, {f"{number:03}": {} for number in range(2 * BATCH_MEMBERS)})
+    make(run, {f"{number:03}": {} for number in range(2 * BATCH_ENTRIES)})
     counts = [len(list(members(unit))) for unit in units_of(run)]
-    assert counts == [BATCH_MEMBERS, BATCH_MEMBERS, 1]
+    assert counts == [BATCH_ENTRIES, BATCH_ENTRIES, 1]
 
 
 def test_a_batch_holds_few_directories_open(run: Path) -> None:
@@ -218,7 +218,7 @@ def test_where_nothing_more_is_known_there_is_no_unit_yet_and_later_the_batch_go
 LARGE: Mapping[str, Node] = {
     **TREE,
     "c": {"large": content("table", 2 * MIB + 1), "small": b"c"},
-    "many": {f"{number:03}": b"" for number in range(2 * BATCH_MEMBERS)},
+    "many": {f"{number:03}": b"" for number in range(2 * BATCH_ENTRIES)},
 }
 
 
@@ -278,7 +278,7 @@ def test_a_file_that_came_since_measuring_is_noticed(run: Path) -> None:
 def test_a_name_that_no_zip_can_hold_is_refused(run: Path, length: int) -> None:
     make(run, {})
     with opened(run) as descriptor:
-        files = Files(b"x" * (length - 1), descriptor, 0, [b"y"], [0], [0])
+        files = FileGroup(b"x" * (length - 1), descriptor, 0, [b"y"], [0], [0])
         units = known(Plan([files]))
         if length == MAX_16:
             next(units).close()

@@ -16,9 +16,9 @@ from tests.worker.packaging.left_behind import children, descriptors, nothing_le
 from tests.worker.packaging.processes import wait_until
 from worker.errors import HelperLost
 from worker.packaging.workers.batch import BatchPacker, PackedBatch
-from worker.packaging.workers.helper import AT_ONCE, Asked, Helper
-from worker.packaging.workers.plan import Batch
-from worker.packaging.workers.pool import HELD, WORTH_A_HELPER, Packed, PackingPool
+from worker.packaging.workers.helper import MAX_PENDING, Helper, PendingBatch
+from worker.packaging.workers.pool import MAX_HELD, MIN_FOR_HELPER, Packed, PackingPool
+from worker.packaging.workers.units import Batch
 from worker.packaging.zip.deflate import FAST
 
 threads = pytest.mark.parametrize("threads", [1, 2, 8])
@@ -218,7 +218,7 @@ def test_there_are_as_many_helpers_as_threads_which_all_pack_and_end_with_the_po
         pool.start_helpers()
         assert children() == started
         assert len(started) == threads
-        with closing(pool.in_order(iter(Units(members=WORTH_A_HELPER)))) as packed:
+        with closing(pool.in_order(iter(Units(members=MIN_FOR_HELPER)))) as packed:
             assert numbers(packed) == list(range(COUNT))
         assert children() == started
     assert len(asked) == COUNT
@@ -230,9 +230,9 @@ def record_the_asked(patch: pytest.MonkeyPatch) -> list[Helper]:
     asked: list[Helper] = []
     pack = Helper.pack
 
-    def recorded(helper: Helper, batch: Batch) -> Asked:
+    def recorded(helper: Helper, batch: Batch) -> PendingBatch:
         asked.append(helper)
-        assert helper.unanswered < AT_ONCE
+        assert helper.pending_count < MAX_PENDING
         return pack(helper, batch)
 
     patch.setattr(Helper, "pack", recorded)
@@ -258,7 +258,7 @@ def test_of_helpers_that_were_started_ahead_none_is_left_if_one_does_not_start(
 
 def test_small_batches_are_not_worth_a_helper(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = record_the_asked(monkeypatch)
-    units = Units(members=WORTH_A_HELPER - 1)
+    units = Units(members=MIN_FOR_HELPER - 1)
     with packing(units, 2, helpers=True) as packed:
         assert numbers(packed) == list(range(COUNT))
     assert asked == []
@@ -266,7 +266,7 @@ def test_small_batches_are_not_worth_a_helper(monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.parametrize("stop", [0, 1, 7, COUNT])
 def test_whenever_its_reader_gives_up_the_helpers_end(stop: int) -> None:
-    with packing(Units(members=WORTH_A_HELPER), 2, helpers=True) as packed:
+    with packing(Units(members=MIN_FOR_HELPER), 2, helpers=True) as packed:
         for _ in range(stop):
             next(packed)
 
@@ -274,12 +274,12 @@ def test_whenever_its_reader_gives_up_the_helpers_end(stop: int) -> None:
 def test_the_error_of_a_helper_ends_them_all(monkeypatch: pytest.MonkeyPatch) -> None:
     pack = Helper.pack
 
-    def fail(helper: Helper, batch: Batch) -> Asked:
+    def fail(helper: Helper, batch: Batch) -> PendingBatch:
         failing_at(20)(BatchPacker(FAST), batch.items, [])
         return pack(helper, batch)
 
     monkeypatch.setattr(Helper, "pack", fail)
-    units = Units(members=WORTH_A_HELPER)
+    units = Units(members=MIN_FOR_HELPER)
     with pytest.raises(ZeroDivisionError), packing(units, 2, helpers=True) as packed:
         list(packed)
 
@@ -290,8 +290,8 @@ def test_units_may_be_packed_ahead_before_any_is_asked_for(threads: int) -> None
     pool = PackingPool(threads=threads, level=FAST)
     with nothing_left_behind(), closing(pool):
         taken = iter(units)
-        pool.pack_ahead(taken, held=HELD)
-        pool.pack_ahead(taken, held=HELD)
+        pool.pack_ahead(taken, max_held=MAX_HELD)
+        pool.pack_ahead(taken, max_held=MAX_HELD)
         assert units.taken == pool.in_flight
         assert numbers(pool.in_order(taken)) == list(range(COUNT))
 
@@ -302,7 +302,7 @@ def test_packing_ahead_stops_where_the_next_unit_is_not_known_and_goes_on_behind
     with nothing_left_behind(), closing(pool):
         left = []
         for _ in range(4):
-            pool.pack_ahead(units, held=HELD)
+            pool.pack_ahead(units, max_held=MAX_HELD)
             left.append(length_hint(units))
         assert left == [5, 4, 1, 0]
         assert numbers(pool.in_order(units)) == [0, 1, 2, 3]
@@ -314,7 +314,7 @@ def test_units_ahead_that_nobody_asks_for_are_closed_with_the_pool(helpers: bool
     with nothing_left_behind(), closing(pool):
         if helpers:
             pool.start_helpers()
-        pool.pack_ahead(iter(Units(members=WORTH_A_HELPER)), held=HELD)
+        pool.pack_ahead(iter(Units(members=MIN_FOR_HELPER)), max_held=MAX_HELD)
         assert open_roots() > 0
     assert open_roots() == 0
 
@@ -327,12 +327,12 @@ def open_roots() -> int:
 class NoisyUnits(Units):
     """Batches that are as large when they are packed."""
 
-    size = WORTH_A_HELPER * 6000
+    size = MIN_FOR_HELPER * 6000
 
     def __iter__(self) -> Iterator[Batch]:
         for number, each in enumerate(super().__iter__()):
             noise = Random(number).randbytes(6000)
-            each.items = [(b"RUN4/%d/" % number, MODE, noise)] * WORTH_A_HELPER
+            each.items = [(b"RUN4/%d/" % number, MODE, noise)] * MIN_FOR_HELPER
             yield each
 
 
@@ -341,26 +341,26 @@ def test_what_helpers_have_packed_ahead_stays_within_its_bound(
     threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     most = 10 * NoisyUnits.size
-    monkeypatch.setattr("worker.packaging.workers.pool.HELD", most)
-    units = NoisyUnits(members=WORTH_A_HELPER)
+    monkeypatch.setattr("worker.packaging.workers.pool.MAX_HELD", most)
+    units = NoisyUnits(members=MIN_FOR_HELPER)
     pool = PackingPool(threads=threads, level=FAST)
     with nothing_left_behind(), closing(pool):
         pool.start_helpers()
         taken = iter(units)
 
         def is_held() -> bool:
-            pool.pack_ahead(taken, held=most)
-            held = [asked.held for _, asked in pool._ahead if isinstance(asked, Asked)]
+            pool.pack_ahead(taken, max_held=most)
+            held = [asked.held for _, asked in pool._ahead if isinstance(asked, PendingBatch)]
             return sum(held) >= most
 
         wait_until(is_held)
         for _ in range(20):
-            pool.pack_ahead(taken, held=most)
+            pool.pack_ahead(taken, max_held=most)
             sleep(0.01)
-        assert 10 <= units.taken <= 10 + threads * AT_ONCE
+        assert 10 <= units.taken <= 10 + threads * MAX_PENDING
         for number, packed in enumerate(pool.in_order(taken)):
             assert number_of(packed) == number
-            assert units.taken <= number + 1 + 10 + threads * AT_ONCE
+            assert units.taken <= number + 1 + 10 + threads * MAX_PENDING
         assert number == COUNT - 1
 
 

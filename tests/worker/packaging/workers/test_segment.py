@@ -13,7 +13,7 @@ from tests.worker.packaging.faults import at_call, before_calls, calls_of, fail,
 from tests.worker.packaging.plans import opened
 from tests.worker.packaging.trees import KIB, MIB, content, hardly_compressible
 from worker.errors import TreeChanged
-from worker.packaging.workers.segment import SEGMENT, PackedSegment, SegmentPacker
+from worker.packaging.workers.segment import BLOCK, HEADER, SEGMENT, PackedSegment, SegmentPacker
 from worker.packaging.zip.deflate import (
     END_OF_STREAM,
     FAST,
@@ -24,7 +24,6 @@ from worker.packaging.zip.deflate import (
     deflated_bound,
     sample_offsets,
 )
-from worker.packaging.zip.stored_blocks import BLOCK, HEADER
 
 few_examples = settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]

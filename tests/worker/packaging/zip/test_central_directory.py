@@ -3,39 +3,28 @@ import tracemalloc
 from collections.abc import Iterator
 
 from worker.packaging.spool import BLOCK
-from worker.packaging.workers.batch import PackedBatch
-from worker.packaging.zip.central_directory import CentralDirectory
-from worker.packaging.zip.format import (
-    MAX_16,
-    MAX_32,
-    Member,
-    central_header,
-    end_records,
-    marked_offsets,
-)
+from worker.packaging.zip.central_directory import CentralDirectory, end_records, marked_offsets
+from worker.packaging.zip.format import MAX_16, MAX_32
+from worker.packaging.zip.headers import ZipEntry, central_header
 
 COUNT = 70_000
 
 
-def members(count: int) -> Iterator[tuple[Member, int]]:
+def members(count: int) -> Iterator[tuple[ZipEntry, int]]:
     for number in range(count):
         name = b"RUN4/series/step_%06d/pressure.csv" % number
         yield (
-            Member(name=name, mode=stat.S_IFREG | 0o644, mtime=1_700_000_000, crc=number * 7919),
+            ZipEntry(name=name, mode=stat.S_IFREG | 0o644, mtime=1_700_000_000, crc=number * 7919),
             number * 1000,
         )
 
 
-def batch_of(*members: tuple[Member, int]) -> PackedBatch:
+def extend(directory: CentralDirectory, *members: tuple[ZipEntry, int], base: int) -> None:
+    """Add the members at once, with offsets that count from `base`."""
     headers = [central_header(*each) for each in members]
-    return PackedBatch(
-        data=bytes(max(offset for _, offset in members)),
-        headers=b"".join(headers),
-        offset_marks=marked_offsets(headers),
-        member_count=len(headers),
-        file_count=len(headers),
-        bytes_total=0,
-    )
+    marks = marked_offsets(headers)
+    size = max(offset for _, offset in members)
+    directory.extend(b"".join(headers), marks, len(headers), base, size)
 
 
 def test_it_closes_with_every_header_in_order_and_the_end_records() -> None:
@@ -79,15 +68,15 @@ def test_headers_of_a_batch_count_from_where_it_begins() -> None:
     each, together = CentralDirectory(), CentralDirectory()
     for member, offset in members(100):
         each.add(member, 5 * MAX_32 + offset)
-    together.extend(batch_of(*members(100)), 5 * MAX_32)
+    extend(together, *members(100), base=5 * MAX_32)
     assert list(together.closing(6 * MAX_32)) == list(each.closing(6 * MAX_32))
 
 
 def test_it_minds_how_a_batch_ends_when_that_reads_like_a_record() -> None:
-    member = Member(b"RUN4/PK\x06\x07/...../", stat.S_IFDIR | 0o755, 1_700_000_000)
+    member = ZipEntry(b"RUN4/PK\x06\x07/...../", stat.S_IFDIR | 0o755, 1_700_000_000)
     each, together = CentralDirectory(), CentralDirectory()
     each.add(member, 10)
-    together.extend(batch_of((member, 0)), 10)
+    extend(together, (member, 0), base=10)
     closing = b"".join(together.closing(100))
     assert closing == b"".join(each.closing(100))
     assert b"PK\x06\x06" in closing

@@ -22,7 +22,6 @@ from worker.packaging.zip.deflate import (
     crc32_combined,
     deflated,
     deflated_bound,
-    inflated,
     sample_offsets,
 )
 
@@ -55,7 +54,7 @@ Making = Callable[[int, int], Deflater]
 def test_zlib_inflates_what_is_deflated(data: bytes, level: int) -> None:
     stream = deflated(data, level)
     assert zlib.decompress(stream, wbits=-15) == data
-    assert inflated(stream) == data
+    assert isal_zlib.decompress(stream, -15) == data
     assert len(stream) <= deflated_bound(len(data))
 
 

@@ -9,28 +9,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.worker.packaging.archives import TIMESTAMP, UTF_8, extra_fields, mtime, raw_name
-from worker.packaging.zip.central_directory import CentralDirectory
-from worker.packaging.zip.deflate import crc32
-from worker.packaging.zip.format import (
-    DEFLATED,
+from worker.packaging.zip.central_directory import (
     END_OVERHEAD,
-    MAX_16,
-    MAX_32,
-    MEMBER_OVERHEAD,
-    STORED,
-    Member,
-    central_header,
-    data_descriptor,
+    CentralDirectory,
     end_records,
-    local_header,
     marked_offsets,
     relocated,
+)
+from worker.packaging.zip.deflate import crc32
+from worker.packaging.zip.format import DEFLATED, MAX_16, MAX_32, STORED
+from worker.packaging.zip.headers import (
+    ENTRY_OVERHEAD,
+    ZipEntry,
+    central_header,
+    data_descriptor,
+    local_header,
     small_headers,
 )
 
 ZIP64 = 0x0001
 SIZES_FOLLOW = 1 << 3
-MEMBER = Member(
+MEMBER = ZipEntry(
     name=b"RUN4/out.csv",
     mode=stat.S_IFREG | 0o640,
     mtime=1_700_000_001,
@@ -46,7 +45,7 @@ values = st.one_of(
     st.integers(0, 2**40), st.sampled_from([MAX_32 - 1, MAX_32, MAX_32 + 1, MAX_16, 0])
 )
 members = st.builds(
-    Member,
+    ZipEntry,
     name=st.binary(min_size=1, max_size=300),
     mode=st.integers(0, 0xFFFF),
     mtime=st.integers(-(2**35), 2**35),
@@ -59,7 +58,7 @@ members = st.builds(
 )
 
 
-def listed(member: Member, offset: int = 0) -> ZipInfo:
+def listed(member: ZipEntry, offset: int = 0) -> ZipInfo:
     """The member as Python's zipfile reads it from the central directory alone."""
     header = central_header(member, offset)
     archive = header + end_records(count=1, size=len(header), offset=0)
@@ -75,7 +74,9 @@ def local_extra(header: bytes) -> dict[int, bytes]:
 
 
 @given(member=members, offset=values)
-def test_a_central_header_tells_every_value_whatever_its_size(member: Member, offset: int) -> None:
+def test_a_central_header_tells_every_value_whatever_its_size(
+    member: ZipEntry, offset: int
+) -> None:
     header = central_header(member, offset)
     *fixed, size, compressed_size, offset_32 = central_values(header)
     wide = {"size": size, "compressed_size": compressed_size, "offset": offset_32}
@@ -98,7 +99,7 @@ def central_values(header: bytes) -> tuple[bytes, int, int, int, int, int]:
 
 small = st.integers(0, MAX_32 - 1) | st.sampled_from([0, MAX_32 - 1])
 small_members = st.builds(
-    Member._replace, members, size=small, compressed_size=small, zip64=st.just(value=False)
+    ZipEntry._replace, members, size=small, compressed_size=small, zip64=st.just(value=False)
 )
 batches = st.lists(st.tuples(small_members, small), max_size=8)
 bases = st.one_of(
@@ -110,7 +111,7 @@ bases = st.one_of(
 
 @given(batch=batches, base=bases)
 def test_relocated_headers_are_those_of_members_that_lie_further_behind(
-    batch: list[tuple[Member, int]], base: int
+    batch: list[tuple[ZipEntry, int]], base: int
 ) -> None:
     headers = [central_header(member, offset) for member, offset in batch]
     moved = b"".join(central_header(member, base + offset) for member, offset in batch)
@@ -120,7 +121,7 @@ def test_relocated_headers_are_those_of_members_that_lie_further_behind(
 
 @given(member=small_members, beyond=st.integers(-2, 2), offset=st.integers(0, 1000))
 def test_a_header_is_relocated_across_the_edge_of_4_gib(
-    member: Member, beyond: int, offset: int
+    member: ZipEntry, beyond: int, offset: int
 ) -> None:
     base = MAX_32 + beyond - offset
     header = central_header(member, offset)
@@ -129,23 +130,23 @@ def test_a_header_is_relocated_across_the_edge_of_4_gib(
 
 
 @given(member=small_members, offset=small)
-def test_a_small_members_headers_are_those_of_any_other(member: Member, offset: int) -> None:
+def test_a_small_members_headers_are_those_of_any_other(member: ZipEntry, offset: int) -> None:
     member = member._replace(streamed=False)
     made = small_headers(*member[:-2], offset)
     assert made == (local_header(member), central_header(member, offset))
 
 
 @given(member=members, offset=values)
-def test_the_records_of_a_member_stay_within_the_overhead(member: Member, offset: int) -> None:
-    assert size_of_records(member, offset) <= 2 * len(member.name) + MEMBER_OVERHEAD
+def test_the_records_of_a_member_stay_within_the_overhead(member: ZipEntry, offset: int) -> None:
+    assert size_of_records(member, offset) <= 2 * len(member.name) + ENTRY_OVERHEAD
 
 
 def test_the_overhead_is_that_of_the_largest_records() -> None:
     largest = MEMBER._replace(size=2**40, compressed_size=2**40, streamed=True, zip64=True)
-    assert size_of_records(largest, 2**40) == 2 * len(MEMBER.name) + MEMBER_OVERHEAD
+    assert size_of_records(largest, 2**40) == 2 * len(MEMBER.name) + ENTRY_OVERHEAD
 
 
-def size_of_records(member: Member, offset: int) -> int:
+def size_of_records(member: ZipEntry, offset: int) -> int:
     in_64_bits = member._replace(zip64=True)
     before_and_behind = local_header(in_64_bits) + data_descriptor(in_64_bits)
     return len(before_and_behind + central_header(member, offset))

@@ -16,7 +16,8 @@ from tests.worker.packaging.trees import MIB, make, packager
 from worker.models.archive import Archive
 from worker.packaging.archive_stream import Chunk
 from worker.packaging.zip.central_directory import CentralDirectory
-from worker.packaging.zip.format import MAX_16, Member, local_header
+from worker.packaging.zip.format import MAX_16
+from worker.packaging.zip.headers import ZipEntry, local_header
 
 GIB = 1 << 30
 HUGE = 4 * GIB + 12_345
@@ -79,8 +80,8 @@ def test_its_data_inflates_to_every_byte(packed_hole: Packed, crc_of_the_hole: i
     assert int.from_bytes(descriptor[16:24], "little") == HUGE
 
 
-def member_of(name: str) -> Member:
-    return Member(name=name.encode(), mode=0, mtime=1, zip64=True)
+def member_of(name: str) -> ZipEntry:
+    return ZipEntry(name=name.encode(), mode=0, mtime=1, zip64=True)
 
 
 def inflated(data: bytes) -> Iterator[bytes]:
@@ -130,7 +131,7 @@ def test_a_reader_of_a_pipe_lists_them_too(many: Path) -> None:
 @pytest.fixture(scope="module")
 def far(memory: Path, crc_of_the_hole: int) -> Path:
     """An archive whose second entry and index begin beyond 4 GiB, behind a stored hole."""
-    hole = Member(
+    hole = ZipEntry(
         name=b"RUN4/hole",
         mode=stat.S_IFREG | 0o644,
         mtime=1,
@@ -139,7 +140,7 @@ def far(memory: Path, crc_of_the_hole: int) -> Path:
         size=HUGE,
         zip64=True,
     )
-    tail = Member(
+    tail = ZipEntry(
         name=b"RUN4/tail",
         mode=stat.S_IFREG | 0o644,
         mtime=1,

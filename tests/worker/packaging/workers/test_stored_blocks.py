@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.worker.packaging.trees import MIB, content
+from worker.packaging.workers.segment import BLOCK, HEADER, stored_blocks
 from worker.packaging.zip.deflate import END_OF_STREAM, FAST, Deflater, deflated_bound
-from worker.packaging.zip.stored_blocks import BLOCK, HEADER, stored_blocks
 
 sizes = st.sampled_from([1, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK, MIB]) | st.integers(1, MIB)
 

@@ -1,0 +1,164 @@
+"""Reads the records of a stored ZIP by position, in bounded memory however large the archive is."""
+
+from collections.abc import Iterator
+from functools import lru_cache
+from struct import unpack_from
+from typing import NamedTuple, Protocol
+
+from worker.errors import ArchiveDamaged
+from worker.packaging.zip.deflate import crc32
+from worker.packaging.zip.format import (
+    CENTRAL_HEADER,
+    CENTRAL_SIGNATURE,
+    END_RECORD,
+    END_SIGNATURE,
+    LOCAL_HEADER,
+    LOCAL_SIGNATURE,
+    MAX_16,
+    MAX_32,
+    ZIP64,
+    ZIP64_END_RECORD,
+    ZIP64_END_SIGNATURE,
+    ZIP64_LOCATOR,
+    ZIP64_LOCATOR_SIGNATURE,
+    extra_fields,
+)
+
+#: Bytes that are asked for at once. Four such blocks are held at most.
+BLOCK = 4 << 20
+
+
+class Content(Protocol):
+    """The bytes of one stored object."""
+
+    @property
+    def size(self) -> int: ...
+    def read(self, start: int, end: int) -> bytes: ...
+
+
+class Blocks:
+    """The content in aligned blocks, of which the latest two are kept."""
+
+    def __init__(self, content: Content) -> None:
+        self._content = content
+        self.size = content.size
+        self.at = lru_cache(maxsize=2)(self._read)
+
+    def _read(self, number: int) -> bytes:
+        start = number * BLOCK
+        return self._content.read(start, min(start + BLOCK, self.size))
+
+
+class Cursor:
+    """Reads onwards from a position, and keeps the CRC-32 of all that it has read."""
+
+    def __init__(self, blocks: Blocks, position: int) -> None:
+        self._blocks = blocks
+        self._block = -1, b""  # its own, so that another cursor's reading does not drop it
+        self.position = position
+        self.crc = 0
+
+    def pieces(self, size: int) -> Iterator[memoryview]:
+        """Yield the next `size` bytes as they lie in their blocks; ArchiveDamaged if it ends."""
+        if size > self._blocks.size - self.position:
+            raise ArchiveDamaged(f"it ends before what it says to begin at {self.position:,}")
+        while size:
+            number, offset = divmod(self.position, BLOCK)
+            if number != self._block[0]:
+                self._block = number, self._blocks.at(number)
+            piece = memoryview(self._block[1])[offset : offset + size]
+            self.position += len(piece)
+            self.crc = crc32(piece, self.crc)
+            size -= len(piece)
+            yield piece
+
+    def take(self, size: int) -> bytes:
+        """The next `size` bytes, joined."""
+        return b"".join(self.pieces(size))
+
+
+class Directory(NamedTuple):
+    """What the end record tells of the central directory."""
+
+    member_count: int
+    size: int
+    """In bytes."""
+    offset: int
+
+
+def read_end(blocks: Blocks) -> Directory:
+    """Read the record with which the archive ends; ArchiveDamaged unless it ends with one."""
+    at = blocks.size - END_RECORD.size
+    if at < 0:
+        raise ArchiveDamaged(f"{blocks.size:,} bytes are no archive")
+    signature, _, _, _, count, size, offset, comment = END_RECORD.unpack(
+        Cursor(blocks, at).take(END_RECORD.size)
+    )
+    if signature != END_SIGNATURE or comment:
+        raise ArchiveDamaged("it does not end as an archive does")
+    if count == MAX_16 or MAX_32 in (size, offset):
+        return _read_zip64_end(blocks, at)
+    return Directory(count, size, offset)
+
+
+def _read_zip64_end(blocks: Blocks, end: int) -> Directory:
+    cursor = Cursor(blocks, max(0, end - ZIP64_LOCATOR.size))
+    signature, _, offset, _ = ZIP64_LOCATOR.unpack(cursor.take(ZIP64_LOCATOR.size))
+    if signature != ZIP64_LOCATOR_SIGNATURE or offset > end:
+        raise ArchiveDamaged("its end record of 64 bits is missing")
+    fields = ZIP64_END_RECORD.unpack(Cursor(blocks, offset).take(ZIP64_END_RECORD.size))
+    if fields[0] != ZIP64_END_SIGNATURE:
+        raise ArchiveDamaged("its end record of 64 bits is missing")
+    return Directory(*fields[-3:])
+
+
+class Header(NamedTuple):
+    """What both headers of a member tell of it."""
+
+    name: bytes
+    flags: int
+    method: int
+    time: int
+    date: int
+    crc: int
+    compressed_size: int
+    size: int
+
+
+def read_central(directory: Cursor) -> tuple[Header, int]:
+    """Read the next header of the directory, and the offset of the member's local header."""
+    fields = CENTRAL_HEADER.unpack(directory.take(CENTRAL_HEADER.size))
+    if fields[0] != CENTRAL_SIGNATURE:
+        raise ArchiveDamaged("its directory holds something else than its members' headers")
+    flags, method, time, date, crc, compressed, size, *lengths = fields[3:13]
+    name_size, extra_size, comment_size = lengths
+    name = directory.take(name_size)
+    wide = _zip64(directory.take(extra_size))
+    directory.take(comment_size)
+    size, compressed, offset = _widened([size, compressed, fields[-1]], wide)
+    return Header(name, flags, method, time, date, crc, compressed, size), offset
+
+
+def read_local(data: Cursor) -> tuple[Header, bool]:
+    """Read a member's local header, and whether its sizes have 64 bits."""
+    signature, _, flags, method, time, date, crc, compressed, size, name_size, extra_size = (
+        LOCAL_HEADER.unpack(data.take(LOCAL_HEADER.size))
+    )
+    if signature != LOCAL_SIGNATURE:
+        raise ArchiveDamaged(f"no member begins at {data.position - LOCAL_HEADER.size:,}")
+    name = data.take(name_size)
+    wide = _zip64(data.take(extra_size))
+    if wide is not None:
+        size, compressed = _widened([size, compressed], wide)
+    return Header(name, flags, method, time, date, crc, compressed, size), wide is not None
+
+
+def _zip64(extra: bytes) -> bytes | None:
+    """The content of the Zip64 field."""
+    return next((content for kind, content in extra_fields(extra) if kind == ZIP64), None)
+
+
+def _widened(fields: list[int], wide: bytes | None) -> list[int]:
+    """The fields, with the numbers of the Zip64 field for those that say "see there"."""
+    numbers = iter(unpack_from(f"<{len(wide or b'') // 8}Q", wide or b""))
+    return [next(numbers, field) if field == MAX_32 else field for field in fields]

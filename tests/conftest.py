@@ -6,6 +6,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from hypothesis import settings
 from sqlalchemy import Engine
 
 from tests.servers.postgres import PostgresServer, postgres_server
@@ -18,6 +19,31 @@ from worker.database.schema import upgrade_schema
 
 # A shell's background jobs ignore SIGINT, and so would the commands that the tests stop with it
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+#: Examples of each property: by `make test`, and by `make test-all`.
+QUICK_EXAMPLES, ALL_EXAMPLES = 25, 100
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--all", action="store_true", help="run the thorough tests too, and more examples"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    examples = ALL_EXAMPLES if config.getoption("--all") else QUICK_EXAMPLES
+    settings.register_profile("oneprefix", max_examples=examples)
+    settings.load_profile("oneprefix")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave thorough tests to `make test-all`, and print why each is one."""
+    if config.getoption("--all"):
+        return
+    for item in items:
+        if marker := item.get_closest_marker("thorough"):
+            item.add_marker(pytest.mark.skip(reason=f"run by `make test-all`: {marker.args[0]}"))
 
 
 @pytest.fixture(scope="session")

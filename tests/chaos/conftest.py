@@ -24,6 +24,12 @@ def pytest_report_header() -> str:
     return f"chaos: {'long' if LONG else 'short'}, ONEPREFIX_CHAOS_SEED={SEED}"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.thorough("breaks a whole installation, and waits for it"))
+
+
 @pytest.fixture
 def dice() -> Random:
     print(f"ONEPREFIX_CHAOS_SEED={SEED}")  # noqa: T201  to repeat a failure

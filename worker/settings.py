@@ -86,7 +86,7 @@ class Settings(BaseSettings):
     stop_seconds: float = Field(
         20,
         ge=0,
-        description="time that a stopping worker has to finish its uploads before it hands them back",
+        description="time that a stopping worker has before it hands unfinished uploads back",
     )
     recovery_seconds: float = Field(
         1, gt=0, description="interval at which a worker looks for uploads that no worker holds"

@@ -113,8 +113,8 @@ def _become(request: Request) -> None:
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     except BaseException:  # noqa: BLE001  as the interpreter would
-        sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]  # there is an exception
-    atexit._run_exitfuncs()  # type: ignore[attr-defined]  # not in its stub
+        sys.excepthook(*sys.exc_info())
+    atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)

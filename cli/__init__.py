@@ -1,1 +1,1 @@
-"""The door for people: the `oneprefix` command."""
+"""The `oneprefix` command: each room holds the commands of one purpose."""

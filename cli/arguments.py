@@ -1,4 +1,4 @@
-"""Arguments that several commands take."""
+"""Arguments and options that several commands take."""
 
 from datetime import timedelta
 from typing import Annotated
@@ -7,6 +7,7 @@ import typer
 
 
 def whole_number(text: str) -> int:
+    """Parse an integer in plain digits."""
     # int() alone would take 1_2 and ١٢, and Typer 12.0
     if not (text.removeprefix("-").isdecimal() and text.isascii()):
         raise typer.BadParameter(f"{text!r} is not a whole number")
@@ -17,42 +18,54 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def duration(text: str) -> timedelta:
+    """Parse a number with its unit: s, m, h or d."""
     number, unit = text[:-1], _UNITS.get(text[-1:])
-    # six digits are more than anybody waits, and fewer than a timedelta holds
+    # six digits are more than anybody waits, and less than a timedelta can hold
     if unit is None or not (number.isdecimal() and number.isascii() and len(number) < 7):
-        raise typer.BadParameter(f"{text!r} is no time such as 90s, 30m, 1h or 7d")
+        raise typer.BadParameter(f"{text!r} is not a duration such as 90s, 30m, 1h or 7d")
     return timedelta(**{unit: int(number)})
 
 
 def with_optional_run(words: list[str], *, least: int, most: int) -> tuple[int | None, list[str]]:
-    """The words, of which there are so many, behind the run's id that may come first, or None."""
+    """Split off the run's id, which may come first, and return it (or None) and the other words.
+
+    BadParameter unless `least` to `most` other words are left.
+    """
     run = None
     if words[0].isdecimal() and len(words) > least:
         run, words = whole_number(words[0]), words[1:]
     if not least <= len(words) <= most:
-        raise typer.BadParameter("too few words" if len(words) < least else "too many words")
+        raise typer.BadParameter(
+            "too few arguments" if len(words) < least else "too many arguments"
+        )
     return run, words
 
 
 JobId = Annotated[int, typer.Argument(help="The job's id.", parser=whole_number)]
 JobIds = Annotated[
-    list[int] | None, typer.Argument(metavar="[JOB ...]", help="Only these.", parser=whole_number)
+    list[int] | None,
+    typer.Argument(metavar="[JOB ...]", help="Only the jobs with these ids.", parser=whole_number),
 ]
 RunId = Annotated[int, typer.Argument(help="The run's id.", parser=whole_number)]
 OptionalRunId = Annotated[
-    int | None, typer.Argument(help="Only this run's upload.", parser=whole_number)
+    int | None, typer.Argument(help="Only the upload of the run with this id.", parser=whole_number)
 ]
 OptionalJobId = Annotated[
-    int | None, typer.Argument(help="Only this job's uploads.", parser=whole_number)
+    int | None, typer.Argument(help="Only uploads of the job with this id.", parser=whole_number)
 ]
 Expires = Annotated[
     timedelta | None,
     typer.Option(
-        "--expires", metavar="TIME", help="Such as 30m or 7d; 1h if not given.", parser=duration
+        "--expires",
+        metavar="DURATION",
+        help="How long URLs are valid, such as 30m or 7d; 1h by default.",
+        parser=duration,
     ),
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Show what would be done, and change nothing.")
+]
 MovedTo = Annotated[
     str | None,
-    typer.Option("--bucket", help="Where `archive --to-bucket` has moved them."),
+    typer.Option("--bucket", help="Bucket that `archive --to-bucket` has moved the job to."),
 ]

@@ -42,6 +42,7 @@ app.add_typer(database.app, name="db")
 
 
 def main() -> None:
-    # at its end Python would look through all that botocore made, for 45 ms
+    """Run the command of `sys.argv` and exit with its code."""
+    # without this Python spends 45 ms at its end on looking through botocore's objects
     atexit.register(gc.freeze)
     app()

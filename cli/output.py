@@ -1,4 +1,4 @@
-"""How commands speak: tables for people, JSON for programs, one line for an error."""
+"""Output of commands: tables for people, JSON for programs, one line for an error."""
 
 import json
 from collections.abc import Iterator
@@ -17,17 +17,17 @@ from worker.models.upload import Upload
 console = Console()
 errors = Console(stderr=True)
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 
 
 def print_json(value: Any) -> None:
-    """One document on one line."""
+    """Print one JSON document on one line; times in ISO 8601, other values as text."""
     print(json.dumps(value, default=_plain), flush=True)  # noqa: T201  it is the command's output
 
 
 @contextmanager
 def reported(as_json: bool) -> Iterator[None]:
-    """Ends the command with exit code 1 and one line for an error of ours."""
+    """Exit with code 1, after one line on standard error, for a OneprefixError in the block."""
     try:
         yield
     except OneprefixError as error:
@@ -38,16 +38,18 @@ def reported(as_json: bool) -> Iterator[None]:
 
 
 def print_error(line: str) -> None:
+    """Print one line on standard error."""
     errors.print(f"[red]oneprefix:[/] {escape(line)}", highlight=False, soft_wrap=True)
 
 
 def as_row(upload: Upload) -> dict[str, Any]:
+    """Return the upload's row for JSON, with `left_out` as a list."""
     row = asdict(upload)
     return row | {"left_out": json.loads(row["left_out"] or "[]")}
 
 
 def human_size(size: int | None) -> str:
-    """Bytes in binary units: 1536 is 1.5 KiB."""
+    """Format bytes in binary units: 1536 is 1.5 KiB; unknown is a dash."""
     if size is None:
         return "-"
     amount, unit = float(size), "B"

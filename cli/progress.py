@@ -1,4 +1,4 @@
-"""Tells on a terminal how far a command is with many things."""
+"""Progress bars, on a terminal only."""
 
 from collections.abc import Iterable
 from typing import TypeVar
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 def counting() -> Progress:
-    """A bar for each task, gone at the end; nothing where nobody looks."""
+    """Create a bar that counts items and disappears at the end."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -23,6 +23,6 @@ def counting() -> Progress:
 
 
 def collected(items: Iterable[T], doing: str, total: int) -> list[T]:
-    """All of them, with a bar while they come."""
+    """Return all items as a list, with a bar while they come; `doing` labels the bar."""
     with counting() as progress:
         return list(progress.track(items, total=total, description=doing))

@@ -1,1 +1,1 @@
-"""Finding, reading, adding and verifying artifacts."""
+"""Commands that list, add, download, read and verify a job's artifacts."""

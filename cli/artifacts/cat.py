@@ -1,4 +1,4 @@
-"""`oneprefix cat`: one file out of a run's archive, without downloading it."""
+"""`oneprefix cat`: prints one file of a run's archive without downloading the archive."""
 
 import sys
 from base64 import b64encode
@@ -16,10 +16,10 @@ from worker.settings import load_settings
 def cat(
     job: JobId,
     run: RunId,
-    name: Annotated[str, typer.Argument(help="As `oneprefix contents` shows it.")],
+    name: Annotated[str, typer.Argument(help="The file's name as `oneprefix contents` shows it.")],
     as_json: Json = False,
 ) -> None:
-    """Print a file of a run's archive; exit code 1 if its CRC turns out wrong at its end."""
+    """Print a file of a run's archive; exit code 1 if its CRC-32 is wrong, once it is printed."""
     with reported(as_json), Services(load_settings()).read_archive(job, run) as archive:
         member = archive.find(name)
         chunks = archive.opened.read(member)

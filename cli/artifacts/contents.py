@@ -1,4 +1,4 @@
-"""`oneprefix contents`: what a run's archive holds, without downloading it."""
+"""`oneprefix contents`: lists the files in a run's archive without downloading the archive."""
 
 from dataclasses import asdict
 from typing import Any
@@ -14,7 +14,7 @@ from worker.use_cases.job.ports import ArchiveFile
 
 
 def contents(job: JobId, run: RunId, as_json: Json = False) -> None:
-    """List the files in a run's archive: size, time and name, with what is odd in it escaped."""
+    """List the files in a run's archive: size, time and name, with unprintable letters escaped."""
     with (
         reported(as_json),
         Services(load_settings()).read_archive(job, run) as archive,
@@ -43,6 +43,7 @@ def _row(member: ArchiveMember) -> dict[str, Any]:
 
 
 def transfer(file: ArchiveFile) -> dict[str, int]:
+    """Return for JSON how much of the archive was transferred."""
     return {
         "archive_size": file.size,
         "transferred": file.transferred,
@@ -51,6 +52,7 @@ def transfer(file: ArchiveFile) -> dict[str, int]:
 
 
 def say_transfer(file: ArchiveFile, what: str) -> None:
+    """Print on standard error how much of the archive was transferred."""
     moved, whole = human_size(file.transferred), human_size(file.size)
     line = f"{what}; transferred {moved} of {whole} in {file.requests:,} requests"
     errors.print(line, highlight=False, markup=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""`oneprefix fetch`: a job's artifacts, or a run's, in a directory."""
+"""`oneprefix fetch`: downloads the artifacts of a job or of one run."""
 
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -22,16 +22,17 @@ def fetch(
     words: Annotated[
         list[str],
         typer.Argument(
-            metavar="[RUN] DIRECTORY", help="Only this run's; where to, made if need be."
+            metavar="[RUN] DIRECTORY",
+            help="Only this run's artifacts; the directory to download to, created if missing.",
         ),
     ],
     unpack: Annotated[
-        bool, typer.Option("--unpack", help="Each archive as well, to a directory of its name.")
+        bool, typer.Option("--unpack", help="Also unpack each archive, to a directory of its name.")
     ] = False,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
-    """Download a job's artifacts, verified; what was broken off is gone on with."""
+    """Download a job's artifacts and verify them. Resumes interrupted downloads."""
     run, (directory,) = with_optional_run(words, least=1, most=1)
     with reported(as_json):
         fetch_artifacts = Services(load_settings()).fetch_artifacts
@@ -42,7 +43,7 @@ def fetch(
         with _progress(plan) as progress:
             bar = progress.add_task("", total=plan.size)
             outcomes = fetch_artifacts(plan, lambda size: progress.advance(bar, size))
-            done, failed = _told(outcomes, as_json)
+            done, failed = _report(outcomes, as_json)
     if as_json:
         print_json({"fetched": done, "failed": failed, "others": plan.others})
     else:
@@ -62,10 +63,10 @@ def _progress(plan: FetchPlan) -> Progress:
     )
 
 
-def _told(
+def _report(
     outcomes: Iterable[tuple[PlannedFetch, Fetched | OneprefixError]], as_json: bool
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """What was done and what failed, as rows; said at once to people."""
+    """Return what was fetched and what failed as rows for JSON; print each for people at once."""
     done: list[dict[str, Any]] = []
     failed: list[dict[str, Any]] = []
     for planned, outcome in outcomes:
@@ -81,7 +82,7 @@ def _told(
 
 def _line(planned: PlannedFetch, fetched: Fetched) -> str:
     state = "" if fetched.is_new else ", was there already"
-    checked = "verified" if fetched.is_verified else "[yellow]S3 knows no CRC-32 of it[/]"
+    checked = "verified" if fetched.is_verified else "[yellow]no CRC-32 is known to compare[/]"
     unpacked = f", unpacked to {escape(str(planned.unpack_to))}" if planned.unpack_to else ""
     return f"{escape(str(planned.file))}  {human_size(planned.size)}  {checked}{state}{unpacked}"
 
@@ -101,6 +102,6 @@ def _show_plan(plan: FetchPlan, as_json: bool) -> None:
 def _remark(plan: FetchPlan) -> None:
     if plan.others:
         errors.print(
-            f"{len(plan.others):,} objects under the prefix are no artifacts and stay there.",
+            f"{len(plan.others):,} objects under the prefix are not artifacts and are not fetched.",
             highlight=False,
         )

@@ -1,4 +1,4 @@
-"""`oneprefix ls`: what lies under a job's prefix, and what does not yet."""
+"""`oneprefix ls`: the artifacts under a job's prefix, and the results that are missing."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -18,7 +18,7 @@ from worker.use_cases.job.find import Findings, FoundArtifact, Missing
 
 def ls(
     job: JobId,
-    as_tree: Annotated[bool, typer.Option("--tree", help="Run by run.")] = False,
+    as_tree: Annotated[bool, typer.Option("--tree", help="Group by run.")] = False,
     as_json: Json = False,
 ) -> None:
     """List a job's artifacts, and the runs whose results have not landed."""

@@ -1,4 +1,4 @@
-"""`oneprefix put`: uploads a job's other artifacts, or says where others may."""
+"""`oneprefix put`: uploads a job's other artifacts, or prints a presigned URL for doing so."""
 
 import shlex
 from dataclasses import asdict
@@ -23,16 +23,20 @@ def put(
         list[str],
         typer.Argument(
             metavar="[RUN] KIND FILE",
-            help="KIND of a job: config, input; of a run: config, logs.",
+            help="KIND is config or input for a job, config or logs for a run.",
         ),
     ],
     location: Annotated[
-        bool, typer.Option("--location", help="Only print where to PUT it; FILE may be left out.")
+        bool,
+        typer.Option(
+            "--location",
+            help="Print a curl command with a presigned URL instead; FILE may be omitted.",
+        ),
     ] = False,
     expires: Expires = None,
     as_json: Json = False,
 ) -> None:
-    """Upload a job's or a run's configuration, a job's input or a run's logs."""
+    """Upload a configuration, a job's input or a run's logs."""
     run, (kind, *files) = with_optional_run(words, least=1 if location else 2, most=2)
     artifact = ArtifactId(_kind(kind, of_run=run is not None), run)
     if expires and not location:
@@ -60,7 +64,7 @@ def _kind(name: str, *, of_run: bool) -> ArtifactKind:
         if kind == f"{of}_{name}":
             return kind
     names = " or ".join(kind.removeprefix(f"{of}_") for kind in kinds)
-    raise typer.BadParameter(f"a {of} has {names}, no {name!r}")
+    raise typer.BadParameter(f"a {of} has {names}, not {name!r}")
 
 
 def _show_location(found: UploadLocation, file: str, as_json: bool) -> None:
@@ -70,4 +74,4 @@ def _show_location(found: UploadLocation, file: str, as_json: bool) -> None:
     headers = [part for name in found.headers for part in ("-H", f"{name}: {found.headers[name]}")]
     command = shlex.join(["curl", "--fail", "--upload-file", file, *headers, found.url])
     console.print(escape(command), highlight=False, soft_wrap=True)
-    errors.print(f"Good until {found.expires_at:%Y-%m-%d %H:%M:%S} UTC.", highlight=False)
+    errors.print(f"Valid until {found.expires_at:%Y-%m-%d %H:%M:%S} UTC.", highlight=False)

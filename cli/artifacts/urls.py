@@ -1,4 +1,4 @@
-"""`oneprefix urls`: where a job's artifacts can be got without credentials."""
+"""`oneprefix urls`: presigned URLs that download a job's artifacts without credentials."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -16,11 +16,14 @@ from worker.use_cases.job.upload_urls import HOUR
 
 def urls(
     job: JobId,
-    run: Annotated[int | None, typer.Argument(help="Only this run's.", parser=whole_number)] = None,
+    run: Annotated[
+        int | None,
+        typer.Argument(help="Only artifacts of the run with this id.", parser=whole_number),
+    ] = None,
     expires: Expires = None,
     as_json: Json = False,
 ) -> None:
-    """Print a presigned URL of each of a job's artifacts, one a line."""
+    """Print a presigned URL for each of a job's artifacts, one per line."""
     with reported(as_json):
         services = Services(load_settings())
         found = services.locate_artifacts(job, run, expires_in=expires or HOUR)
@@ -34,10 +37,10 @@ def urls(
 
 def _remark(found: list[DownloadLocation]) -> None:
     until = f"{found[0].expires_at:%Y-%m-%d %H:%M:%S} UTC"
-    errors.print(f"{len(found):,} URLs, good until {until}.", highlight=False)
+    errors.print(f"{len(found):,} URLs, valid until {until}.", highlight=False)
     archived = sum(each.storage_class in NEEDS_RESTORE for each in found)
     if archived:
         errors.print(
-            f"{archived:,} lie in an archive and answer only once they are restored.",
+            f"{archived:,} of the objects must be restored before their URLs answer.",
             highlight=False,
         )

@@ -1,4 +1,4 @@
-"""`oneprefix verify`: whether a job's results lie in S3 as they were recorded."""
+"""`oneprefix verify`: compares a job's results in S3 with what was recorded."""
 
 from typing import Annotated, Any
 
@@ -14,7 +14,7 @@ from worker.settings import load_settings
 from worker.use_cases.job.verification import Verdict, Verification, VerificationPlan
 from worker.use_cases.job.verify import VerifyJob
 
-#: There is nothing to say of them one by one.
+#: Counted, but not listed one by one.
 _QUIET = (Verdict.VERIFIED, Verdict.SIZE_ONLY, Verdict.UNRECORDED)
 
 
@@ -22,7 +22,7 @@ def verify(
     job: JobId,
     run: OptionalRunId = None,
     deep: Annotated[
-        bool, typer.Option("--deep", help="Read every byte, and check every file's CRC-32.")
+        bool, typer.Option("--deep", help="Read every byte, and check the CRC-32 of every file.")
     ] = False,
     dry_run: DryRun = False,
     as_json: Json = False,
@@ -60,7 +60,7 @@ def _say_plan(plan: VerificationPlan, deep: bool, as_json: bool) -> None:
         print_json({"job_id": plan.prefix.job_id, "keys": keys, "bytes_to_read": size})
         return
     console.print(
-        f"{len(plan.landed):,} objects would be looked at, {human_size(size)} read.",
+        f"{len(plan.landed):,} objects would be checked, {human_size(size)} read.",
         highlight=False,
     )
 
@@ -100,4 +100,4 @@ def _say(verification: Verification) -> None:
             )
         console.print(table)
     counted = ", ".join(f"{count:,} {verdict}" for verdict, count in verification.counts.items())
-    console.print(counted or "Nothing is there to be verified.", highlight=False)
+    console.print(counted or "Nothing to verify.", highlight=False)

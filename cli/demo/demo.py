@@ -1,4 +1,4 @@
-"""`oneprefix demo`: the main job, from three runs' directories to one prefix, on this machine."""
+"""`oneprefix demo`: uploads three runs of a job under one prefix, on this machine."""
 
 import time
 from contextlib import ExitStack
@@ -29,20 +29,20 @@ from worker.settings import load_settings
 JOB_ID, RUN_IDS = 12, (4, 5, 6)
 CREATED_AT = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
 BUCKET = "oneprefix-demo"
-#: Seconds between two runs' ends, and until the demo gives up.
+#: Seconds between the ends of two runs, and until the demo gives up.
 BETWEEN_RUNS, TIMEOUT = 2.0, 120.0
 
 
 def demo(
     keep: Annotated[
         Path | None,
-        typer.Option(help="Do it in this directory, and leave results and database there."),
+        typer.Option(help="Work in this new directory, and keep results and database there."),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Three runs of a job finish seconds apart, and land under its one prefix.
+    """Show three runs of a job finish seconds apart and land under one prefix.
 
-    Starts a broker, an S3 server and a worker, all of them local, and stops them again.
+    Starts a broker, an S3 server and a worker on this machine, and stops them again.
     """
     say = _silent if as_json else console.print
     with reported(as_json), ExitStack() as stack:
@@ -66,7 +66,7 @@ class Shown:
     uploads: list[Upload]
     artifacts: list[Artifact]
     verified: str
-    """The archive that was downloaded and compared, file by file."""
+    """Name of the archive that was downloaded and compared, file by file."""
     files: int
 
     def as_dict(self) -> dict[str, Any]:
@@ -116,7 +116,7 @@ def _run_job(results: Path, *, quiet: bool) -> Shown:
 def _watch(
     listed: SqlUploadList, show: Any, *, until: float, all_over: bool = False
 ) -> list[Upload]:
-    """Show the uploads until a time, or until all of them are over."""
+    """Show the uploads until a time on the monotonic clock, or until all have ended."""
     while True:
         uploads = listed.uploads(JOB_ID)
         show(table_of(uploads, remarks=False))
@@ -127,7 +127,10 @@ def _watch(
 
 
 def _verify(archive: Path, results: Path) -> int:
-    """How many files the archive holds, each the same as in the directory it was made from."""
+    """Compare the archive with its directory, and return the number of files.
+
+    PermanentError if a name or a byte differs.
+    """
     on_disk = {
         path.relative_to(results).as_posix()
         for path in (results / f"RUN{RUN_IDS[0]}").rglob("*")

@@ -1,4 +1,4 @@
-"""Writes a run's results as a simulation leaves them: time series, logs, a summary."""
+"""Writes a run's results as a simulation would: time series, logs, a summary."""
 
 import json
 import math
@@ -11,11 +11,11 @@ LOGS = 12
 
 
 def write_run(directory: Path, seed: int) -> None:
-    """About a hundred files and 12 MB, the same for the same seed."""
+    """Write about a hundred files of 12 MB in all; equal seeds give equal bytes."""
     noise = random.Random(seed)  # noqa: S311  no secret depends on it
     (directory / "series").mkdir(parents=True)
     (directory / "logs").mkdir()
-    (directory / "checkpoints").mkdir()  # empty, as after a run that came through
+    (directory / "checkpoints").mkdir()  # empty, as after a run that succeeded
     for probe in range(PROBES):
         (directory / "series" / f"probe_{probe:03}.csv").write_text(_series(noise, probe))
     for rank in range(LOGS):

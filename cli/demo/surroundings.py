@@ -1,4 +1,4 @@
-"""What the demo runs in: a directory, an environment and a worker of its own."""
+"""The demo's surroundings: a directory, an environment and a worker of its own."""
 
 import os
 import shutil
@@ -16,7 +16,10 @@ from worker.settings import load_settings
 
 @contextmanager
 def workplace(keep: Path | None) -> Iterator[Path]:
-    """The demo's directory, and the current one too, so that no `.env` of the user's is read."""
+    """Yield the demo's directory, made the current one so that no `.env` of the user is read.
+
+    It is removed at the end unless it is `keep`. PermanentError if it can't be used.
+    """
     before = Path.cwd()
     if keep and keep.is_dir() and any(keep.iterdir()):
         raise PermanentError(f"{keep} is not empty; name a new directory for --keep")
@@ -35,7 +38,7 @@ def workplace(keep: Path | None) -> Iterator[Path]:
 
 
 def configure(directory: Path, endpoint: str, bucket: str) -> None:
-    """This process's environment, and so its children's, is the demo's alone."""
+    """Replace the settings in this process' environment, which its children inherit."""
     for name in list(os.environ):
         if name.startswith(("ONEPREFIX_", "AWS_")) or name.lower().endswith("_proxy"):
             del os.environ[name]
@@ -55,8 +58,8 @@ def configure(directory: Path, endpoint: str, bucket: str) -> None:
 
 @contextmanager
 def running_worker() -> Iterator[None]:
-    """A supervised worker; the block begins once the schema stands."""
-    # The children's parent is the thread that starts them, so the supervisor keeps one of its own
+    """Run a supervised worker; the block begins when the schema is there and a worker started."""
+    # Linux counts the thread that starts a child as its parent, so the supervisor keeps one thread
     stop, hurry, failed = threading.Event(), threading.Event(), list[OneprefixError]()
     supervisor = Supervisor(
         load_settings(), lambda _: None, worker_options=["--concurrency=2"], quiet=True

@@ -1,1 +1,1 @@
-"""Running workers, and looking after database, settings and old keys."""
+"""Commands that run workers and look after database, settings and surroundings."""

@@ -6,17 +6,17 @@ from cli.output import Json, console, print_json, reported
 from worker.bootstrap.services import Services
 from worker.settings import load_settings
 
-app = typer.Typer(help="The database's schema.", no_args_is_help=True)
+app = typer.Typer(help="Manage the database's schema.", no_args_is_help=True)
 
 
 @app.callback()
 def db() -> None:
-    """The database's schema."""
+    """Manage the database's schema."""
 
 
 @app.command()
 def upgrade(as_json: Json = False) -> None:
-    """Create `uploads`, and `jobs` and `runs` where they don't exist; or bring them up to date."""
+    """Create or upgrade oneprefix's tables; create `jobs` and `runs` where they don't exist."""
     with reported(as_json):
         Services(load_settings()).upgrade_schema()
         if as_json:

@@ -1,4 +1,4 @@
-"""`oneprefix doctor`: what is wrong with the surroundings, and what to do about it."""
+"""`oneprefix doctor`: checks the surroundings of a worker."""
 
 from dataclasses import asdict
 
@@ -15,7 +15,7 @@ _COLOURS = {Health.OK: "green", Health.WARNING: "yellow", Health.BROKEN: "red"}
 
 
 def doctor(as_json: Json = False) -> None:
-    """Look at all that a worker needs; exit code 1 if anything is broken."""
+    """Check everything that a worker needs; exit code 1 if anything is broken."""
     with reported(as_json):
         findings = list(Services(load_settings()).doctor())
     is_broken = any(each.health is Health.BROKEN for each in findings)

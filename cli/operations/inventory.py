@@ -1,4 +1,4 @@
-"""`oneprefix inventory`: what has landed when, counted in SQL."""
+"""`oneprefix inventory`: counts landed results by day and job, in SQL."""
 
 import csv
 import sys
@@ -14,22 +14,23 @@ from worker.bootstrap.services import Services
 from worker.database.inventory import By, Landed
 from worker.settings import load_settings
 
-#: As days are written.
 DAY = "%Y-%m-%d"
 NEVER = datetime(9999, 12, 31, tzinfo=UTC)
 
 
 def inventory(
-    since: Annotated[datetime, typer.Option(formats=[DAY], help="The first day, in UTC.")],
+    since: Annotated[datetime, typer.Option(formats=[DAY], help="The first day (UTC).")],
     until: Annotated[
         datetime,
-        typer.Option(formats=[DAY], show_default="all", help="The day after the last one."),
+        typer.Option(formats=[DAY], show_default="all", help="The day after the last one (UTC)."),
     ] = NEVER,
-    by: Annotated[By | None, typer.Option(help="Count only by this, not by both.")] = None,
+    by: Annotated[
+        By | None, typer.Option(help="Count by day or by job only; by both by default.")
+    ] = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Count the runs' results that landed, per day and job."""
+    """Count landed results: runs, artifacts and bytes per day and job."""
     start, end = since.replace(tzinfo=UTC), until.replace(tzinfo=UTC)
     if start >= end:
         raise typer.BadParameter("--until must be after --since")
@@ -46,7 +47,7 @@ def inventory(
 
 
 def _total(found: list[Landed]) -> Landed:
-    """A run lands on one day, so that runs add up like the others."""
+    """Add up all rows; a run lands on one day, so that runs add up too."""
     return Landed(
         day=None,
         job_id=None,

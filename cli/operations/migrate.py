@@ -1,4 +1,4 @@
-"""`oneprefix migrate`: brings scattered artifacts under their jobs' prefixes."""
+"""`oneprefix migrate`: moves artifacts from old keys under their jobs' prefixes."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -18,18 +18,21 @@ from worker.use_cases.migration.plan import Decision, Kept, Move
 
 def migrate(
     jobs: JobIds = None,
-    everything: Annotated[bool, typer.Option("--all", help="Of every job.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Artifacts of every job.")] = False,
     apply: Annotated[
-        bool, typer.Option("--apply", help="Do it; without, it is only said what would be done.")
+        bool,
+        typer.Option(
+            "--apply", help="Move them; without this option only show what would be moved."
+        ),
     ] = False,
-    limit: Annotated[int, typer.Option(min=0, help="How many to show.")] = 20,
+    limit: Annotated[int, typer.Option(min=0, help="Show at most so many; all are counted.")] = 20,
     as_json: Json = False,
 ) -> None:
-    """Move artifacts that lie under old keys to where they belong."""
+    """Move artifacts from old keys to their keys under the job's prefix."""
     if bool(jobs) is everything:
         raise typer.BadParameter("name jobs, or give --all")
     tally = _Tally(limit)
-    with reported(as_json), errors.status("Looking …") as status:
+    with reported(as_json), errors.status("Listing …") as status:
         for _, outcome in Services(load_settings()).migrate_artifacts(jobs, apply=apply):
             tally.add(outcome)
             status.update(f"{tally.moves:,} artifacts, {human_size(tally.size)}")
@@ -43,7 +46,7 @@ def migrate(
 
 @dataclass(slots=True)
 class _Tally:
-    """Counts all, and keeps what is shown of it, and every failure."""
+    """Counts all outcomes; keeps the first `limit` moves and kept objects, and every failure."""
 
     limit: int
     moves: int = 0

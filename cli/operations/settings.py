@@ -1,4 +1,4 @@
-"""`oneprefix settings`: what is in effect."""
+"""`oneprefix settings`: the settings in effect."""
 
 from rich.markup import escape
 from rich.table import Table

@@ -1,4 +1,4 @@
-"""Keeps a worker running, and the embedded broker where none is configured."""
+"""Runs a worker, and the embedded broker where none is configured, and restarts both."""
 
 import signal
 import subprocess
@@ -14,18 +14,21 @@ from worker.bootstrap.urls import embedded_broker
 from worker.process.child_process import spawn
 from worker.settings import Settings
 
-#: Seconds between two looks at the children.
+#: Seconds between two checks of the children.
 LOOK_EVERY = 0.2
-#: Seconds before a dead worker is started again; doubles while it dies young, up to the second.
+#: Seconds before a dead worker is restarted: doubles with each early death, up to the second.
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
-#: Seconds for a worker to hand back what it is at.
+#: Seconds for a worker to hand its uploads back.
 LAST_PAUSE = 15.0
-#: Seconds after which a worker no longer counts as young.
-GROWN_UP = 60.0
+#: Seconds after which a death is no longer early.
+STABLE_AFTER = 60.0
 
 
 class Supervisor:
-    """`say` hears what happens. The worker's own output goes to `output`; nowhere if `quiet`."""
+    """Reports events to `say`. The worker's output goes to `output`, or to /dev/null if `quiet`.
+
+    InvalidSettings or StorageRefused if the settings do not suffice.
+    """
 
     def __init__(
         self,
@@ -52,13 +55,13 @@ class Supervisor:
 
     @property
     def is_up(self) -> bool:
-        """Whether the schema stands and a worker has been started."""
+        """Whether the schema is up to date and a worker has been started."""
         return self._worker is not None
 
     def run(self, stop: threading.Event, hurry: threading.Event) -> None:
-        """Until `stop`; then the worker finishes what it can in a while, or hands it back.
+        """Run until `stop`, then let the worker finish or hand back its uploads.
 
-        If `hurry` comes too, it hands it back at once.
+        With `hurry`, the worker hands them back at once.
         """
         try:
             if self._broker:
@@ -67,8 +70,8 @@ class Supervisor:
             Services(self._settings).upgrade_schema()
             self._start_worker()
             while not stop.wait(LOOK_EVERY):
-                self._look_after_broker()
-                self._look_after_worker(stop)
+                self._restart_broker()
+                self._restart_worker(stop)
         finally:
             self._stop_worker(hurry)
             if self._broker:
@@ -79,10 +82,10 @@ class Supervisor:
         self._started_at = monotonic()
         self._say("A worker is up.")
 
-    def _look_after_worker(self, stop: threading.Event) -> None:
+    def _restart_worker(self, stop: threading.Event) -> None:
         if self._worker is None or self._worker.poll() is None:
             return
-        if monotonic() - self._started_at > GROWN_UP:
+        if monotonic() - self._started_at > STABLE_AFTER:
             self._pause = FIRST_PAUSE
         self._say(
             f"The worker died with {self._worker.returncode}; "
@@ -92,7 +95,7 @@ class Supervisor:
             self._pause = min(2 * self._pause, LONGEST_PAUSE)
             self._start_worker()
 
-    def _look_after_broker(self) -> None:
+    def _restart_broker(self) -> None:
         if self._broker and not self._broker.is_running:
             self._say("The embedded broker died; it is started again.")
             self._broker.start()
@@ -103,7 +106,9 @@ class Supervisor:
         self._worker.send_signal(signal.SIGTERM)
         while self._worker.poll() is None:
             if hurry.wait(LOOK_EVERY):
-                self._worker.send_signal(signal.SIGTERM)  # told twice, it hands back at once
+                self._worker.send_signal(
+                    signal.SIGTERM
+                )  # the second signal makes it hand back at once
                 break
         try:
             self._worker.wait(LAST_PAUSE)

@@ -1,4 +1,4 @@
-"""`oneprefix up`: a worker, and whatever of its surroundings is not configured."""
+"""`oneprefix up`: a worker, with a broker and a database where none is configured."""
 
 import signal
 import sys
@@ -17,9 +17,9 @@ from worker.settings import load_settings
 
 def up(
     concurrency: Annotated[
-        int | None, typer.Option(min=1, help="Uploads at a time; one for each core if not given.")
+        int | None, typer.Option(min=1, help="Uploads at a time; one per processor by default.")
     ] = None,
-    log_level: Annotated[str, typer.Option(help="Of the worker.")] = "INFO",
+    log_level: Annotated[str, typer.Option(help="Log level of the worker.")] = "INFO",
     as_json: Json = False,
 ) -> None:
     """Run a worker until Ctrl-C, with an embedded Valkey and SQLite where none is configured."""
@@ -33,7 +33,7 @@ def up(
         else:
             console.print(f"[bold]oneprefix:[/] {escape(line)}", highlight=False)
 
-    # with --json, what is printed is JSON
+    # with --json, standard output is JSON alone
     output = sys.stderr.buffer if as_json else None
     with reported(as_json):
         supervisor = Supervisor(load_settings(), say, worker_options=options, output=output)
@@ -49,9 +49,7 @@ def _on_signals(say: Callable[[str], None]) -> tuple[threading.Event, threading.
         if stop.is_set():
             hurry.set()
         else:
-            say(
-                "Stopping: what does not land in time is handed back; Ctrl-C again does so at once."
-            )
+            say("Stopping: unfinished uploads are handed back soon; Ctrl-C again does so at once.")
             stop.set()
 
     signal.signal(signal.SIGINT, on_signal)

@@ -1,1 +1,1 @@
-"""What becomes of artifacts as they grow old: storage classes, restore, deletion, rules."""
+"""Commands for old artifacts: storage classes, restore, deletion, lifecycle rules."""

@@ -1,4 +1,4 @@
-"""`oneprefix archive`: a job's artifacts in a cheaper storage class, or in another bucket."""
+"""`oneprefix archive`: moves a job's artifacts to a cheaper storage class or another bucket."""
 
 import re
 from datetime import timedelta
@@ -21,26 +21,31 @@ _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 def _age(text: str) -> timedelta:
     found = re.fullmatch(r"([0-9]{1,5})([hdw])", text)
     if not found:
-        raise typer.BadParameter(f"{text!r} is no age: write 12h, 90d or 4w")
+        raise typer.BadParameter(f"{text!r} is not an age such as 12h, 90d or 4w")
     return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
 def archive(
     job: JobId,
-    storage_class: Annotated[StorageClass, typer.Option(help="Where to.")] = StorageClass.GLACIER,
+    storage_class: Annotated[
+        StorageClass, typer.Option(help="Storage class to move to.")
+    ] = StorageClass.GLACIER,
     older_than: Annotated[
         timedelta | None,
         typer.Option(
-            parser=_age, metavar="AGE", help="Only what landed so long ago: 90d, 12h, 4w."
+            parser=_age,
+            metavar="AGE",
+            help="Only artifacts that landed at least so long ago, such as 12h, 90d or 4w.",
         ),
     ] = None,
     to_bucket: Annotated[
-        str | None, typer.Option(help="Move there: copy, verify, then delete here.")
+        str | None,
+        typer.Option(help="Bucket to move to: copies, verifies, then deletes the source."),
     ] = None,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
-    """Move a job's artifacts to another storage class; what is there already is left alone."""
+    """Move a job's artifacts to another storage class; those already in it are left alone."""
     order = StorageChange(storage_class, older_than or timedelta(), to_bucket)
     with reported(as_json):
         archive_job = Services(load_settings()).archive_job

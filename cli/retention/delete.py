@@ -1,4 +1,4 @@
-"""`oneprefix delete`: all that lies under a job's prefix, gone for good."""
+"""`oneprefix delete`: deletes everything under a job's prefix for good."""
 
 import getpass
 import os
@@ -22,14 +22,14 @@ from worker.use_cases.retention.outcome import Outcome
 
 def delete(
     job: JobId,
-    yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
     bucket: MovedTo = None,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
     """Delete all objects, versions and incomplete multipart uploads under a job's prefix."""
     if not (yes or dry_run or sys.stdin.isatty()):
-        raise typer.BadParameter("nobody is there to be asked: give --yes")
+        raise typer.BadParameter("standard input is no terminal to confirm on: give --yes")
     with reported(as_json):
         delete_job = Services(load_settings()).delete_job(bucket)
         plan = delete_job.plan(job)
@@ -59,8 +59,8 @@ def _as_dict(plan: Deletion) -> dict[str, Any]:
 
 def _confirm(plan: Deletion) -> None:
     errors.print(escape(f"This deletes {_told(plan)}, for good."), highlight=False, soft_wrap=True)
-    if typer.prompt("Type the job's id to go on", err=True) != str(plan.job_id):
-        print_error("that is not the job's id; nothing was deleted")
+    if typer.prompt("Type the job's id to confirm", err=True) != str(plan.job_id):
+        print_error("this is not the job's id; nothing was deleted")
         raise typer.Exit(1)
 
 
@@ -70,7 +70,9 @@ def _say(plan: Deletion, outcomes: list[Outcome], failed: list[Outcome], *, dry_
     if dry_run:
         line = f"To be deleted: {_told(plan)}."
     elif failed:
-        line = f"{len(outcomes) - len(failed):,} deleted, {len(failed):,} not: delete again."
+        line = (
+            f"{len(outcomes) - len(failed):,} deleted, {len(failed):,} not: run the command again."
+        )
     else:
         line = f"Deleted: {_told(plan)}."
     console.print(escape(line), highlight=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""`oneprefix lifecycle`: what S3 itself does with artifacts as they grow old."""
+"""`oneprefix lifecycle`: the bucket's rules for artifacts as they grow old."""
 
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -14,17 +14,19 @@ from worker.models.lifecycle import LifecycleRule, aborts_incomplete_uploads, ou
 from worker.models.storage_class import StorageClass
 from worker.settings import load_settings
 
-app = typer.Typer(help="What S3 does with artifacts as they grow old.", no_args_is_help=True)
+app = typer.Typer(
+    help="Show or replace the bucket's lifecycle rules for artifacts.", no_args_is_help=True
+)
 
 
 @app.callback()
 def lifecycle() -> None:
-    """What S3 does with artifacts as they grow old."""
+    """Show or replace the bucket's lifecycle rules for artifacts."""
 
 
 @app.command()
 def show(as_json: Json = False) -> None:
-    """Show the bucket's lifecycle rules, and which are ours."""
+    """Show the bucket's lifecycle rules, and which are oneprefix's own."""
     with reported(as_json):
         rules = Services(load_settings()).lifecycle.lifecycle_rules()
     _print(rules, as_json)
@@ -33,10 +35,11 @@ def show(as_json: Json = False) -> None:
 @app.command()
 def apply(
     transition_days: Annotated[
-        int | None, typer.Option(min=0, help="Move artifacts to another class after so many days.")
+        int | None,
+        typer.Option(min=0, help="Move artifacts to another storage class after so many days."),
     ] = None,
     storage_class: Annotated[
-        StorageClass | None, typer.Option(help="Which; GLACIER if not given.")
+        StorageClass | None, typer.Option(help="That class; GLACIER by default.")
     ] = None,
     expire_days: Annotated[
         int | None, typer.Option(min=1, help="Delete artifacts after so many days.")
@@ -46,9 +49,9 @@ def apply(
     ] = 1,
     as_json: Json = False,
 ) -> None:
-    """Make these, and no others, our rules for jobs/; those of others stay as they are."""
+    """Replace oneprefix's own rules; leave all others untouched."""
     if storage_class and transition_days is None:
-        raise typer.BadParameter("--storage-class says nothing without --transition-days")
+        raise typer.BadParameter("--storage-class needs --transition-days")
     to = storage_class or StorageClass.GLACIER
     ours = our_rules(
         transition=None if transition_days is None else (transition_days, to),

@@ -1,4 +1,4 @@
-"""Shows what a bulk operation came to, object by object."""
+"""Shows the outcome of a bulk operation, object by object."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from worker.use_cases.retention.outcome import Outcome
 
 
 def show(outcomes: Iterable[Outcome], as_json: bool, **about: Any) -> None:
-    """By key, with a count of each state; exit code 1 if any failed. `about` is for JSON alone."""
+    """Print outcomes by key and a count per state; exit with 1 if any failed. `about` is JSON's."""
     found = sorted(outcomes, key=lambda each: each.key)
     failed = [each for each in found if each.error]
     if as_json:
@@ -30,7 +30,7 @@ def _print(found: list[Outcome], failed: list[Outcome]) -> None:
     table.columns[0].overflow = "fold"
     for each in found:
         table.add_row(escape(printable(each.key)), human_size(each.size), escape(each.state))
-    console.print(table if found else "Nothing lies under the job's prefix.")
+    console.print(table if found else "No object lies under the job's prefix.")
     for each in failed:
         print_error(each.error or "")
     counts = Counter(each.state for each in found)
@@ -40,5 +40,5 @@ def _print(found: list[Outcome], failed: list[Outcome]) -> None:
 
 
 def printable(key: str) -> str:
-    """The key without what would move a terminal's cursor."""
+    """Escape unprintable letters, which could move a terminal's cursor."""
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in key)

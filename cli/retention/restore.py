@@ -1,4 +1,4 @@
-"""`oneprefix restore`: archived artifacts made readable for some days."""
+"""`oneprefix restore`: makes artifacts in GLACIER or DEEP_ARCHIVE readable for some days."""
 
 from typing import Annotated
 
@@ -16,15 +16,15 @@ from worker.use_cases.retention.restore import RestoreOrder
 
 def restore(
     job: JobId,
-    days: Annotated[int, typer.Option(min=1, help="How long they are to be readable.")],
+    days: Annotated[int, typer.Option(min=1, help="Days for which the copies stay readable.")],
     tier: Annotated[
-        RestoreTier, typer.Option(help="How fast, and at what price.")
+        RestoreTier, typer.Option(help="Speed and price of the restore.")
     ] = RestoreTier.STANDARD,
     bucket: MovedTo = None,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
-    """Ask S3 for readable copies of a job's archived artifacts; again, to see how far it is."""
+    """Ask S3 for readable copies of a job's archived artifacts; repeat to see the progress."""
     with reported(as_json):
         restore_job = Services(load_settings()).restore_job(bucket)
         plan = restore_job.plan(job)

@@ -1,1 +1,1 @@
-"""Asking for uploads, and how far they are."""
+"""Commands that request uploads and show their states."""

@@ -1,4 +1,4 @@
-"""`oneprefix enqueue`: asks for an upload, and waits for it if told to."""
+"""`oneprefix enqueue`: requests an upload, and waits for it if told to."""
 
 import time
 from typing import Annotated
@@ -14,22 +14,24 @@ from worker.database.uploads.upload_list import SqlUploadList
 from worker.models.upload import Upload, UploadState
 from worker.settings import load_settings
 
-#: Seconds between two looks at the row.
+#: Seconds between two reads of the row with --wait.
 LOOK_EVERY = 0.3
 
 
 def enqueue(
     job: JobId,
     run: RunId,
-    path: Annotated[str, typer.Argument(help="The run's results directory, absolute.")],
+    path: Annotated[str, typer.Argument(help="Absolute path of the run's results directory.")],
     replace: Annotated[
-        bool, typer.Option("--replace", help="Upload anew what has landed already.")
+        bool, typer.Option("--replace", help="Upload again although the run's results have landed.")
     ] = False,
-    wait: Annotated[bool, typer.Option("--wait", help="Until it has landed or failed.")] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait until the upload has landed or failed.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Ask for the upload of a run's results: the row first, then the message."""
-    from tasks import enqueue as request_upload  # Celery, which the other commands don't wait for
+    """Request the upload of a run's results: writes the row, then sends the message."""
+    from tasks import enqueue as request_upload  # imports Celery, which is slow
 
     with reported(as_json):
         upload = request_upload(job, run, path, replace=replace)

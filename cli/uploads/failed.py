@@ -1,4 +1,4 @@
-"""`oneprefix failed`: the uploads that were given up, and why."""
+"""`oneprefix failed`: the FAILED uploads and their reasons."""
 
 from typing import Annotated
 
@@ -17,14 +17,14 @@ def failed(
     job: OptionalJobId = None,
     run: OptionalRunId = None,
     with_traceback: Annotated[
-        bool, typer.Option("--traceback", help="Show each one's last traceback.")
+        bool, typer.Option("--traceback", help="Show the last traceback of each.")
     ] = False,
     limit: Annotated[
-        int, typer.Option(min=1, help="How many to show: those that failed last.")
+        int, typer.Option(min=1, help="Show at most so many, the latest failures.")
     ] = 1000,
     as_json: Json = False,
 ) -> None:
-    """List the uploads that FAILED: what was asked for, after how many attempts, and why."""
+    """List FAILED uploads with path, attempts and reason."""
     with reported(as_json):
         listed = Services(load_settings()).upload_list
         found = listed.uploads(job, run, state=UploadState.FAILED, limit=limit)

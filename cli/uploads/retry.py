@@ -1,4 +1,4 @@
-"""`oneprefix retry`: asks anew for uploads that have failed, once their cause is mended."""
+"""`oneprefix retry`: requests FAILED uploads again, once their cause is fixed."""
 
 from typing import Annotated, Any
 
@@ -16,13 +16,13 @@ from worker.use_cases.requests.retry_failed import retry_failed
 def retry(
     job: OptionalJobId = None,
     run: OptionalRunId = None,
-    everything: Annotated[bool, typer.Option("--all", help="Of every job.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="FAILED uploads of every job.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Bring FAILED uploads back: a run's, a job's, or with --all every one."""
+    """Request FAILED uploads again: of a run, of a job, or with --all of every job."""
     if (job is None) is not everything:
         raise typer.BadParameter("name a job, or give --all")
-    from tasks import enqueue  # Celery, which the other commands don't wait for
+    from tasks import enqueue  # imports Celery, which is slow
 
     with reported(as_json):
         listed = Services(load_settings()).upload_list
@@ -33,7 +33,7 @@ def retry(
     else:
         for each in refused:
             print_error(str(each))
-        console.print(f"{len(asked):,} uploads are asked for again.", highlight=False)
+        console.print(f"{len(asked):,} uploads are requested again.", highlight=False)
     if refused:
         raise typer.Exit(1)
 

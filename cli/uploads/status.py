@@ -1,4 +1,4 @@
-"""`oneprefix status`: where each upload stands."""
+"""`oneprefix status`: the state of each upload."""
 
 import time
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from worker.models.upload import Upload, UploadState
 from worker.models.upload_request import Refusal
 from worker.settings import load_settings
 
-#: Seconds between two looks with --watch.
+#: Seconds between two refreshes with --watch.
 LOOK_EVERY = 1.0
 
 _COLOURS = {
@@ -34,13 +34,15 @@ _COLOURS = {
 
 def status(
     job: OptionalJobId = None,
-    watch: Annotated[bool, typer.Option("--watch", help="Keep looking until Ctrl-C.")] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Refresh every second until Ctrl-C.")
+    ] = False,
     limit: Annotated[
-        int, typer.Option(min=1, help="How many to show: those that changed last.")
+        int, typer.Option(min=1, help="Show at most so many, the latest changes.")
     ] = 100,
     as_json: Json = False,
 ) -> None:
-    """Show where each upload stands, and the messages that were refused."""
+    """Show the state of each upload, and the messages that were refused."""
     with reported(as_json), suppress(KeyboardInterrupt):
         listed = Services(load_settings()).upload_list
         if watch and console.is_terminal and not as_json:
@@ -83,7 +85,7 @@ class _Look:
         more = f"; {hidden:,} more with --limit" if hidden else ""
         refused = [f"[red]refused:[/] {escape(each.reason)}" for each in self.refusals]
         waiting = self.incomplete_uploads.waiting
-        parts = [f"{waiting:,} multipart uploads wait to be gone on with"] if waiting else []
+        parts = [f"{waiting:,} interrupted uploads will resume"] if waiting else []
         counts = [counted + more] if counted else []
         return Group(table_of(self.uploads), *counts, *parts, *refused)
 
@@ -103,7 +105,7 @@ def _watch(listed: SqlUploadList, job: int | None, limit: int) -> None:
 
 
 def table_of(uploads: Sequence[Upload], *, remarks: bool = True) -> Table:
-    """The uploads as a table, one row each; the remark is its location, holder or error."""
+    """Build a table with a row per upload; a remark is its location, holder or error."""
     table = Table("job", "run", "state", "done", "archive", "attempt", box=None)
     if remarks:
         table.add_column("", overflow="fold")

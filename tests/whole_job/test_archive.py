@@ -597,7 +597,7 @@ def test_jobs_that_are_unknown_empty_or_begin_alike(installed: Installation) -> 
     assert archived(installed) == {}
     assert restore(installed) == {}
     answer = installed.oneprefix("archive", "12")
-    assert (answer.code, answer.out) == (0, "Nothing lies under the job's prefix.\n")
+    assert (answer.code, answer.out) == (0, "No object lies under the job's prefix.\n")
 
 
 def test_an_object_that_is_gone_by_now_is_told(installed: Installation) -> None:

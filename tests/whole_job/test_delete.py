@@ -320,7 +320,7 @@ class TestTheCommand:
             check=False,
         )
         assert answer.returncode == 2
-        assert "nobody is there to be asked: give --yes" in answer.stderr
+        assert "standard input is no terminal to confirm on: give --yes" in answer.stderr
         assert len(installed.strict.stored()) == 1
 
     @pytest.mark.parametrize(("typed", "code"), [("12", 0), ("13", 1), ("yes", 1)])
@@ -339,7 +339,7 @@ class TestTheCommand:
             is_of("DeleteObjects"), AnswerError(403, "AccessDenied", "No."), times=1
         )
         answer = installed.oneprefix("delete", "12", "--yes")
-        assert (answer.code, answer.out) == (1, "0 deleted, 1 not: delete again.\n")
+        assert (answer.code, answer.out) == (1, "0 deleted, 1 not: run the command again.\n")
         assert answer.err.endswith("S3 answered 403 AccessDenied: No.\n")
         told = installed.oneprefix("delete", "12", "--yes", "--json").json
         assert (told["objects"], told["bytes"], told["failures"]) == (1, 2, [])

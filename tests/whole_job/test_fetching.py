@@ -115,11 +115,11 @@ def test_the_command_prints_one_url_a_line(installed: Installation) -> None:
     shown = installed.oneprefix("urls", "12", "--expires", "7d")
     assert shown.code == 0, shown
     assert [line.count("X-Amz-Expires=604800") for line in shown.out.splitlines()] == [1, 1]
-    assert shown.err.startswith("2 URLs, good until 20")
+    assert shown.err.startswith("2 URLs, valid until 20")
     [told] = installed.oneprefix("urls", "12", "4", "--json").json["urls"]
     assert (told["key"], told["file_name"]) == (key, "job_12_run_4_results.zip")
     archive_object(installed, key)
-    assert "1 lie in an archive" in installed.oneprefix("urls", "12", "4").err
+    assert "1 of the objects must be restored" in installed.oneprefix("urls", "12", "4").err
     refused = installed.oneprefix("urls", "12", "--expires", "8d")
     assert refused.code == 1
     assert "7 days" in refused.err
@@ -401,7 +401,7 @@ def test_other_objects_under_the_prefix_stay_there(installed: Installation, tmp_
     installed.put_key(f"{installed.prefix.base_prefix}9/job_config.json", b"another's")
     answer = installed.oneprefix("fetch", "12", str(tmp_path / "to"))
     assert answer.code == 0
-    assert answer.err == "3 objects under the prefix are no artifacts and stay there.\n"
+    assert answer.err == "3 objects under the prefix are not artifacts and are not fetched.\n"
     assert names(tmp_path / "to") == ["job_config.json"]
 
 
@@ -481,7 +481,7 @@ def test_the_command_plans_and_tells(installed: Installation, tmp_path: Path) ->
     assert (to / "run_4_results" / "RUN4" / "out.csv").read_bytes() == FILES["out.csv"]
     assert "verified, was there already" in installed.oneprefix("fetch", "12", str(to)).out
     put(installed.services.submit_artifact.submit_run_logs(12, 4), b"x")
-    assert "S3 knows no CRC-32 of it" in installed.oneprefix("fetch", "12", str(to)).out
+    assert "no CRC-32 is known to compare" in installed.oneprefix("fetch", "12", str(to)).out
     full = installed.oneprefix("fetch", "12", "/dev/full/x")
     assert (full.code, full.err) == (
         1,

@@ -208,7 +208,7 @@ def test_the_command_prints_a_line_of_curl_that_works(
         "put", "12", "4", "config", "it's mine.json", "--location", "--expires", "30m"
     )
     assert shown.code == 0, shown.err
-    assert shown.err.startswith("Good until ")
+    assert shown.err.startswith("Valid until ")
     [line] = shown.out.splitlines()
     assert shlex.split(line)[:4] == ["curl", "--fail", "--upload-file", "it's mine.json"]
     subprocess.run(["bash", "-c", f"{line} --silent"], cwd=tmp_path, check=True)

@@ -271,7 +271,7 @@ def test_the_command_shows_what_differs_and_exits_with_1(installed: Installation
     deep = installed.oneprefix("verify", "12", "5", "--deep")
     assert (deep.code, deep.out) == (0, "1 verified\n")
     dry = installed.oneprefix("verify", "12", "--deep", "--dry-run")
-    assert (dry.code, dry.out) == (0, "3 objects would be looked at, 1.7 KiB read.\n")
+    assert (dry.code, dry.out) == (0, "3 objects would be checked, 1.7 KiB read.\n")
     planned = installed.oneprefix("verify", "12", "--dry-run", "--json").json
     assert planned["keys"] == [installed.prefix.run_results_key(run_id) for run_id in (4, 5, 6)]
     assert planned["bytes_to_read"] == 0

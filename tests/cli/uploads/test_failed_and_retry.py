@@ -47,7 +47,7 @@ def states(command: Command) -> dict[tuple[int, int], tuple[str, int]]:
 
 def test_a_run_that_failed_is_brought_back(with_failures: Command) -> None:
     answer = with_failures("retry", "12", "4")
-    assert (answer.code, answer.out) == (0, "1 uploads are asked for again.\n")
+    assert (answer.code, answer.out) == (0, "1 uploads are requested again.\n")
     assert states(with_failures)[12, 4] == ("REQUESTED", 0)
     assert states(with_failures)[12, 5] == ("FAILED", 1)
 

@@ -1,4 +1,4 @@
-"""The door for messages: the Celery app, its tasks, and the way to ask for an upload."""
+"""The door for messages: the Celery app, its tasks, and `enqueue` for producers."""
 
 from tasks.app import app
 from tasks.producer import enqueue

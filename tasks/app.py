@@ -34,7 +34,7 @@ app.steps["worker"].update((PoolStep, RecoveryStep))
 
 @celeryd_init.connect
 def prepare_worker(conf: Any, options: dict[str, Any], **_: Any) -> None:
-    """Before a worker starts: its settings suffice, and its broker's entries get checked."""
+    """Check the settings before a worker starts, and have it check its broker's entries."""
     expect_processes(options.get("concurrency") or conf.worker_concurrency or os.cpu_count() or 1)
     try:
         require_worker_settings(load_settings())
@@ -45,12 +45,12 @@ def prepare_worker(conf: Any, options: dict[str, Any], **_: Any) -> None:
 
 @worker_shutting_down.connect
 def hand_back(**_: Any) -> None:
-    """Told to stop, a worker finishes what it can in a while; told again, it stops at once."""
+    """Give uploads some time when the worker is told to stop, and none when it is told again."""
     ask_to_stop(load_settings().stop_seconds)
 
 
 @after_setup_logger.connect
 def quieten(**_: Any) -> None:
-    """The libraries' own INFO says nothing of uploads."""
+    """Drop the INFO lines of libraries, which say nothing about uploads."""
     for name in ("botocore", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)

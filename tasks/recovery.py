@@ -1,4 +1,4 @@
-"""Runs recovery as a process of its own, beside the worker that is its parent."""
+"""Run recovery in a process of its own, beside the worker that is its parent."""
 
 import logging
 import os

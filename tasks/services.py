@@ -1,4 +1,4 @@
-"""This process's adapters, made after the fork and on first use."""
+"""Hold this process's adapters, made after the fork and on first use."""
 
 import logging
 import os
@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 
 def services() -> Services:
-    """The calling process's own: connections must not be shared across a fork."""
+    """The calling process's own services: connections must not cross a fork."""
     return _services_of(os.getpid())
 
 
@@ -48,6 +48,6 @@ def ask_to_stop(seconds: float) -> None:
 
 
 def _end_this_process() -> None:
-    """Its attempt hangs, and others go on with the upload; Celery replaces the process."""
+    """Kill this process, whose attempt hangs. Celery replaces it; recovery resumes the upload."""
     log.critical("process %d hangs: nothing moves, and it does not stop; it is ended", os.getpid())
     os.kill(os.getpid(), signal.SIGKILL)

@@ -28,10 +28,11 @@ UNRECORDED_RETRY = 10.0
 def package_and_upload(
     self: "Task[Any, Any]", job_id: int, run_id: int, path: str, replace: bool = False
 ) -> str | None:
-    """The location of the run's results under its job's prefix, once they are there.
+    """Land the run's results under its job's prefix, and return their location.
 
-    None if another worker has the upload, or its results were deleted. RETRY: the row says when,
-    and recovery publishes the message again then. FAILURE: the row says why.
+    Returns None if another worker has the upload, or if its results were deleted. RETRY: the row
+    tells when the upload is due, and recovery publishes the message again then. FAILURE: the row
+    tells why.
     """
     message = UploadMessage(self.request.id, job_id, run_id, path, replace)
     try:
@@ -49,9 +50,9 @@ def package_and_upload(
 
 
 def _come_back(task: "Task[Any, Any]", error: OneprefixError) -> Retry | Reject:
-    """No row knows of it, so the message is all there is, and goes round again."""
+    """Send the message again, since no row tells of the error and the message is all there is."""
     countdown = SystemRandom().uniform(1, UNRECORDED_RETRY)
     try:
         return task.retry(exc=error, countdown=countdown, throw=False)
-    except Reject:  # it could not be published: back to the queue then, as it is
+    except Reject:  # no new message could be published: the old one returns to the queue
         return Reject(error, requeue=True)

@@ -1,4 +1,4 @@
-"""Runs a worker, as `celery -A tasks worker` does, whatever lies in the current directory."""
+"""Run a worker as `celery -A tasks worker` does, whatever lies in the current directory."""
 
 import sys
 

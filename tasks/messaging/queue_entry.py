@@ -1,4 +1,4 @@
-"""What a queue entry must look like for kombu and Celery to act on it without falling over.
+"""Check that a queue entry is a message that kombu and Celery can act on.
 
 The message protocol: https://docs.celeryq.dev/en/stable/internals/protocol.html
 """
@@ -72,7 +72,7 @@ class QueueEntry(_Strict):
 
 
 def problem_with(entry: bytes) -> str | None:
-    """What keeps the entry from being a message, in one line; None if nothing does."""
+    """Why the entry is no message, in one line; None if it is one."""
     try:
         QueueEntry.model_validate_json(entry)
     except ValidationError as error:

@@ -1,7 +1,7 @@
-"""Celery's Redis transport, with each queue entry checked before kombu acts on it.
+"""kombu's Redis transport, with checked queue entries and urgent messages.
 
-kombu 5.7 lets an entry that is no message raise out of the worker's event loop, which ends the
-worker, and returns some such entries to the queue, where they would end the next one.
+In kombu 5.7 an entry that is no message raises out of the worker's event loop, which ends the
+worker. Some such entries return to the queue, where they would end the next worker.
 """
 
 import logging
@@ -15,7 +15,7 @@ from tasks.messaging.upload_message import URGENT
 
 log = logging.getLogger(__name__)
 
-#: How many malformed entries are kept for a person to look at, in `{queue}.malformed`.
+#: Malformed entries that are kept in `{queue}.malformed` for a person to look at.
 KEPT = 1000
 
 
@@ -29,10 +29,10 @@ class Channel(redis.Channel):
         if message["properties"].get("priority") != URGENT:
             super()._put(queue, message, **options)
             return
-        # by its priority kombu would know it, given back, for one of a queue that it looks at last
+        # without its priority: kombu would give it back to a queue that is looked at last
         plain = message | {"properties": message["properties"] | {"priority": 0}}
         with self.conn_or_acquire() as client:
-            client.rpush(queue, dumps(plain))  # the end that entries are taken from
+            client.rpush(queue, dumps(plain))  # the end from which entries are taken
 
     def _do_restore_message(
         self,
@@ -42,11 +42,11 @@ class Channel(redis.Channel):
         pipe: Any,
         leftmost: bool = False,  # noqa: ARG002
     ) -> None:
-        """What was given back is taken next; kombu would put what is rejected behind all others."""
+        """Put a message that is given back before all others; kombu would put it behind them."""
         super()._do_restore_message(payload, exchange, routing_key, pipe)  # type: ignore[misc]
 
     def _checked(self, reply: list[bytes] | None, **_: Any) -> list[bytes] | None:
-        """The popped entry; None, as after a time-out, once a malformed one is put aside."""
+        """The popped entry; None, as after a time-out, for a malformed one, which is put aside."""
         if not reply:
             return reply
         queue, entry = reply

@@ -1,16 +1,18 @@
-"""The part of a worker that notices at once when one of its processes has ended."""
+"""The bootstep by which a worker replaces a dead pool process at once."""
 
 from typing import Any
 
 from celery import bootsteps
 
-#: Seconds between two looks.
+#: Seconds between two looks at the pool.
 LOOK_EVERY = 0.25
 
 
 class PoolStep(bootsteps.StartStopStep):
-    """Celery looks when the process's end of a pipe closes. Often it can't be waited for yet then,
-    and is found, and replaced, only some 5 seconds later.
+    """Have Celery look for dead pool processes several times a second.
+
+    Celery itself looks when a process's end of a pipe closes. The process often can't be waited
+    for yet at that moment, and is replaced some 5 seconds later only.
     https://github.com/celery/celery/issues/9588
     """
 

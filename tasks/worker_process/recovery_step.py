@@ -1,4 +1,4 @@
-"""The part of a worker that keeps its recovery process running."""
+"""The bootstep by which a worker keeps a recovery process running."""
 
 import os
 import subprocess
@@ -7,12 +7,12 @@ from typing import Any
 
 from celery import bootsteps
 
-#: Seconds between two looks at whether the process still runs.
+#: Seconds between two looks at whether the recovery process still runs.
 LOOK_EVERY = 2.0
 
 
 class RecoveryStep(bootsteps.StartStopStep):
-    """A process of its own, since the worker's main process forks and may hold no connection."""
+    """Start `tasks.recovery` as a process: the worker's own forks, so it may hold no connection."""
 
     requires = ("celery.worker.components:Timer",)
 
@@ -22,7 +22,7 @@ class RecoveryStep(bootsteps.StartStopStep):
         self._watch: Any = None
 
     def start(self, parent: Any) -> None:
-        # once the worker takes messages: until then it needs the processors itself
+        # after the worker's own start, which needs the processors
         parent.timer.call_after(0, self._ensure_running)
         self._watch = parent.timer.call_repeatedly(LOOK_EVERY, self._ensure_running)
 

@@ -9,7 +9,7 @@ from worker.models.archive import Archive
 from worker.models.artifact import Artifact
 from worker.models.job import Job, Run
 from worker.models.upload import Upload, UploadState
-from worker.models.upload_request import Refusal, UploadRequest
+from worker.models.upload_request import DueMessage, Refusal, UploadRequest
 
 
 def later(seconds: float) -> datetime:
@@ -22,7 +22,7 @@ class FakeDatabase:
     jobs: dict[int, Job] = field(default_factory=dict)
     runs: dict[int, Run] = field(default_factory=dict)
     refusals: list[Refusal] = field(default_factory=list)
-    published: set[tuple[int, int]] = field(default_factory=set)
+    published_at: dict[tuple[int, int], datetime | None] = field(default_factory=dict)
     superseded: set[str | None] = field(default_factory=set)
 
     def find(self, job_id: int, run_id: int) -> Upload | None:
@@ -78,15 +78,18 @@ class FakeRequests:
         else:
             return row
         self._database.rows[where] = row
-        if published:
-            self._database.published.add(where)
+        self._database.published_at[where] = later(0) if published else None
         return row
 
     def refuse(self, refusal: Refusal) -> None:
         self._database.refusals.append(refusal)
 
     def mark_published(self, upload: Upload) -> None:
-        self._database.published.add((upload.job_id, upload.run_id))
+        where = upload.job_id, upload.run_id
+        row = self._database.rows[where]
+        is_as_requested = row.fence == upload.fence and row.state is UploadState.REQUESTED
+        if is_as_requested and self._database.published_at.get(where) is None:
+            self._database.published_at[where] = later(0)
 
     def _renews(self, row: Upload, request: UploadRequest) -> bool:
         known = self._database.superseded | {row.task_id}
@@ -103,8 +106,9 @@ class FakeUploads:
 
     def claim(self, job_id: int, run_id: int, *, owner: str, lease: float) -> Upload | None:
         row = self._database.rows.get((job_id, run_id))
-        if row is None or not self._is_due(row):
+        if row is None or not _can_be_claimed(row):
             return None
+        self._database.published_at[job_id, run_id] = None
         return self._keep(
             row.to(
                 UploadState.UPLOADING,
@@ -130,6 +134,7 @@ class FakeUploads:
     def release(self, upload: Upload) -> None:
         if self._held(upload):
             row = self._database.rows[upload.job_id, upload.run_id]
+            self._database.published_at[upload.job_id, upload.run_id] = None
             self._keep(replace(row, lease_until=later(-1)))
 
     def renew(self, upload: Upload, *, lease: float, bytes_done: int) -> None:
@@ -200,18 +205,6 @@ class FakeUploads:
     def fail(self, upload: Upload, *, error: str, traceback: str) -> None:
         self._write(upload, UploadState.FAILED, error=error, traceback=traceback, **_NOBODY)
 
-    @staticmethod
-    def _is_due(row: Upload) -> bool:
-        match row.state:
-            case UploadState.REQUESTED:
-                return True
-            case UploadState.RETRYING:
-                return row.next_attempt_at is not None and row.next_attempt_at <= later(0)
-            case UploadState.UPLOADING:
-                return row.lease_until is not None and row.lease_until < later(0)
-            case _:
-                return False
-
     def _held(self, upload: Upload) -> bool:
         row = self._database.rows[upload.job_id, upload.run_id]
         return row.fence == upload.fence and row.state is UploadState.UPLOADING
@@ -228,6 +221,52 @@ class FakeUploads:
         return row
 
 
+@dataclass(frozen=True)
+class FakeOutbox:
+    """A row's id is its place in the order in which rows were requested."""
+
+    database: FakeDatabase
+    grace: float
+    republish: float
+
+    def due(self) -> list[int]:
+        return [
+            row for row, upload in enumerate(self.database.rows.values()) if self._is_due(upload)
+        ]
+
+    def take(self, row: int, *, task_id: str) -> DueMessage | None:
+        where, upload = list(self.database.rows.items())[row]
+        if not self._is_due(upload):
+            return None
+        upload = replace(upload, task_id=upload.task_id or task_id)
+        self.database.rows[where] = upload
+        self.database.published_at[where] = later(0)
+        request = UploadRequest(*where, upload.path, task_id=upload.task_id)
+        return DueMessage(request, upload.state is not UploadState.REQUESTED)
+
+    def give_back(self, row: int) -> None:
+        self.database.published_at[list(self.database.rows)[row]] = None
+
+    def mark_due_if_stuck(self, request: UploadRequest, *, since: float) -> bool:
+        where = request.job_id, request.run_id
+        upload, published_at = self.database.rows[where], self.database.published_at.get(where)
+        is_its_own = upload.task_id == request.task_id
+        if not (is_its_own and _can_be_claimed(upload)):
+            return False
+        if published_at is None or published_at > later(-since):
+            return False
+        self.database.published_at[where] = None
+        return True
+
+    def _is_due(self, upload: Upload) -> bool:
+        published_at = self.database.published_at.get((upload.job_id, upload.run_id))
+        if published_at is not None:
+            return _can_be_claimed(upload) and published_at < later(-self.republish)
+        if upload.state is UploadState.REQUESTED:
+            return upload.requested_at is not None and upload.requested_at <= later(-self.grace)
+        return _can_be_claimed(upload)
+
+
 class FakeMultipartIds:
     def __init__(self, database: FakeDatabase) -> None:
         self._database = database
@@ -242,6 +281,18 @@ class FakeMultipartIds:
         row = self._database.rows[where]
         if row.multipart_upload_id == upload.multipart_upload_id:
             self._database.rows[where] = replace(row, multipart_upload_id=None)
+
+
+def _can_be_claimed(row: Upload) -> bool:
+    match row.state:
+        case UploadState.REQUESTED:
+            return True
+        case UploadState.RETRYING:
+            return row.next_attempt_at is not None and row.next_attempt_at <= later(0)
+        case UploadState.UPLOADING:
+            return row.lease_until is not None and row.lease_until < later(0)
+        case _:
+            return False
 
 
 _NOBODY = {"owner": None, "lease_until": None}

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from sqlalchemy import Engine, text
 from tests.fakes.uploads import (
     FakeDatabase,
     FakeMultipartIds,
+    FakeOutbox,
     FakeRequests,
     FakeRuns,
     FakeUploads,
@@ -20,13 +22,14 @@ from worker.database.engine import make_engine
 from worker.database.jobs import SqlRunRepository, add_job
 from worker.database.schema import upgrade_schema
 from worker.database.uploads.multipart_ids import SqlMultipartIds
+from worker.database.uploads.outbox import SqlOutbox
 from worker.database.uploads.requests import SqlRequestRepository
 from worker.database.uploads.upload_list import SqlUploadList
 from worker.database.uploads.upload_repository import SqlUploadRepository
 from worker.models.job import Job, Run
 from worker.models.upload import Upload
 from worker.use_cases.ports import RunRepository
-from worker.use_cases.recovery.ports import LeaseRepository, MultipartIds
+from worker.use_cases.recovery.ports import LeaseRepository, MultipartIds, Outbox
 from worker.use_cases.requests.ports import RequestRepository
 from worker.use_cases.upload.ports import UploadRepository
 
@@ -44,6 +47,8 @@ class Store:
     runs: RunRepository
     find: Callable[[int, int], Upload | None]
     drop_run: Callable[[int], object]
+    outbox: Callable[[float, float], Outbox]
+    """By its `grace` and its `republish`, in seconds."""
 
     def row(self, job_id: int = 12, run_id: int = 4) -> Upload:
         found = self.find(job_id, run_id)
@@ -64,6 +69,7 @@ def fake_store() -> Store:
         FakeRuns(database),
         lambda job_id, run_id: database.rows.get((job_id, run_id)),
         database.runs.pop,
+        partial(FakeOutbox, database),
     )
 
 
@@ -84,6 +90,7 @@ def sql_store(engine: Engine) -> Store:
         SqlRunRepository(engine),
         SqlUploadList(engine).find,
         drop_run,
+        partial(SqlOutbox, engine),
     )
 
 

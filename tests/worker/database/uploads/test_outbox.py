@@ -1,72 +1,62 @@
+"""Which uploads need a message, in the fake and on each database; and races on the databases."""
+
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 from sqlalchemy import Engine, text
 
+from tests.worker.database.conftest import Store
 from worker.database.uploads.outbox import SqlOutbox
 from worker.database.uploads.requests import SqlRequestRepository
 from worker.database.uploads.upload_repository import SqlUploadRepository
+from worker.models.upload import Upload
 from worker.models.upload_request import UploadRequest
+from worker.use_cases.recovery.ports import Outbox
 
 REQUEST = UploadRequest(12, 4, "/r/RUN4", task_id="first")
 
 
 @pytest.fixture
-def outbox(engine: Engine) -> SqlOutbox:
-    return SqlOutbox(engine, grace=0, republish=300)
+def outbox(store: Store) -> Outbox:
+    return store.outbox(0, 300)
 
 
-@pytest.fixture
-def requests(engine: Engine) -> SqlRequestRepository:
-    return SqlRequestRepository(engine)
+def claim(store: Store, lease: float) -> Upload:
+    claimed = store.uploads.claim(12, 4, owner="me", lease=lease)
+    assert claimed
+    return claimed
 
 
-@pytest.fixture
-def uploads(engine: Engine) -> SqlUploadRepository:
-    return SqlUploadRepository(engine)
-
-
-def test_a_row_that_nobody_published_is_due(
-    outbox: SqlOutbox, requests: SqlRequestRepository
-) -> None:
-    requests.request(REQUEST, published=False)
+def test_a_row_that_nobody_published_is_due(store: Store, outbox: Outbox) -> None:
+    store.requests.request(REQUEST, published=False)
     [row] = outbox.due()
     assert outbox.take(row, task_id="unused") == (REQUEST, False)
 
 
-def test_a_new_row_is_left_to_its_producer_for_a_while(
-    outbox: SqlOutbox, requests: SqlRequestRepository
-) -> None:
-    requests.request(REQUEST, published=False)
-    assert replace(outbox, grace=60).due() == []
+def test_a_new_row_is_left_to_its_producer_for_a_while(store: Store) -> None:
+    store.requests.request(REQUEST, published=False)
+    assert store.outbox(60, 300).due() == []
 
 
-def test_a_row_by_plain_sql_gets_a_message_with_an_id_of_ours(
-    engine: Engine, outbox: SqlOutbox
+def test_a_row_without_a_message_of_its_own_gets_one_with_an_id_of_ours(
+    store: Store, outbox: Outbox
 ) -> None:
-    with engine.begin() as connection:
-        connection.execute(
-            text("INSERT INTO uploads (job_id, run_id, path) VALUES (12, 4, '/r/RUN4')")
-        )
-    [row] = replace(outbox, grace=-1).due()
-    request = UploadRequest(12, 4, "/r/RUN4", task_id="ours")
-    assert replace(outbox, grace=-1).take(row, task_id="ours") == (request, False)
+    store.requests.request(replace(REQUEST, task_id=None), published=False)
+    [row] = outbox.due()
+    assert outbox.take(row, task_id="ours") == (replace(REQUEST, task_id="ours"), False)
 
 
 def test_a_published_row_is_not_due_until_its_message_counts_as_lost(
-    outbox: SqlOutbox, requests: SqlRequestRepository
+    store: Store, outbox: Outbox
 ) -> None:
-    upload = requests.request(REQUEST, published=False)
-    requests.mark_published(upload)
+    store.requests.mark_published(store.requests.request(REQUEST, published=False))
     assert outbox.due() == []
-    assert len(replace(outbox, republish=-1).due()) == 1
+    assert len(store.outbox(0, -1).due()) == 1
 
 
-def test_a_row_taken_once_is_not_due_again(
-    outbox: SqlOutbox, requests: SqlRequestRepository
-) -> None:
-    requests.request(REQUEST, published=False)
+def test_a_row_taken_once_is_not_due_again(store: Store, outbox: Outbox) -> None:
+    store.requests.request(REQUEST, published=False)
     [row] = outbox.due()
     assert outbox.take(row, task_id="x")
     assert outbox.take(row, task_id="x") is None
@@ -74,28 +64,26 @@ def test_a_row_taken_once_is_not_due_again(
 
 
 def test_a_message_that_was_taken_and_led_to_nothing_makes_its_row_due(
-    outbox: SqlOutbox, requests: SqlRequestRepository
+    store: Store, outbox: Outbox
 ) -> None:
-    requests.request(REQUEST, published=True)
+    store.requests.request(REQUEST, published=True)
     assert outbox.due() == []
     assert not outbox.mark_due_if_stuck(replace(REQUEST, task_id="another"), since=0)
-    assert not outbox.mark_due_if_stuck(
-        REQUEST, since=60
-    )  # a newer message has been published since
+    # a newer message has been published since
+    assert not outbox.mark_due_if_stuck(REQUEST, since=60)
     assert outbox.mark_due_if_stuck(REQUEST, since=0)
     [row] = outbox.due()
     assert outbox.take(row, task_id="unused") == (REQUEST, False)
     assert not outbox.mark_due_if_stuck(REQUEST, since=1)
 
 
-def test_a_message_that_somebody_works_on_is_not_missed_unless_the_lease_ran_out(
-    outbox: SqlOutbox, requests: SqlRequestRepository, uploads: SqlUploadRepository
+def test_a_message_that_somebody_works_on_is_not_stuck_unless_the_lease_ran_out(
+    store: Store, outbox: Outbox
 ) -> None:
-    requests.request(REQUEST, published=True)
-    claimed = uploads.claim(12, 4, owner="me", lease=60)
-    assert claimed
+    store.requests.request(REQUEST, published=True)
+    claimed = claim(store, lease=60)
     assert not outbox.mark_due_if_stuck(REQUEST, since=0)
-    uploads.renew(claimed, lease=-1, bytes_done=0)
+    store.uploads.renew(claimed, lease=-1, bytes_done=0)
     [row] = outbox.due()
     assert outbox.take(row, task_id="unused")
     assert outbox.due() == []
@@ -103,8 +91,8 @@ def test_a_message_that_somebody_works_on_is_not_missed_unless_the_lease_ran_out
     assert outbox.due() == [row]
 
 
-def test_a_row_given_back_is_due_again(outbox: SqlOutbox, requests: SqlRequestRepository) -> None:
-    requests.request(REQUEST, published=False)
+def test_a_row_given_back_is_due_again(store: Store, outbox: Outbox) -> None:
+    store.requests.request(REQUEST, published=False)
     [row] = outbox.due()
     outbox.take(row, task_id="x")
     outbox.give_back(row)
@@ -113,54 +101,47 @@ def test_a_row_given_back_is_due_again(outbox: SqlOutbox, requests: SqlRequestRe
 
 @pytest.mark.parametrize(("lease", "due"), [(-1, 1), (60, 0)], ids=["run out", "held"])
 def test_an_upload_is_due_once_its_lease_ran_out(
-    outbox: SqlOutbox,
-    requests: SqlRequestRepository,
-    uploads: SqlUploadRepository,
-    lease: float,
-    due: int,
+    store: Store, outbox: Outbox, lease: float, due: int
 ) -> None:
-    requests.request(REQUEST, published=True)
-    uploads.claim(12, 4, owner="me", lease=lease)
+    store.requests.request(REQUEST, published=True)
+    claim(store, lease)
     assert len(outbox.due()) == due
 
 
-def test_what_was_begun_is_told_from_what_waits(
-    outbox: SqlOutbox, requests: SqlRequestRepository, uploads: SqlUploadRepository
-) -> None:
-    requests.request(REQUEST, published=True)
-    uploads.claim(12, 4, owner="me", lease=-1)
+def test_what_was_begun_is_told_from_what_waits(store: Store, outbox: Outbox) -> None:
+    store.requests.request(REQUEST, published=True)
+    claim(store, lease=-1)
     [row] = outbox.due()
     assert outbox.take(row, task_id="unused") == (REQUEST, True)
 
 
 @pytest.mark.parametrize(("delay", "due"), [(0, 1), (60, 0)])
 def test_a_retry_is_due_after_its_delay(
-    outbox: SqlOutbox,
-    requests: SqlRequestRepository,
-    uploads: SqlUploadRepository,
-    delay: float,
-    due: int,
+    store: Store, outbox: Outbox, delay: float, due: int
 ) -> None:
-    requests.request(REQUEST, published=True)
-    claimed = uploads.claim(12, 4, owner="me", lease=60)
-    assert claimed
-    uploads.retry(claimed, error="S3 is away", delay=delay, traceback="")
+    store.requests.request(REQUEST, published=True)
+    store.uploads.retry(claim(store, 60), error="S3 is away", delay=delay, traceback="")
     assert len(outbox.due()) == due
 
 
-def test_what_is_over_is_never_due(
-    engine: Engine, requests: SqlRequestRepository, uploads: SqlUploadRepository
-) -> None:
-    requests.request(REQUEST, published=False)
-    claimed = uploads.claim(12, 4, owner="me", lease=-1)
-    assert claimed
-    uploads.fail(claimed, error="no such job", traceback="")
-    assert SqlOutbox(engine, grace=-1, republish=-1).due() == []
+def test_what_is_over_is_never_due(store: Store) -> None:
+    store.requests.request(REQUEST, published=False)
+    store.uploads.fail(claim(store, lease=-1), error="no such job", traceback="")
+    assert store.outbox(-1, -1).due() == []
 
 
-def test_many_recoveries_publish_each_row_once(
-    outbox: SqlOutbox, requests: SqlRequestRepository
-) -> None:
+def test_a_row_by_plain_sql_gets_a_message_with_an_id_of_ours(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(
+            text("INSERT INTO uploads (job_id, run_id, path) VALUES (12, 4, '/r/RUN4')")
+        )
+    outbox = SqlOutbox(engine, grace=-1, republish=300)
+    [row] = outbox.due()
+    assert outbox.take(row, task_id="ours") == (replace(REQUEST, task_id="ours"), False)
+
+
+def test_many_recoveries_publish_each_row_once(engine: Engine) -> None:
+    requests, outbox = SqlRequestRepository(engine), SqlOutbox(engine, grace=0, republish=300)
     for run_id in range(1, 21):
         requests.request(UploadRequest(12, run_id, "/r", task_id=str(run_id)), published=False)
 
@@ -173,10 +154,9 @@ def test_many_recoveries_publish_each_row_once(
     assert sorted(published) == list(range(1, 21))
 
 
-def test_of_many_workers_one_gets_the_upload(
-    requests: SqlRequestRepository, uploads: SqlUploadRepository
-) -> None:
-    requests.request(REQUEST, published=True)
+def test_of_many_workers_one_gets_the_upload(engine: Engine) -> None:
+    uploads = SqlUploadRepository(engine)
+    SqlRequestRepository(engine).request(REQUEST, published=True)
     with ThreadPoolExecutor(8) as workers:
         claims = list(
             workers.map(lambda number: uploads.claim(12, 4, owner=str(number), lease=60), range(24))
@@ -186,9 +166,9 @@ def test_of_many_workers_one_gets_the_upload(
     assert winners[0].fence == 1
 
 
-def test_fifty_requests_at_once_make_one_row(
-    engine: Engine, requests: SqlRequestRepository
-) -> None:
+def test_fifty_requests_at_once_make_one_row(engine: Engine) -> None:
+    requests = SqlRequestRepository(engine)
+
     def ask(number: int) -> int:
         request = UploadRequest(12, 4, "/r/RUN4", task_id=str(number))
         return requests.request(request, published=True).fence

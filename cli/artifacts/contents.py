@@ -10,7 +10,7 @@ from cli.output import Json, errors, human_size, print_json, reported
 from worker.bootstrap.services import Services
 from worker.models.archive import ArchiveMember
 from worker.settings import load_settings
-from worker.use_cases.job.ports import ArchiveFile
+from worker.use_cases.ports import ArchiveFile
 
 
 def contents(job: JobId, run: RunId, as_json: Json = False) -> None:

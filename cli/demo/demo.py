@@ -16,13 +16,13 @@ from cli.demo.results import write_run
 from cli.demo.surroundings import configure, running_worker, workplace
 from cli.output import Json, console, human_size, print_json, reported
 from cli.uploads.status import table_of
-from worker.bootstrap.services import Services, artifact_store
+from worker.bootstrap.services import Services
 from worker.database.jobs import add_job
 from worker.database.uploads.upload_list import SqlUploadList
 from worker.embedded.s3_server import s3_server
 from worker.errors import PermanentError, TransientError
-from worker.models.artifact import Artifact
 from worker.models.job_s3_prefix import JobS3Prefix
+from worker.models.stored_object import StoredObject
 from worker.models.upload import Upload, UploadState
 from worker.settings import load_settings
 
@@ -64,7 +64,7 @@ def demo(
 class Shown:
     prefix: str
     uploads: list[Upload]
-    artifacts: list[Artifact]
+    artifacts: list[StoredObject]
     verified: str
     """Name of the archive that was downloaded and compared, file by file."""
     files: int
@@ -89,8 +89,8 @@ def _run_job(results: Path, *, quiet: bool) -> Shown:
     from tasks import enqueue
 
     services = Services(load_settings())
-    store = artifact_store(services.settings)
-    store.make_bucket()
+    bucket = services.bucket
+    bucket.create()
     job = add_job(services.engine, JOB_ID, CREATED_AT, RUN_IDS)
     prefix = JobS3Prefix.from_job(job)
     with Live(console=console, refresh_per_second=8, transient=quiet) as live:
@@ -107,9 +107,10 @@ def _run_job(results: Path, *, quiet: bool) -> Shown:
     if any(upload.state is not UploadState.LANDED for upload in uploads):
         raise TransientError("not every run has landed, see the table above")
     archive = results.parent / "run_4_results.zip"
-    store.download(prefix.run_results_key(RUN_IDS[0]), archive)
+    stored = bucket.require(prefix.run_results_key(RUN_IDS[0]))
+    archive.write_bytes(b"".join(bucket.read(stored, 0, stored.size)))
     files = _verify(archive, results)
-    artifacts = [store.head(found.key) for found in store.list(prefix)]
+    artifacts = [bucket.require(found.key) for found in bucket.list(prefix.folder)]
     return Shown(prefix.base_prefix, uploads, artifacts, archive.name, files)
 
 

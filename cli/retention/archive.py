@@ -48,7 +48,7 @@ def archive(
     """Move a job's artifacts to another storage class; those already in it are left alone."""
     order = StorageChange(storage_class, older_than or timedelta(), to_bucket)
     with reported(as_json):
-        archive_job = Services(load_settings()).archive_job
+        archive_job = Services(load_settings()).change_storage_class
         plan = archive_job.plan(job, order)
         outcomes = (
             plan.outcomes()

@@ -14,7 +14,7 @@ from cli.arguments import DryRun, JobId, MovedTo
 from cli.output import Json, console, errors, human_size, print_error, print_json, reported
 from cli.progress import collected
 from worker.bootstrap.services import Services
-from worker.models.deletion import Deletion
+from worker.models.retention import Deletion
 from worker.settings import load_settings
 from worker.use_cases.retention.delete import DeleteJob
 from worker.use_cases.retention.outcome import Outcome

@@ -16,7 +16,7 @@ from worker.use_cases.retention.change_storage_class import StorageChange
 
 
 @app.task(
-    name="tasks.archive_job",
+    name="tasks.change_storage_class",
     bind=True,
     throws=(PermanentError,),
     autoretry_for=(TransientError,),
@@ -34,6 +34,6 @@ def archive_job(
         change = StorageChange(
             StorageClass(storage_class), timedelta(days=older_than_days), to_bucket
         )
-    archive = services().archive_job
+    archive = services().change_storage_class
     plan = archive.plan(positive_id("job id", job_id), change)
     do_all(self, archive(plan), len(plan.items))

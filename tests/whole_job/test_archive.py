@@ -25,9 +25,9 @@ from worker.models.job import Run
 from worker.models.storage_class import RestoreTier, StorageClass
 from worker.models.upload import Upload
 from worker.models.upload_request import UploadRequest
-from worker.storage.client import make_client
 from worker.storage.manage.incomplete_uploads import S3IncompleteUploads
 from worker.storage.manage.storage_classes import S3StorageClasses
+from worker.storage.objects.bucket import Bucket
 from worker.use_cases.recovery.abort_orphans import AbortOrphans
 from worker.use_cases.retention.change_storage_class import (
     ChangeStorageClass,
@@ -54,7 +54,7 @@ IN_PARTS = "CreateMultipartUpload", "UploadPartCopy", "CompleteMultipartUpload"
 
 
 def archived(installed: Installation, **order: Any) -> dict[str, Outcome]:
-    return by_name(installed, installed.services.archive_job, StorageChange(**order))
+    return by_name(installed, installed.services.change_storage_class, StorageChange(**order))
 
 
 def by_name(
@@ -89,8 +89,8 @@ def operations(installed: Installation) -> list[str]:
 
 
 def with_threshold(installed: Installation, threshold: int) -> ChangeStorageClass:
-    store = S3StorageClasses(make_client(), installed.strict.bucket, copy_threshold=threshold)
-    return replace(installed.services.archive_job, store=store)
+    job = installed.services.change_storage_class
+    return replace(job, classes=S3StorageClasses(installed.services.bucket, threshold))
 
 
 def other_bucket(installed: Installation) -> str:
@@ -216,7 +216,7 @@ class TestAChangeOfClass:
 
     def test_never_replaces_what_has_landed_meanwhile(self, installed: Installation) -> None:
         key = installed.land(4)
-        job = installed.services.archive_job
+        job = installed.services.change_storage_class
         plan = job.plan(12, StorageChange())
         installed.put_key(key, b"better")
         [outcome] = job(plan)
@@ -317,7 +317,9 @@ class TestAChangeOfClass:
 
         def sweep(request: S3Request) -> bool:
             if request.operation == "UploadPartCopy" and request.part_number == 2:
-                opened = S3IncompleteUploads(installed.strict.upstream, installed.strict.bucket)
+                opened = S3IncompleteUploads(
+                    Bucket(installed.strict.upstream, installed.strict.bucket)
+                )
                 abort_orphans = AbortOrphans(
                     services.upload_list, services.multipart_ids, opened, young=0
                 )
@@ -336,7 +338,9 @@ class TestAChangeOfClass:
         key = installed.put(ArtifactKind.JOB_INPUT, b"PK")
         archived(installed)
         [refused] = archived(installed, storage_class=StorageClass.STANDARD).values()
-        assert "is archived and not restored: `oneprefix restore` it first" in (refused.error or "")
+        assert "is archived in GLACIER and not restored: `oneprefix restore` it first" in (
+            refused.error or ""
+        )
         restore(installed)
         assert states(archived(installed, storage_class=StorageClass.STANDARD)) == {
             "job_input.zip": "now in STANDARD"
@@ -486,7 +490,7 @@ class TestAMoveToAnotherBucket:
     ) -> None:
         key = installed.land(4)
         cold = other_bucket(installed)
-        job = installed.services.archive_job
+        job = installed.services.change_storage_class
         plan = job.plan(12, StorageChange(to_bucket=cold))
         again = UploadRequest(12, 4, str(installed.results / "RUN4"), replace=True)
         assert installed.services.upload_results(again)
@@ -590,7 +594,7 @@ class TestARestore:
 
 def test_jobs_that_are_unknown_empty_or_begin_alike(installed: Installation) -> None:
     with pytest.raises(JobNotFound):
-        installed.services.archive_job.plan(13, StorageChange())
+        installed.services.change_storage_class.plan(13, StorageChange())
     with pytest.raises(JobNotFound):
         installed.services.restore_job().plan(13)
     installed.put_key(f"{installed.prefix.base_prefix}9/run_4_results.zip")
@@ -602,7 +606,7 @@ def test_jobs_that_are_unknown_empty_or_begin_alike(installed: Installation) -> 
 
 def test_an_object_that_is_gone_by_now_is_told(installed: Installation) -> None:
     key = installed.put(ArtifactKind.JOB_CONFIG, b"{}")
-    job = installed.services.archive_job
+    job = installed.services.change_storage_class
     plans = [
         job.plan(12, StorageChange()),
         job.plan(12, StorageChange(to_bucket=other_bucket(installed))),
@@ -708,7 +712,7 @@ def test_the_plan_is_made_without_any_store(installed: Installation) -> None:
     [item] = planned(
         StorageChange(),
         installed.prefix,
-        services.artifact_store.list(installed.prefix),
+        services.bucket.list(installed.prefix.folder),
         runs=[run_of(services, 4)],
         uploads=[row_of(services, 4)],
         now=datetime.now(UTC),

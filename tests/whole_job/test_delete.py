@@ -152,13 +152,13 @@ def test_what_could_not_be_deleted_is_told_and_its_run_keeps_its_location(
     job = installed.services.delete_job()
 
     class Refusing(S3ObjectVersions):
-        def delete(self, doomed: Any) -> Any:
-            allowed = [each for each in doomed if each.key != keys[5]]
-            refused = [each for each in doomed if each.key == keys[5]]
+        def delete(self, versions: Any) -> Any:
+            allowed = [each for each in versions if each.key != keys[5]]
+            refused = [each for each in versions if each.key == keys[5]]
             return super().delete(allowed) | dict.fromkeys(refused, "deleting run 5: no")
 
-    refusing = Refusing(installed.strict.client, installed.strict.bucket)
-    job = replace(job, doomed=refusing)
+    refusing = Refusing(installed.services.bucket)
+    job = replace(job, versions=refusing)
     outcomes = {each.key: each.error for each in job(job.plan(12), who="ada")}
     assert outcomes == {keys[4]: None, keys[5]: "deleting run 5: no"}
     assert records(installed)[0]["failures"] == 1
@@ -246,10 +246,10 @@ def test_what_is_said_to_be_deleted_and_is_still_there_is_a_failure(
     job = installed.services.delete_job()
 
     class Lying(S3ObjectVersions):
-        def delete(self, doomed: Any) -> Any:
+        def delete(self, versions: Any) -> Any:
             return {}
 
-    job = replace(job, doomed=Lying(installed.strict.client, installed.strict.bucket))
+    job = replace(job, versions=Lying(installed.services.bucket))
     outcomes = list(job(job.plan(12), who="ada"))
     assert [each.error for each in outcomes] == [None, f"{key} is deleted and still there"]
     assert records(installed)[0]["failures"] == 1

@@ -6,7 +6,6 @@ import shutil
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -251,10 +250,10 @@ def test_an_object_that_is_replaced_meanwhile_is_noticed(
     installed.land(4, LARGE)
     fetch_artifacts = installed.services.fetch_artifacts
     plan = fetch_artifacts.plan(12, 4, tmp_path / "to", unpack=False)
-    found = fetch_artifacts.downloads.look(plan.fetches[0].key, None)
+    found = fetch_artifacts.bucket.require(plan.fetches[0].key)
     installed.put(ArtifactKind.RUN_RESULTS, content("zeros", found.size), 4)
     with pytest.raises(ArtifactReplaced, match=r"run_4_results.zip was replaced .*; begin anew"):
-        fetch_artifacts.downloads.download(found, tmp_path / "x", lambda _: None)
+        fetch_artifacts.downloads.download(found, None, tmp_path / "x", lambda _: None)
 
 
 @only_moto
@@ -264,10 +263,10 @@ def test_what_does_not_have_its_recorded_checksum_never_lands(
     installed.land(4)
     fetch_artifacts = installed.services.fetch_artifacts
     plan = fetch_artifacts.plan(12, 4, tmp_path, unpack=False)
-    found = fetch_artifacts.downloads.look(plan.fetches[0].key, None)
-    wrong = replace(found, checksum="CRC32:AAAAAA==")
+    found = fetch_artifacts.bucket.require(plan.fetches[0].key)
+    wrong = "CRC32:AAAAAA=="
     with pytest.raises(StorageUnavailable, match=r"its checksum is CRC32:.*, not CRC32:AAAAAA=="):
-        fetch_artifacts.downloads.download(wrong, tmp_path / "x", lambda _: None)
+        fetch_artifacts.downloads.download(found, wrong, tmp_path / "x", lambda _: None)
     assert not [name for name in names(tmp_path) if name.startswith("x")]
 
 
@@ -386,7 +385,7 @@ def test_links_in_the_place_of_files_are_not_written_through(
 def test_two_at_once_do_not_write_to_one_directory(installed: Installation, tmp_path: Path) -> None:
     installed.land(4)
     with (
-        installed.services.fetch_artifacts.downloads.alone_in(tmp_path / "to"),
+        installed.services.fetch_artifacts.downloads.locked(tmp_path / "to"),
         pytest.raises(FileUnusable, match="another command downloads to"),
     ):
         fetch(installed, tmp_path / "to")

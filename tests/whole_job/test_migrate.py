@@ -31,9 +31,9 @@ from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.stored_object import StoredObject
 from worker.models.upload import UploadState
 from worker.models.upload_request import UploadRequest
-from worker.storage.client import make_client
 from worker.storage.manage.incomplete_uploads import S3IncompleteUploads
-from worker.storage.manage.scattered_objects import S3MigrationStore
+from worker.storage.manage.verified_copies import S3VerifiedCopies
+from worker.storage.objects.bucket import Bucket
 from worker.use_cases.migration.plan import Decision, Kept, Move, Reason
 from worker.use_cases.recovery.abort_orphans import AbortOrphans
 
@@ -263,7 +263,7 @@ def test_what_was_only_set_aside_by_an_earlier_run_is_replaced(installed: Instal
 @pytest.mark.parametrize("step", ["copied", "recorded"])
 def test_what_an_earlier_run_began_is_finished(installed: Installation, step: str) -> None:
     installed.put_key(RESULTS, ARCHIVE)
-    source = next(installed.services.migrate_artifacts.objects.list(RESULTS))
+    source = next(installed.services.bucket.list(RESULTS))
     key = installed.prefix.run_results_key(4)
     if step == "copied":
         installed.strict.proxy.fault(lambda asked: asked.operation == "CopyObject", DropAnswer())
@@ -344,11 +344,9 @@ def test_what_is_too_large_for_one_copy_goes_in_parts_that_recovery_does_not_abo
     )
     installed.land(4)  # so that there is a row, which knows of no multipart upload
     client.delete_object(Bucket=installed.strict.bucket, Key=installed.prefix.run_results_key(4))
-    objects = S3MigrationStore(make_client(), installed.strict.bucket, {}, copy_threshold=trees.MIB)
-    open_uploads = S3IncompleteUploads(client, installed.strict.bucket)
-    abort_orphans = AbortOrphans(
-        services.upload_list, services.multipart_ids, open_uploads, young=0
-    )
+    copies = S3VerifiedCopies(installed.services.bucket, {}, copy_threshold=trees.MIB)
+    incomplete = S3IncompleteUploads(Bucket(client, installed.strict.bucket))
+    abort_orphans = AbortOrphans(services.upload_list, services.multipart_ids, incomplete, young=0)
     aborted: list[int] = []
 
     def sweep(request: S3Request) -> bool:
@@ -357,7 +355,7 @@ def test_what_is_too_large_for_one_copy_goes_in_parts_that_recovery_does_not_abo
         return False
 
     installed.strict.proxy.fault(sweep, Hang(0))
-    job = replace(services.migrate_artifacts, objects=objects)
+    job = replace(services.migrate_artifacts, copies=copies)
     [(_, outcome)] = list(job([12], apply=True))
     assert isinstance(outcome, Decision)
     key = installed.prefix.run_results_key(4)
@@ -376,12 +374,12 @@ def test_what_is_too_large_for_one_copy_goes_in_parts_that_recovery_does_not_abo
 def test_what_changes_before_a_copy_in_parts_is_left(installed: Installation, place: str) -> None:
     key = installed.prefix.run_results_key(4)
     installed.put_key(RESULTS, ARCHIVE)
-    objects = S3MigrationStore(make_client(), installed.strict.bucket, {}, copy_threshold=0)
+    copies = S3VerifiedCopies(installed.services.bucket, {}, copy_threshold=0)
     source = stand(installed, RESULTS)
     installed.put_key(RESULTS if place == "source" else key, archive("newer"))
     before = installed.strict.stored()
     with pytest.raises(StorageUnavailable, match="has changed since it was listed; run it again"):
-        objects.copy(source, key)
+        copies.copy(source, key)
     assert installed.strict.stored() == before
 
 
@@ -407,22 +405,22 @@ def test_a_job_with_an_upload_under_way_is_left_for_the_next_run(
 
 
 def stand(installed: Installation, key: str) -> StoredObject:
-    return next(installed.services.migrate_artifacts.objects.list(key))
+    return next(installed.services.bucket.list(key))
 
 
 def test_an_object_that_comes_under_the_key_meanwhile_is_never_overwritten(
     installed: Installation,
 ) -> None:
-    objects, key = installed.services.migrate_artifacts.objects, installed.prefix.run_results_key(4)
+    copies, key = installed.services.migrate_artifacts.copies, installed.prefix.run_results_key(4)
     installed.put_key(RESULTS, ARCHIVE)
     source = stand(installed, RESULTS)
     installed.put_key(key, archive("newer"))
     with pytest.raises(StorageUnavailable, match="has changed since it was listed; run it again"):
-        objects.copy(source, key)
+        copies.copy(source, key)
     replaced = stand(installed, key)
     installed.put_key(key, archive("newest"))
     with pytest.raises(StorageUnavailable, match="has changed since it was listed; run it again"):
-        objects.copy(source, key, replaces=replaced)
+        copies.copy(source, key, replaces=replaced)
     assert installed.strict.stored() == {RESULTS: ARCHIVE, key: archive("newest")}
 
 
@@ -452,11 +450,11 @@ def test_a_store_that_refuses_conditions_is_asked_without(installed: Installatio
 
 
 def test_a_source_that_is_gone_already_is_no_failure(installed: Installation) -> None:
-    objects = installed.services.migrate_artifacts.objects
+    bucket = installed.services.bucket
     installed.put_key(RESULTS, ARCHIVE)
     source = stand(installed, RESULTS)
-    objects.delete(source)
-    objects.delete(source)  # it is gone: nothing is left to do
+    bucket.delete(source)
+    bucket.delete(source)  # it is gone: nothing is left to do
     assert installed.strict.stored() == {}
 
 
@@ -467,7 +465,7 @@ def test_a_source_that_changed_is_not_deleted(installed: Installation) -> None:
     source = stand(installed, RESULTS)
     installed.put_key(RESULTS, archive("newer"))
     with pytest.raises(StorageRefused, match="PreconditionFailed"):
-        installed.services.migrate_artifacts.objects.delete(source)
+        installed.services.bucket.delete(source)
     assert installed.strict.stored() == {RESULTS: archive("newer")}
 
 
@@ -520,11 +518,14 @@ def test_an_archived_object_is_told_to_be_restored_first(installed: Installation
     client.put_object(Bucket=bucket, Key=RESULTS, Body=ARCHIVE, StorageClass="GLACIER")
     installed.put_key(f"{OLD}/run_5_results.zip", ARCHIVE)
     moves, _, [failure] = migrate(installed)
-    assert str(failure) == (f"job 12, run 4: {RESULTS} is archived as GLACIER; restore it first")
+    assert str(failure) == (
+        f"job 12, run 4: {RESULTS} is archived in GLACIER and not restored:"
+        " `oneprefix restore` it first"
+    )
     assert [move.source.key for move in moves] == [f"{OLD}/run_5_results.zip"]
     installed.put_key(f"{OLD}/run_4_results.zip", ARCHIVE[:-1])
     _, _, [failure] = migrate(installed)
-    assert "is archived as GLACIER; restore it first" in str(failure)
+    assert "is archived in GLACIER and not restored: `oneprefix restore` it first" in str(failure)
 
 
 def test_no_permission_on_one_object_among_many_stops_no_other(installed: Installation) -> None:
@@ -658,8 +659,8 @@ def test_ten_thousand_scattered_objects_survive_a_kill_in_the_middle(
     again = command("migrate", "--all", "--apply", "--json", timeout=500)
     assert (again.code, again.json["left"], again.json["failed"]) == (0, {}, 0), again
     assert 0 < again.json["moves"] < JOBS * EACH
-    objects = S3MigrationStore(moto.client(), installed.strict.bucket, {})
-    listed = {each.key: each for each in objects.list("")}
+    bucket = Bucket(moto.client(), installed.strict.bucket)
+    listed = {each.key: each for each in bucket.list("")}
     assert {key: each.size for key, each in listed.items()} == {
         key: len(content) for key, content in expected.items()
     }
@@ -674,7 +675,7 @@ def test_ten_thousand_scattered_objects_survive_a_kill_in_the_middle(
             row = rows[run_id]
             assert row.state is UploadState.LANDED
             assert row.s3_key in expected
-            assert url == row.results_url == objects.url(row.s3_key)
+            assert url == row.results_url == bucket.url(row.s3_key)
     nothing = command("migrate", "--all", "--apply", "--json").json
     assert (nothing["moves"], nothing["left"]) == (0, {})
 

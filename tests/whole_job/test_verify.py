@@ -22,6 +22,7 @@ from worker.models.artifact import ArtifactKind
 from worker.models.upload_request import UploadRequest
 from worker.packaging.reading import check as check_archive
 from worker.use_cases.job.verification import Judged, Verdict
+from worker.use_cases.job.verify import ObjectContent
 
 LARGE: dict[str, Node] = {"noise": content("random", 9 * MIB), "table": content("table", MIB)}
 
@@ -38,8 +39,9 @@ def verdict(installed: Installation, run_id: int = 4, **options: Any) -> tuple[V
 
 def replace_object(installed: Installation, key: str, body: bytes, **options: Any) -> None:
     """As by an accident; with a checksum only if asked for."""
-    client = installed.services.inspected_store._client
-    client.put_object(Bucket=installed.strict.bucket, Key=key, Body=body, **options)
+    installed.services.bucket.client.put_object(
+        Bucket=installed.strict.bucket, Key=key, Body=body, **options
+    )
 
 
 def stored(installed: Installation, key: str) -> bytes:
@@ -232,10 +234,8 @@ def test_an_object_that_is_replaced_while_it_is_read_is_told(
     key = installed.land(4, {"noise": content("random", MIB)})
     archive = stored(installed, key)
     monkeypatch.setattr(check_archive, "BLOCK", 512 * 1024)
-    store = installed.services.inspected_store
-    found = store.inspect(key)
-    assert found
-    body = store.content(found)
+    bucket = installed.services.bucket
+    body = ObjectContent(bucket, bucket.require(key))
     body.read(0, 10)
     replace_object(installed, key, archive + b"!")
     with pytest.raises(ArtifactReplaced, match="was replaced while it was read; begin anew"):

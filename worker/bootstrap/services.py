@@ -32,14 +32,14 @@ from worker.process.parallel import DEFAULT_CONCURRENCY
 from worker.process.processors import processors
 from worker.settings import Settings
 from worker.use_cases.job.download_urls import LocateArtifacts
-from worker.use_cases.job.fetch import OBJECTS_AT_ONCE, FetchArtifacts
+from worker.use_cases.job.fetch import CONCURRENT_OBJECTS, FetchArtifacts
 from worker.use_cases.job.find import FindArtifacts
-from worker.use_cases.job.ports import ArchiveFile
 from worker.use_cases.job.put import PutArtifact
 from worker.use_cases.job.read import ReadArchive
 from worker.use_cases.job.upload_urls import SubmitArtifact
 from worker.use_cases.job.verify import VerifyJob
 from worker.use_cases.migration.migrate import MigrateArtifacts
+from worker.use_cases.ports import ArchiveFile
 from worker.use_cases.recovery.abort_orphans import AbortOrphans
 from worker.use_cases.recovery.adopt_messages import AdoptMessages
 from worker.use_cases.recovery.ports import Deliveries
@@ -62,9 +62,7 @@ if TYPE_CHECKING:
     from worker.process.pool import WorkerPool
     from worker.storage.manage.lifecycle_rules import S3LifecycleRules
     from worker.storage.manage.storage_classes import S3StorageClasses
-    from worker.storage.objects.artifact_store import S3ArtifactStore
-    from worker.storage.objects.inspected_store import S3InspectedStore
-    from worker.storage.objects.reader import S3ObjectReader
+    from worker.storage.objects.bucket import Bucket
     from worker.storage.presigner import Presigner
     from worker.storage.upload.results_store import S3ResultsStore
 
@@ -183,10 +181,9 @@ class Services:
     @cached_property
     def _orphans(self) -> AbortOrphans:
         """Made for the first sweep only: a worker that has just started is busy enough."""
-        from worker.storage.client import make_client
         from worker.storage.manage.incomplete_uploads import S3IncompleteUploads
 
-        incomplete = S3IncompleteUploads(make_client(), bucket_name(self.settings))
+        incomplete = S3IncompleteUploads(self.bucket)
         return AbortOrphans(self.upload_list, self.multipart_ids, incomplete)
 
     @cached_property
@@ -228,27 +225,18 @@ class Services:
         )
 
     @cached_property
-    def artifact_store(self) -> "S3ArtifactStore":
-        return artifact_store(self.settings)
+    def bucket(self) -> "Bucket":
+        return make_bucket(self.settings)
 
     @cached_property
     def find_artifacts(self) -> FindArtifacts:
-        return FindArtifacts(self.jobs, self.runs, self.upload_list, self.artifact_store)
-
-    @cached_property
-    def inspected_store(self) -> "S3InspectedStore":
-        from worker.storage.client import make_client
-        from worker.storage.objects.inspected_store import S3InspectedStore
-
-        return S3InspectedStore(make_client(DEFAULT_CONCURRENCY), bucket_name(self.settings))
+        return FindArtifacts(self.jobs, self.runs, self.upload_list, self.bucket)
 
     @cached_property
     def verify_job(self) -> VerifyJob:
         from worker.packaging.reading.check import check_archive
 
-        return VerifyJob(
-            self.jobs, self.runs, self.upload_list, self.inspected_store, check_archive
-        )
+        return VerifyJob(self.jobs, self.runs, self.upload_list, self.bucket, check_archive)
 
     @cached_property
     def doctor(self) -> Doctor:
@@ -258,21 +246,19 @@ class Services:
 
     @cached_property
     def migrate_artifacts(self) -> MigrateArtifacts:
-        from worker.storage.client import make_client
-        from worker.storage.manage.copy import PARTS_AT_ONCE
-        from worker.storage.manage.scattered_objects import S3MigrationStore
+        from worker.storage.manage.copy_parts import CONCURRENT_PARTS
+        from worker.storage.manage.verified_copies import S3VerifiedCopies
 
-        client = make_client(
-            DEFAULT_CONCURRENCY * PARTS_AT_ONCE + 1
-        )  # one lists while the others copy
-        objects = S3MigrationStore(client, bucket_name(self.settings), _encryption(self.settings))
+        # one connection lists while the others copy
+        bucket = make_bucket(self.settings, DEFAULT_CONCURRENCY * CONCURRENT_PARTS + 1)
         return MigrateArtifacts(
             jobs=self.jobs,
             runs=self.runs,
             uploads=self.upload_list,
-            objects=objects,
+            bucket=bucket,
+            copies=S3VerifiedCopies(bucket, _encryption(self.settings)),
             results=self.result_locations,
-            copies=self.multipart_ids,
+            copy_records=self.multipart_ids,
         )
 
     @cached_property
@@ -303,21 +289,16 @@ class Services:
         from worker.storage.download.presigned import S3DownloadLocations
 
         locations = S3DownloadLocations(self._presigner, bucket_name(self.settings))
-        return LocateArtifacts(self.jobs, self.runs, self.artifact_store, locations)
+        return LocateArtifacts(self.jobs, self.runs, self.bucket, locations)
 
     @cached_property
     def fetch_artifacts(self) -> FetchArtifacts:
         from worker.packaging.reading.unpack import unpack
-        from worker.storage.download.files import RANGES_AT_ONCE, S3Downloads
+        from worker.storage.download.files import CONCURRENT_RANGES, S3Downloads
 
-        reader = self._object_reader(connections=OBJECTS_AT_ONCE * RANGES_AT_ONCE)
+        bucket = make_bucket(self.settings, CONCURRENT_OBJECTS * CONCURRENT_RANGES)
         return FetchArtifacts(
-            self.jobs,
-            self.runs,
-            self.upload_list,
-            self.artifact_store,
-            S3Downloads(reader),
-            unpack,
+            self.jobs, self.runs, self.upload_list, bucket, S3Downloads(bucket), unpack
         )
 
     @cached_property
@@ -327,8 +308,7 @@ class Services:
         def open_remote(file: ArchiveFile) -> ZipReader:
             return open_zip(file, file.expect)
 
-        reader = self._object_reader(connections=1)
-        return ReadArchive(self.jobs, self.runs, self.artifact_store, reader, open_remote)
+        return ReadArchive(self.jobs, self.runs, self.bucket, open_remote)
 
     @cached_property
     def _presigner(self) -> "Presigner":
@@ -337,43 +317,36 @@ class Services:
 
         return Presigner(*make_client_and_credentials())
 
-    def _object_reader(self, *, connections: int) -> "S3ObjectReader":
-        from worker.storage.client import make_client
-        from worker.storage.objects.reader import S3ObjectReader
-
-        return S3ObjectReader(make_client(connections), bucket_name(self.settings))
-
     @cached_property
-    def archive_job(self) -> ChangeStorageClass:
+    def change_storage_class(self) -> ChangeStorageClass:
+        bucket, classes = _storage_classes(self.settings)
         return ChangeStorageClass(
             jobs=self.jobs,
             runs=self.runs,
             uploads=self.upload_list,
-            artifacts=self.artifact_store,
-            store=archive_store(self.settings),
+            bucket=bucket,
+            classes=classes,
             locations=self.result_locations,
-            copies=self.multipart_ids,
+            copy_records=self.multipart_ids,
             clock=_utc_now,
         )
 
     def restore_job(self, bucket: str | None = None) -> RestoreJob:
-        """Of what lies in that bucket, where it is not the usual one."""
-        store = archive_store(self.settings, bucket)
-        return RestoreJob(self.jobs, artifact_store(self.settings, bucket), store, _utc_now)
+        """Restores artifacts in that bucket, if they were moved to one."""
+        where, classes = _storage_classes(self.settings, bucket)
+        return RestoreJob(self.jobs, where, classes, _utc_now)
 
     def delete_job(self, bucket: str | None = None) -> DeleteJob:
-        """Of what lies in that bucket, where it is not the usual one."""
-        from worker.storage.client import make_client
+        """Deletes artifacts in that bucket, if they were moved to one."""
         from worker.storage.manage.versions import S3ObjectVersions
 
+        where = make_bucket(self.settings, name=bucket)
         return DeleteJob(
             jobs=self.jobs,
             runs=self.runs,
             uploads=self.upload_list,
-            artifacts=artifact_store(self.settings, bucket),
-            doomed=S3ObjectVersions(
-                make_client(DEFAULT_CONCURRENCY), bucket or bucket_name(self.settings)
-            ),
+            bucket=where,
+            versions=S3ObjectVersions(where),
             deletions=SqlDeletionRepository(self.engine),
             locations=self.result_locations,
         )
@@ -396,21 +369,24 @@ class Services:
         upgrade_schema(self.engine)
 
 
-def artifact_store(settings: Settings, bucket: str | None = None) -> "S3ArtifactStore":
+def make_bucket(
+    settings: Settings, connections: int = DEFAULT_CONCURRENCY, *, name: str | None = None
+) -> "Bucket":
+    """The bucket of the settings, or another one, reached by that many connections at most."""
     from worker.storage.client import make_client
-    from worker.storage.objects.artifact_store import S3ArtifactStore
+    from worker.storage.objects.bucket import Bucket
 
-    return S3ArtifactStore(make_client(DEFAULT_CONCURRENCY), bucket or bucket_name(settings))
+    return Bucket(make_client(connections), name or bucket_name(settings))
 
 
-def archive_store(settings: Settings, bucket: str | None = None) -> "S3StorageClasses":
-    from worker.storage.client import make_client
-    from worker.storage.manage.copy import PARTS_AT_ONCE
+def _storage_classes(
+    settings: Settings, name: str | None = None
+) -> "tuple[Bucket, S3StorageClasses]":
+    from worker.storage.manage.copy_parts import CONCURRENT_PARTS
     from worker.storage.manage.storage_classes import S3StorageClasses
 
-    return S3StorageClasses(
-        make_client(DEFAULT_CONCURRENCY * PARTS_AT_ONCE), bucket or bucket_name(settings)
-    )
+    bucket = make_bucket(settings, DEFAULT_CONCURRENCY * CONCURRENT_PARTS, name=name)
+    return bucket, S3StorageClasses(bucket)
 
 
 def _new_task_id() -> str:

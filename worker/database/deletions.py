@@ -7,7 +7,7 @@ from worker.database.tables import deletions, uploads
 from worker.database.types import now
 from worker.database.uploads.statements import NOBODY, is_leased, lease_ran_out
 from worker.errors import UploadUnderWay
-from worker.models.deletion import Deletion
+from worker.models.retention import Deletion
 from worker.models.upload import UploadState
 
 _WAITING = (UploadState.REQUESTED, UploadState.RETRYING)

@@ -26,7 +26,7 @@ from worker.database.types import now
 from worker.database.uploads.statements import is_as_it_was
 from worker.errors import RunNotFound
 from worker.models.job import Run
-from worker.models.relocation import Relocation
+from worker.models.retention import Relocation
 from worker.models.upload import UploadState
 from worker.models.upload_request import storable
 

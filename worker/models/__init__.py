@@ -1,1 +1,1 @@
-"""Frozen values: what a job, a run, its upload and its artifacts are."""
+"""Frozen values: jobs, runs, their uploads, artifacts and the objects in S3; no I/O."""

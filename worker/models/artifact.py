@@ -1,4 +1,4 @@
-"""The artifacts of a job: their kinds, their keys, and what S3 confirmed of them."""
+"""The artifacts of a job: their kinds, their keys, and the record of a stored one."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,7 +16,7 @@ class ArtifactKind(StrEnum):
 
     @property
     def is_of_run(self) -> bool:
-        """Whether each run has its own."""
+        """Whether the kind belongs to a run rather than to its job."""
         return self.startswith("run_")
 
     @property
@@ -34,15 +34,15 @@ _CONTENT_TYPES = {
 
 
 class ArtifactId(NamedTuple):
-    """Which artifact of its job."""
+    """Names one artifact of a job."""
 
     kind: ArtifactKind
     run_id: int | None = None
 
     @classmethod
     def at(cls, key: str, prefix: JobS3Prefix) -> Self | None:
-        """The artifact that lies under the key; None if none of ours does."""
-        name = key.removeprefix(prefix.base_prefix + "/")
+        """The artifact whose key this is; None if it is the key of none."""
+        name = key.removeprefix(prefix.folder)
         number = name.partition("_")[2].partition("_")[0] if name.startswith("run_") else ""
         run_id = int(number) if number.isascii() and number.isdecimal() and int(number) else None
         artifacts = (cls(kind, run_id if kind.is_of_run else None) for kind in ArtifactKind)
@@ -50,7 +50,7 @@ class ArtifactId(NamedTuple):
         return next((each for each in possible if each.key(prefix) == key), None)
 
     def key(self, prefix: JobS3Prefix) -> str:
-        """`InvalidId` without a run where the kind needs one."""
+        """The artifact's key; raises InvalidId without a run where the kind needs one."""
         match self.kind:
             case ArtifactKind.JOB_CONFIG:
                 return prefix.job_config_key()
@@ -65,14 +65,17 @@ class ArtifactId(NamedTuple):
 
     @property
     def _run(self) -> int:
-        return self.run_id or 0  # which no run has
+        return self.run_id or 0  # no run's id, so that making the key raises InvalidId
 
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
+    """An artifact as it was sent to S3 and recorded."""
+
     key: str
     size: int
+    """Bytes."""
     checksum: str
-    """S3's checksum of the whole object, as `ALGORITHM:base64`."""
+    """The checksum of the whole object that S3 verified, as `ALGORITHM:base64`."""
     sha256: str | None
-    """Of the whole object, in hexadecimal; known of what was stored in one piece."""
+    """Of the whole object, in hexadecimal; None for objects that were stored in parts."""

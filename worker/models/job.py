@@ -1,4 +1,4 @@
-"""The simulation job and its runs, rows that the orchestrator owns."""
+"""The simulation job and its runs: rows that the orchestrator owns."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -7,9 +7,12 @@ from typing import Protocol, Self
 
 from worker.models.validation import positive_id, utc
 
+#: What the keys of all jobs' artifacts begin with.
+ALL_JOBS = "jobs/"
+
 
 class CreatedJob(Protocol):
-    """Whatever has a job's id and creation time: `Job`, or the orchestrator's own row."""
+    """Anything with a job's id and creation time: `Job`, or the orchestrator's own row."""
 
     @property
     def id(self) -> int: ...
@@ -35,13 +38,19 @@ class JobS3Prefix:
     @property
     def base_prefix(self) -> str:
         # strftime("%Y") does not pad years before 1000 on every platform
-        return f"jobs/{self.job_id}/{self.timestamp.year:04d}/{self.timestamp:%m/%d/%H%M%S}"
+        at = self.timestamp
+        return f"{ALL_JOBS}{self.job_id}/{at.year:04d}/{at:%m/%d/%H%M%S}"
+
+    @property
+    def folder(self) -> str:
+        """The prefix with the slash that keeps job 1's keys apart from job 10's."""
+        return f"{self.base_prefix}/"
 
     def job_config_key(self) -> str:
-        return f"{self.base_prefix}/job_config.json"
+        return f"{self.folder}job_config.json"
 
     def job_input_key(self) -> str:
-        return f"{self.base_prefix}/job_input.zip"
+        return f"{self.folder}job_input.zip"
 
     def run_config_key(self, run_id: int) -> str:
         return self._run_key(run_id, "config.json")
@@ -53,13 +62,13 @@ class JobS3Prefix:
         return self._run_key(run_id, "logs.log")
 
     def _run_key(self, run_id: int, name: str) -> str:
-        return f"{self.base_prefix}/run_{positive_id('run id', run_id)}_{name}"
+        return f"{self.folder}run_{positive_id('run id', run_id)}_{name}"
 
 
-_RESULTS_KEY = re.compile(r"jobs/(\d+)/\d{4}/\d\d/\d\d/\d{6}/run_(\d+)_results\.zip")
+_RESULTS_KEY = re.compile(rf"{ALL_JOBS}(\d+)/\d{{4}}/\d\d/\d\d/\d{{6}}/run_(\d+)_results\.zip")
 
 
 def run_of_results_key(key: str) -> tuple[int, int] | None:
-    """The job's and the run's id; None if a run's results don't lie under such a key."""
+    """The job's and the run's id that a key of results names; None for every other key."""
     match = _RESULTS_KEY.fullmatch(key)
     return (int(match[1]), int(match[2])) if match else None

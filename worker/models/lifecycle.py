@@ -1,25 +1,27 @@
-"""A bucket's lifecycle rules: ours, and what can be told of others'."""
+"""A bucket's lifecycle rules: oneprefix's own, and what is known of the others."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-#: Of the ids of our rules, and of the keys that they are for.
-OURS, KEYS = "oneprefix-", "jobs/"
+from worker.models.job_s3_prefix import ALL_JOBS
+
+#: What the ids of our rules begin with.
+OURS = "oneprefix-"
 
 
 @dataclass(frozen=True, slots=True)
 class LifecycleRule:
     id: str
     is_enabled: bool = True
-    prefix: str | None = KEYS
+    prefix: str | None = ALL_JOBS
     """None where the rule's filter is more than a prefix."""
     transitions: tuple[tuple[int, str], ...] = ()
-    """After how many days, to which storage class."""
+    """(days, storage class) of each."""
     expire_days: int | None = None
     abort_days: int | None = None
-    """After which an incomplete multipart upload is aborted."""
+    """Days after which an incomplete multipart upload is aborted."""
     more: tuple[str, ...] = ()
-    """What the rule has beside these, by its names in XML."""
+    """XML elements of the rule for which there is no field here."""
 
     @property
     def is_ours(self) -> bool:
@@ -32,7 +34,10 @@ def our_rules(
     expire_days: int | None = None,
     abort_days: int | None = None,
 ) -> list[LifecycleRule]:
-    """Transition and expiry in one rule, so that S3 sees whether they agree."""
+    """The rules for all jobs' keys; `transition` is (days, storage class).
+
+    Transition and expiry stand in one rule, so that S3 checks whether they agree.
+    """
     rules = []
     if transition or expire_days:
         transitions = (transition,) if transition else ()
@@ -45,11 +50,11 @@ def our_rules(
 
 
 def aborts_incomplete_uploads(rules: Iterable[LifecycleRule]) -> bool:
-    """Whether all multipart uploads under `jobs/` are aborted some day."""
+    """Whether a rule aborts every incomplete multipart upload of a job some day."""
     return any(
         rule.is_enabled
         and rule.abort_days is not None
         and rule.prefix is not None
-        and KEYS.startswith(rule.prefix)
+        and ALL_JOBS.startswith(rule.prefix)
         for rule in rules
     )

@@ -1,4 +1,4 @@
-"""Presigned URLs: whoever has one needs no credentials until it expires."""
+"""Presigned URLs: their holder needs no credentials until they expire."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from datetime import datetime
 class UploadLocation:
     url: str = field(repr=False)
     headers: Mapping[str, str]
-    """Signed, so that a PUT has to send them as they are."""
+    """Headers that the signature covers: a PUT has to send them as they are."""
     key: str
     expires_at: datetime
 
@@ -19,7 +19,8 @@ class DownloadLocation:
     url: str = field(repr=False)
     key: str
     size: int
+    """Bytes."""
     storage_class: str
     file_name: str
-    """Under which browsers and `curl -OJ` store it."""
+    """The name under which browsers and `curl -OJ` save the download."""
     expires_at: datetime

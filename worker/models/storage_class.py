@@ -1,4 +1,4 @@
-"""S3's storage classes, and how far a restore is."""
+"""S3's storage classes, and the state of restoring an object from one."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,23 +16,29 @@ class StorageClass(StrEnum):
 
 
 class RestoreTier(StrEnum):
-    """How fast S3 brings an archived object back, and at what price."""
+    """How fast S3 restores an archived object, and at which price."""
 
     EXPEDITED = "Expedited"
     STANDARD = "Standard"
     BULK = "Bulk"
 
 
-#: What lies in them has to be restored before it can be read or copied; GLACIER_IR is read at once.
+#: Objects in these classes are restored before they can be read or copied; GLACIER_IR needs none.
 #: https://docs.aws.amazon.com/AmazonS3/latest/userguide/archived-objects.html
 NEEDS_RESTORE = frozenset({StorageClass.GLACIER, StorageClass.DEEP_ARCHIVE})
-#: What lies in the last of these may have moved to an archive tier of it, as S3 tells of it alone.
-MAY_BE_ARCHIVED = NEEDS_RESTORE | {StorageClass.INTELLIGENT_TIERING}
+#: Intelligent-Tiering may have moved an object to an archive tier of its own; only HEAD tells.
+MAY_NEED_RESTORE = NEEDS_RESTORE | {StorageClass.INTELLIGENT_TIERING}
 
 
 @dataclass(frozen=True, slots=True)
 class RestoreState:
     is_archived: bool
-    """Whether it was ever to be restored at all."""
+    """Whether the object lies where it can't be read unless it is restored."""
     is_under_way: bool = False
+    is_restored: bool = False
+    """Whether a readable copy is there."""
     readable_until: datetime | None = None
+
+    @property
+    def is_readable(self) -> bool:
+        return self.is_restored or not self.is_archived

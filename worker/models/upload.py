@@ -21,7 +21,7 @@ class UploadState(StrEnum):
 
     @property
     def preceding(self) -> tuple["UploadState", ...]:
-        """The states from which an upload may come to this one."""
+        """The states from which an upload may go to this one."""
         return tuple(state for state in UploadState if state.may_become(self))
 
     @property
@@ -29,7 +29,8 @@ class UploadState(StrEnum):
         return self in (UploadState.LANDED, UploadState.FAILED)
 
 
-#: UPLOADING follows itself when a lease ran out, REQUESTED any state when a producer asks anew.
+#: UPLOADING follows itself when a lease ran out; REQUESTED follows any state when a producer asks
+#: again.
 _FOLLOWING = {
     UploadState.REQUESTED: {UploadState.REQUESTED, UploadState.UPLOADING, UploadState.FAILED},
     UploadState.UPLOADING: set(UploadState),
@@ -59,7 +60,7 @@ class Upload:
     sha256: str | None = None
     s3_key: str | None = None
     multipart_upload_id: str | None = None
-    """S3's, of what an attempt has begun to send under the key, and the next one may go on with."""
+    """S3's id of a multipart upload that an attempt began, for the next one to resume."""
     results_url: str | None = None
     left_out: str | None = None
     error: str | None = None
@@ -75,7 +76,7 @@ class Upload:
         positive_id("run id", self.run_id)
 
     def to(self, state: UploadState, **changes: Any) -> Self:
-        """The upload in its next state, or IllegalTransition."""
+        """The upload in its next state, with these changes; raises IllegalTransition."""
         if not self.state.may_become(state):
             raise IllegalTransition(
                 f"an upload can't go from {self.state} to {state}",

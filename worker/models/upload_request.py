@@ -1,4 +1,4 @@
-"""What a producer asks for, checked before anything acts on it, or why it can't be asked for."""
+"""A producer's request for an upload, checked before anything acts on it, or its refusal."""
 
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -7,7 +7,7 @@ from typing import NamedTuple, Self
 from worker.errors import InvalidId, InvalidRequest
 from worker.models.validation import positive_id
 
-#: BIGINT, the widest integer of PostgreSQL and SQLite.
+#: The largest BIGINT, the widest integer of PostgreSQL and SQLite.
 MAX_ID = 2**63 - 1
 #: Linux refuses longer paths (PATH_MAX, with its closing NUL).
 MAX_PATH_BYTES = 4095
@@ -20,7 +20,7 @@ class UploadRequest:
     path: str
     replace: bool = False
     task_id: str | None = None
-    """The message that asks. The same message again asks for nothing new."""
+    """The id of the message that asks. The same message a second time asks for nothing new."""
 
     @classmethod
     def parse(
@@ -32,7 +32,7 @@ class UploadRequest:
         replace: object = False,
         task_id: str | None = None,
     ) -> Self:
-        """The request that these arguments of unknown type make, or InvalidRequest."""
+        """Make the request from arguments of unknown type; raises InvalidRequest."""
         return cls(
             job_id=_storable_id("job id", job_id),
             run_id=_storable_id("run id", run_id),
@@ -91,6 +91,8 @@ MAX_TEXT = 5000
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
+    """A message that makes no request, to be recorded with the reason."""
+
     job_id: int | None
     run_id: int | None
     path: str
@@ -101,7 +103,7 @@ class Refusal:
     def of(
         cls, job_id: object, run_id: object, path: object, *, reason: str, task_id: str | None
     ) -> "Refusal":
-        """A refusal of arguments of unknown type; an id that no column can hold becomes None."""
+        """Refuse arguments of unknown type; an id that no column can hold becomes None."""
         return cls(
             job_id=_column_id(job_id),
             run_id=_column_id(run_id),
@@ -118,5 +120,5 @@ def _column_id(value: object) -> int | None:
 
 
 def storable(text: str) -> str:
-    """The text as every database takes it: no NUL, no lone surrogates, not endless."""
+    """The text as every database stores it: no NUL, no lone surrogates, MAX_TEXT at most."""
     return text.replace("\0", "\\x00").encode(errors="backslashreplace").decode()[:MAX_TEXT]

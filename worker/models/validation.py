@@ -1,4 +1,4 @@
-"""What every value checks of the ids and times it is made from."""
+"""Checks of the ids and times that values are made from."""
 
 from datetime import UTC, datetime
 
@@ -6,7 +6,7 @@ from worker.errors import InvalidId
 
 
 def positive_id(name: str, value: object) -> int:
-    """`value`, or InvalidId naming it. A bool is no id, though Python calls it an integer."""
+    """Return the value; raises InvalidId, also for a bool, which Python takes for an integer."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise InvalidId(f"{name} must be a positive integer, not {value!r:.100}")
     return value

@@ -1,4 +1,4 @@
-"""botocore's errors become ours, as one line without credentials."""
+"""Turns botocore's errors into ours: one line each, without credentials."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,9 +11,21 @@ from botocore.exceptions import (
     UnknownRegionError,
 )
 
-from worker.errors import OneprefixError, StorageRefused, StorageUnavailable
+from worker.errors import (
+    ArtifactArchived,
+    OneprefixError,
+    StorageForbidden,
+    StorageRefused,
+    StorageUnavailable,
+)
+from worker.models.stored_object import StoredObject
 from worker.redaction import redacted
 
+#: HEAD has no body, so that its code is the status.
+_FORBIDDEN_CODES = frozenset({"AccessDenied", "403"})
+_NOT_FOUND_CODES = frozenset({"NoSuchKey", "404"})
+#: S3's codes for an object that has to be restored first, on reading and on copying.
+_ARCHIVED_CODES = frozenset({"InvalidObjectState", "ObjectNotInActiveTierError"})
 #: 4xx answers that waiting, fresh credentials or a fresh multipart upload cure.
 #: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 _PASSING_CODES = frozenset(
@@ -40,9 +52,9 @@ _PASSING_CODES = frozenset(
 
 @contextmanager
 def translated_s3_errors(doing: str) -> Iterator[None]:
-    """StorageRefused or StorageUnavailable for what botocore raises in the block.
+    """Raise StorageRefused, StorageForbidden or StorageUnavailable for botocore's errors.
 
-    `doing` begins the message: "storing run 4's results under jobs/12/…".
+    `doing` begins the message: "storing run 4's results under …".
     """
     try:
         yield
@@ -61,7 +73,7 @@ def translated_s3_errors(doing: str) -> Iterator[None]:
 
 
 def _tells_of_expired_credentials(error: RuntimeError) -> bool:
-    """botocore has no class of its own for credentials that are as old once they are refreshed."""
+    """botocore raises a bare RuntimeError when refreshed credentials are expired as well."""
     return "expired" in str(error)
 
 
@@ -70,14 +82,31 @@ def _answered(doing: str, error: ClientError) -> OneprefixError:
     code = answer.get("Code", "Unknown")
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     line = f"{doing}: S3 answered {status} {code}: {redacted(answer.get('Message', ''))}"
-    # an answer to HEAD has no body, so that its code is the status: 400 for an expired token
+    # 400 is HEAD's answer for an expired token
     if code in _PASSING_CODES or code == "400" or status in (0, 429) or status >= 500:
         return StorageUnavailable(line)
-    return StorageRefused(line)
+    return StorageForbidden(line) if code in _FORBIDDEN_CODES else StorageRefused(line)
+
+
+def is_not_found(error: ClientError) -> bool:
+    """Whether S3 answered that no object stands under the key."""
+    return error.response["Error"]["Code"] in _NOT_FOUND_CODES
+
+
+def is_archived(error: ClientError) -> bool:
+    """Whether S3 answered that the object has to be restored before it can be read or copied."""
+    return error.response["Error"]["Code"] in _ARCHIVED_CODES
+
+
+def archived(found: StoredObject) -> ArtifactArchived:
+    return ArtifactArchived(
+        f"{found.key} is archived in {found.storage_class} and not restored:"
+        " `oneprefix restore` it first"
+    )
 
 
 def refuses_checksums(error: ClientError) -> bool:
-    """Whether a store refused a request for its checksum's header rather than for its bytes."""
+    """Whether the store refused a checksum's header, rather than the bytes it was sent with."""
     answer = error.response["Error"]
     match answer["Code"]:
         case "NotImplemented":  # "A header you provided implies functionality that is not …"
@@ -88,7 +117,7 @@ def refuses_checksums(error: ClientError) -> bool:
 
 
 def refuses_conditions(error: ClientError) -> bool:
-    """Whether a store may have refused a request for its If-None-Match or If-Match."""
+    """Whether the store may have refused a request because of its If-None-Match or If-Match."""
     answer = error.response["Error"]
     if answer["Code"] in ("InvalidArgument", "InvalidRequest"):
         message = answer.get("Message", "").lower()

@@ -1,4 +1,4 @@
-"""Presigns requests by signature version 4, for no longer than S3 and the credentials allow."""
+"""Presigns requests by signature version 4, for at most as long as S3 and credentials allow."""
 
 from bisect import bisect_left
 from datetime import UTC, datetime, timedelta
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 #: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
-LONGEST = timedelta(days=7)
+MAX_EXPIRY = timedelta(days=7)
 #: https://docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.html
-LONGEST_SESSION = timedelta(hours=36)
+MAX_SESSION = timedelta(hours=36)
 
 
 class Presigner:
@@ -30,7 +30,7 @@ class Presigner:
         parameters: dict[str, Any],
         expires_in: timedelta,
     ) -> tuple[str, datetime]:
-        """The URL, and until when it is good; ExpiryRefused if that can't be."""
+        """The URL and the time when it expires; raises ExpiryRefused."""
         key = parameters["Key"]
         with translated_s3_errors(f"signing a URL of {key}"):
             self._require_allowed(key, expires_in)
@@ -41,8 +41,8 @@ class Presigner:
 
     def _require_allowed(self, key: str, expires_in: timedelta) -> None:
         refused = f"a URL of {key} can't live {expires_in}"
-        if not timedelta(seconds=1) <= expires_in <= LONGEST:
-            raise ExpiryRefused(f"{refused}: S3 allows a second to {LONGEST.days} days")
+        if not timedelta(seconds=1) <= expires_in <= MAX_EXPIRY:
+            raise ExpiryRefused(f"{refused}: S3 allows a second to {MAX_EXPIRY.days} days")
         lifetime = self._lifetime()
         if lifetime is not None and expires_in > lifetime:
             raise ExpiryRefused(
@@ -51,18 +51,18 @@ class Presigner:
             )
 
     def _lifetime(self) -> timedelta | None:
-        """How much longer the credentials live, `LONGEST` or more as that; None if for ever."""
+        """How much longer the credentials live, MAX_EXPIRY at most; None if they do not expire."""
         credentials = self._credentials
         if isinstance(credentials, RefreshableCredentials):
-            credentials.get_frozen_credentials()  # makes them new, where that is due
+            credentials.get_frozen_credentials()  # renews them if that is due
 
             def end_within(seconds: int) -> bool:
                 return bool(credentials.refresh_needed(refresh_in=seconds))
 
-            seconds = range(int(LONGEST.total_seconds()) + 1)
+            seconds = range(int(MAX_EXPIRY.total_seconds()) + 1)
             return timedelta(seconds=max(0, bisect_left(seconds, True, key=end_within) - 1))
-        # what came with a token ends, though nobody told when
-        return LONGEST_SESSION if credentials and credentials.token else None
+        # credentials with a token expire, at a time that is not known
+        return MAX_SESSION if credentials and credentials.token else None
 
 
 def _signed_at(url: str) -> datetime:

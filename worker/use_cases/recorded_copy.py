@@ -1,4 +1,4 @@
-"""Keeps recovery from taking the multipart upload of a copy for one that an attempt has left."""
+"""Keeps recovery from aborting the multipart upload of a copy."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,19 +8,20 @@ from worker.use_cases.ports import CopyRecords
 
 
 @contextmanager
-def noted_copy(copies: CopyRecords, upload: Upload | None) -> Iterator[Callable[[str], None]]:
-    """What is to be told of the multipart upload; where the results have a row, it is noted there
-    while it goes on.
+def recorded_copy(copies: CopyRecords, upload: Upload | None) -> Iterator[Callable[[str], None]]:
+    """Give a function to be called with the id of the copy's multipart upload.
+
+    The id stands in the upload's row, if there is one, until the block ends.
     """
-    begun: list[str] = []
+    recorded: list[str] = []
 
     def opened(multipart_id: str) -> None:
         if upload:
-            begun.append(multipart_id)
+            recorded.append(multipart_id)
             copies.begin_copy(upload, multipart_id)
 
     try:
         yield opened
     finally:
-        if upload and begun:
-            copies.end_copy(upload, begun[0])
+        if upload and recorded:
+            copies.end_copy(upload, recorded[0])

@@ -15,8 +15,7 @@ from worker.database.uploads.requests import SqlRequestRepository
 from worker.database.uploads.upload_list import SqlUploadList
 from worker.database.uploads.upload_repository import SqlUploadRepository
 from worker.errors import UploadUnderWay
-from worker.models.deletion import Deletion
-from worker.models.relocation import Relocation
+from worker.models.retention import Deletion, Relocation
 from worker.models.upload import Upload, UploadState
 from worker.models.upload_request import UploadRequest
 

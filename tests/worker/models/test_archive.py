@@ -1,7 +1,11 @@
+import io
+import zipfile
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.models.archive import ArchiveMember
+from worker.models.archive import ZIP_TAIL, ArchiveMember, ends_as_zip
 
 
 def member(name: str) -> ArchiveMember:
@@ -18,3 +22,21 @@ def test_what_could_fool_a_reader_is_escaped() -> None:
 def test_what_is_shown_is_printable_and_tells_names_apart(one: str, other: str) -> None:
     assert member(one).shown.isprintable()
     assert (member(one).shown == member(other).shown) is (one == other)
+
+
+def archive(comment: bytes = b"") -> bytes:
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w") as opened:
+        opened.writestr("out.csv", "t,x\n")
+        opened.comment = comment
+    return written.getvalue()
+
+
+@pytest.mark.parametrize("comment", [b"", b"made by hand", b"x" * 0xFFFF])
+def test_an_archive_is_whole_to_its_last_byte(comment: bytes) -> None:
+    whole = archive(comment)
+    assert ends_as_zip(whole[-ZIP_TAIL:])
+    for cut in (1, 21, 22):
+        assert not ends_as_zip(whole[:-cut])
+    assert not ends_as_zip(b"")
+    assert not ends_as_zip(b"PK\5\6")

@@ -1,1 +1,1 @@
-"""Fetch objects to files, or say where they can be fetched."""
+"""Download objects to files, and presign URLs to download them from."""

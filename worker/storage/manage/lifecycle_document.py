@@ -1,4 +1,4 @@
-"""S3's XML of a bucket's lifecycle rules, read and changed without losing what we don't know."""
+"""Reads and changes the XML of lifecycle rules, keeping elements that are unknown here."""
 
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Iterator
@@ -24,12 +24,12 @@ def read(document: bytes) -> list[LifecycleRule]:
 
 
 def merged(document: bytes, ours: Iterable[LifecycleRule]) -> bytes:
-    """The document with these rules for ours, and all others' as they are."""
+    """Replace oneprefix's own rules in the document; leave all others untouched."""
     root = ET.fromstring(document)  # noqa: S314  from S3
     for element in list(_rules(root)):
         if _rule(element).is_ours:
             root.remove(element)
-    # S3 takes no Filter beside rules of the old form, whose Prefix has none around it
+    # S3 refuses a Filter beside rules of the old form, which have a bare Prefix
     is_old = any(element.find("{*}Prefix") is not None for element in _rules(root))
     for rule in ours:
         root.append(_element(rule, is_old=is_old))
@@ -68,7 +68,7 @@ def _prefix(element: ET.Element) -> str | None:
 
 
 def _more(element: ET.Element) -> Iterator[str]:
-    """What a LifecycleRule has no field for."""
+    """Yield the names of elements for which LifecycleRule has no field."""
     for each in element:
         dated = _name(each) in ("Transition", "Expiration") and each.find("{*}Days") is None
         if dated or _name(each) not in _READ:

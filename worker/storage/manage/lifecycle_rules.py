@@ -1,4 +1,4 @@
-"""A bucket's lifecycle rules, of which only those that are ours are ever changed."""
+"""Reads a bucket's lifecycle rules, and replaces oneprefix's own."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
 
 class S3LifecycleRules:
-    """Takes a client of its own. S3 replaces all rules at once, and botocore would drop what it
-    does not know of them: their XML is read and sent as it is, past botocore's own reading.
+    """Needs a client of its own, since it hooks into the client's events.
+
+    S3 replaces all rules at once, and botocore would drop elements that it does not know: the XML
+    is read and sent past botocore's parser.
     """
 
     def __init__(self, client: "S3Client", bucket: str) -> None:
@@ -29,7 +31,7 @@ class S3LifecycleRules:
         return read(document)
 
     def apply(self, ours: Iterable[LifecycleRule]) -> list[LifecycleRule]:
-        """These rules for all that were ours; gives all that there are now."""
+        """Replace oneprefix's own rules; leave all others untouched. Returns all rules."""
         document, kept = self._get()
         changed = merged(document, ours)
 
@@ -44,7 +46,7 @@ class S3LifecycleRules:
         return self.lifecycle_rules()
 
     def _get(self) -> tuple[bytes, dict[str, Any]]:
-        """The document, and what S3 would set back to its default if it were sent without."""
+        """The document, and arguments without which S3 would reset a default of the bucket."""
         received = [EMPTY]
 
         def keep(response_dict: dict[str, Any], **_: Any) -> None:

@@ -1,23 +1,24 @@
-"""A file that can be read anywhere, over ranges of what lies elsewhere."""
+"""A seekable file over byte ranges that are fetched as they are read."""
 
 import os
 from collections.abc import Callable, Iterator
 from functools import cached_property
 
-#: Bytes at the end that are asked for at once: a ZIP's end records, and most central directories.
+#: Bytes at the end that are fetched at once: a ZIP's end records, and most central directories.
 TAIL = 128 << 10
-#: What is shorter is read and thrown away rather than jumped over: no extra field is longer.
+#: Bytes up to which a gap is read and discarded rather than jumped: the longest ZIP extra field.
 SKIP = 64 << 10
-#: More than this is never held, whatever an archive says of itself.
-MOST_AT_ONCE = 1 << 30
+#: Bytes that one read may return, whatever sizes an archive claims.
+MAX_READ = 1 << 30
 
 
 class RangeReader:
-    """`chunks(start, end)` asks for a range once, and gives it piece by piece."""
+    """`chunks(start, end)` fetches a range by one request, and yields it in pieces."""
 
     def __init__(self, size: int, chunks: Callable[[int, int], Iterator[bytes]]) -> None:
         self.size = size
         self.transferred = 0
+        """Bytes so far."""
         self.requests = 0
         self._chunks = chunks
         self._at = 0
@@ -25,10 +26,10 @@ class RangeReader:
         self._expected = range(0)
         self._coming = range(0)
         self._stream: Iterator[bytes] = iter(())
-        self._ahead = b""  # the first of what is coming, given by the stream already
+        self._ahead = b""  # a piece that the stream has yielded and nobody has read yet
 
     def expect(self, start: int, end: int) -> None:
-        """This range is about to be read from its start on: one request will do for it."""
+        """Announce that this range will be read from its start: one request will fetch it."""
         self._expected = range(start, min(end, self._tail_start))
 
     def seekable(self) -> bool:
@@ -47,7 +48,7 @@ class RangeReader:
     def read(self, size: int | None = -1) -> bytes:
         start = min(self._at, self.size)
         end = self.size if size is None or size < 0 else min(start + size, self.size)
-        if end - start > MOST_AT_ONCE:
+        if end - start > MAX_READ:
             raise OSError(f"{end - start} bytes are asked for at once")
         found = self._streamed(start, min(end, self._tail_start))
         if end > self._tail_start:
@@ -77,7 +78,7 @@ class RangeReader:
             self._next(start - self._coming.start)
 
     def _next(self, size: int) -> bytes:
-        """The next bytes that come, as many as there are in one piece, `size` at most."""
+        """The next bytes of the stream: one piece, or `size` bytes of it."""
         piece = self._ahead or next(self._stream)
         found, self._ahead = piece[:size], piece[size:]
         self._coming = self._coming[len(found) :]

@@ -1,10 +1,10 @@
-"""Where an object lies, as a URL: read in each form that is found in databases; no I/O."""
+"""URLs of objects: written in one form, read in every form found in databases; no I/O."""
 
 import re
-from typing import NamedTuple
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from worker.errors import InvalidObjectUrl
+from worker.models.stored_object import ObjectUrl
 from worker.redaction import redacted
 from worker.storage.client import is_amazon
 
@@ -16,43 +16,31 @@ _AMAZON = re.compile(
     r"\.amazonaws\.com(?:\.cn)?"
 )
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]")
-#: What presigning adds, by signature version 4 and 2, and what a reader of the answer asks for.
+#: Parameters that presigning adds, by signature versions 4 and 2, and overrides of headers.
 _SIGNING = re.compile(r"(?i:x-amz-.*|x-id|AWSAccessKeyId|Signature|Expires|response-.*)")
 
 
-class ObjectUrl(NamedTuple):
-    bucket: str
-    key: str
-
-    @classmethod
-    def parse(cls, text: str, *, endpoint: str = "") -> "ObjectUrl":
-        """The object that `s3://bucket/key` or an HTTPS URL names, presigned or not.
-
-        `endpoint`: of a store that is not Amazon's, whose URLs have the bucket in their path.
-        InvalidObjectUrl for everything else.
-        """
-        found = _of_s3(text) if text.startswith("s3://") else _of_http(text, endpoint)
-        if found is None or not _BUCKET.fullmatch(found[0]) or not found[1]:
-            raise InvalidObjectUrl(f"{redacted(text)!r:.300} names no object in S3")
-        return cls(*found)
-
-    def permanent(self, endpoint: str) -> str:
-        """As we store it; never presigned."""
-        if is_amazon(endpoint):
-            return f"https://{self.bucket}.s3.amazonaws.com/{quote(self.key)}"
-        return f"{endpoint.rstrip('/')}/{self.bucket}/{quote(self.key)}"
+def permanent_url(bucket: str, key: str, endpoint: str) -> str:
+    """The object's URL as `runs.results_url` has it; never presigned."""
+    if is_amazon(endpoint):
+        return f"https://{bucket}.s3.amazonaws.com/{quote(key)}"
+    return f"{endpoint.rstrip('/')}/{bucket}/{quote(key)}"
 
 
-def is_at(url: str, bucket: str, key: str, *, endpoint: str) -> bool:
-    """Whether the URL, of whatever form, names that object."""
-    try:
-        return ObjectUrl.parse(url, endpoint=endpoint) == (bucket, key)
-    except InvalidObjectUrl:
-        return False
+def parse_url(text: str, *, endpoint: str = "") -> ObjectUrl:
+    """The object that `s3://bucket/key` or an HTTPS URL names, presigned or not.
+
+    `endpoint`: of a store that is not Amazon's, whose URLs have the bucket in their path. Raises
+    InvalidObjectUrl for every other text.
+    """
+    found = _of_s3(text) if text.startswith("s3://") else _of_http(text, endpoint)
+    if found is None or not _BUCKET.fullmatch(found[0]) or not found[1]:
+        raise InvalidObjectUrl(f"{redacted(text)!r:.300} names no object in S3")
+    return ObjectUrl(*found)
 
 
 def _of_s3(text: str) -> tuple[str, str]:
-    """Such a key is written as it is: nothing in it is escaped."""
+    """A key in an s3:// URL stands as it is, without escapes."""
     bucket, _, key = text.removeprefix("s3://").partition("/")
     return bucket, key
 
@@ -66,7 +54,7 @@ def _of_http(text: str, endpoint: str) -> tuple[str, str] | None:
         return None
     queried = parse_qsl(url.query, keep_blank_values=True)
     if url.fragment or not all(_SIGNING.fullmatch(name) for name, _ in queried):
-        return None  # another version, or a part of it
+        return None  # a version or a part of the object
     if own and (url.scheme, url.netloc) == (own.scheme, own.netloc):
         return _of_path(path.removeprefix(own.path.rstrip("/")))
     host = _AMAZON.fullmatch(url.netloc)

@@ -14,7 +14,7 @@ from worker.models.job import Run
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.storage.errors import refuses_checksums, translated_s3_errors
 from worker.storage.objects.multipart import abort
-from worker.storage.objects.url import ObjectUrl
+from worker.storage.objects.url import permanent_url
 from worker.storage.upload.checksums import (
     ChecksumsRefused,
     Crc32Checksums,
@@ -110,7 +110,7 @@ class S3ResultsStore:
             return self._writer.stands(artifact) is True
 
     def url(self, key: str) -> str:
-        return ObjectUrl(self._bucket, key).permanent(self._client.meta.endpoint_url)
+        return permanent_url(self._bucket, key, self._client.meta.endpoint_url)
 
     def _single_put(self, key: str, part: Part, metadata: dict[str, str]) -> SinglePut:
         return SinglePut(

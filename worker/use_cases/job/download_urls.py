@@ -1,18 +1,17 @@
-"""Gives a location for each of a job's artifacts, good for a while without credentials."""
+"""Presigned URLs from which a job's artifacts can be downloaded."""
 
 import re
 from dataclasses import dataclass
 from datetime import timedelta
 
-from worker.errors import ArtifactNotFound
 from worker.models.artifact import ArtifactId
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.presigned_url import DownloadLocation
-from worker.use_cases.job.lookup import prefix_of, results_missing
+from worker.use_cases.job.lookup import nothing_found, prefix_of
 from worker.use_cases.job.ports import DownloadLocationRepository
-from worker.use_cases.ports import ArtifactStore, JobRepository, RunRepository
+from worker.use_cases.ports import Bucket, JobRepository, RunRepository
 
-#: Everything that could mean something in a header, a shell or a path.
+#: Characters that could mean something in a header, a shell or a path.
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 LONGEST_FILE_NAME = 200
 
@@ -21,23 +20,21 @@ LONGEST_FILE_NAME = 200
 class LocateArtifacts:
     jobs: JobRepository
     runs: RunRepository
-    store: ArtifactStore
+    bucket: Bucket
     locations: DownloadLocationRepository
 
     def __call__(
         self, job_id: int, run_id: int | None = None, *, expires_in: timedelta
     ) -> list[DownloadLocation]:
-        """The job's, or one run's, by key; ArtifactNotFound if there is none."""
+        """Locations of the job's artifacts, or of one run's, by key; raises ArtifactNotFound."""
         prefix = prefix_of(self.jobs, self.runs, job_id, run_id)
         found = [
             self.locations.locate(each, file_name(each.key, prefix), expires_in)
-            for each in self.store.list(prefix)
+            for each in self.bucket.list(prefix.folder)
             if run_id is None or _is_of(run_id, each.key, prefix)
         ]
-        if not found and run_id is not None:
-            raise results_missing(self.runs.get(run_id), prefix, self.store)
         if not found:
-            raise ArtifactNotFound("nothing has landed yet", job_id=job_id)
+            raise nothing_found(self.runs, self.bucket, prefix, run_id)
         return found
 
 
@@ -47,6 +44,6 @@ def _is_of(run_id: int, key: str, prefix: JobS3Prefix) -> bool:
 
 
 def file_name(key: str, prefix: JobS3Prefix) -> str:
-    """`job_12_run_4_results.zip`: whose it is, also far away from its prefix."""
-    name = key.removeprefix(prefix.base_prefix + "/").removeprefix("job_")
+    """A name that tells the job and the run without the prefix: `job_12_run_4_results.zip`."""
+    name = key.removeprefix(prefix.folder).removeprefix("job_")
     return f"job_{prefix.job_id}_{_UNSAFE.sub('_', name)}"[-LONGEST_FILE_NAME:]

@@ -1,4 +1,4 @@
-"""Finds all that lies under a job's prefix, and says which runs' results do not, and why."""
+"""Lists the objects under a job's prefix, and the runs whose results are missing, with reasons."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,30 +7,30 @@ from worker.models.artifact import ArtifactId, ArtifactKind
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.stored_object import StoredObject
 from worker.models.upload import Upload, UploadState
-from worker.use_cases.ports import ArtifactStore, JobRepository, RunRepository, UploadRecords
+from worker.use_cases.ports import Bucket, JobRepository, RunRepository, UploadRecords
 
 
 @dataclass(frozen=True, slots=True)
 class FoundArtifact:
-    """One object; `kind` is None for what is none of our artifacts."""
+    """One object; `kind` is None if it is not one of the job's artifacts."""
 
     key: str
     kind: ArtifactKind | None
     run_id: int | None
     size: int
     checksum: str | None
-    """As its upload recorded it, `ALGORITHM:base64`; of a run's results only."""
+    """`ALGORITHM:base64`, as the upload recorded it; None for anything but a run's results."""
     storage_class: str
     landed_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """A run whose results are not there."""
+    """A run without results under the prefix."""
 
     run_id: int
     state: UploadState | None
-    """Of its upload; None if nobody has asked for one."""
+    """The state of its upload; None if nobody has asked for one."""
     why: str
 
 
@@ -53,12 +53,12 @@ class FindArtifacts:
     jobs: JobRepository
     runs: RunRepository
     uploads: UploadRecords
-    store: ArtifactStore
+    bucket: Bucket
 
     def __call__(self, job_id: int) -> Findings:
         prefix = JobS3Prefix.from_job(self.jobs.get(job_id))
         uploads = {upload.run_id: upload for upload in self.uploads.uploads(job_id)}
-        found = [_found(each, prefix, uploads) for each in self.store.list(prefix)]
+        found = [_found(each, prefix, uploads) for each in self.bucket.list(prefix.folder)]
         there = {each.run_id for each in found if each.kind is ArtifactKind.RUN_RESULTS}
         runs = {run.id for run in self.runs.of_job(job_id)} | set(uploads)
         missing = [missing_because(run_id, uploads.get(run_id)) for run_id in sorted(runs - there)]

@@ -1,15 +1,15 @@
-"""What the use cases that take a job and perhaps a run have in common."""
+"""Looks up the prefix of a job, and the reason why a run's results are not under it."""
 
 from worker.errors import ArtifactNotFound, InvalidObjectUrl, OneprefixError, RunNotInJob
 from worker.models.job import Run
 from worker.models.job_s3_prefix import JobS3Prefix
-from worker.use_cases.ports import ArtifactStore, JobRepository, RunRepository
+from worker.use_cases.ports import Bucket, JobRepository, RunRepository
 
 
 def prefix_of(
     jobs: JobRepository, runs: RunRepository, job_id: int, run_id: int | None = None
 ) -> JobS3Prefix:
-    """The job's prefix; JobNotFound, RunNotFound or RunNotInJob."""
+    """The job's prefix; raises JobNotFound, and RunNotFound or RunNotInJob for a run."""
     job = jobs.get(job_id)
     if run_id is not None:
         run = runs.get(run_id)
@@ -18,19 +18,24 @@ def prefix_of(
     return JobS3Prefix.from_job(job)
 
 
-def results_missing(run: Run, prefix: JobS3Prefix, store: ArtifactStore) -> OneprefixError:
-    """Why nothing lies where the run's results should."""
-    key = prefix.run_results_key(run.id)
-    ids = {"job_id": run.job_id, "run_id": run.id}
-    if run.results_url is None:
-        why = f"its results have not landed; `oneprefix ls {run.job_id}` says why"
-        return ArtifactNotFound(why, **ids)
+def nothing_found(
+    runs: RunRepository, bucket: Bucket, prefix: JobS3Prefix, run_id: int | None
+) -> OneprefixError:
+    """The error that says why nothing of the job, or of the run, is under the prefix."""
+    if run_id is None:
+        return ArtifactNotFound("nothing has landed yet", job_id=prefix.job_id)
+    run = runs.get(run_id)
     try:
-        elsewhere = store.elsewhere(run.results_url, key)
+        why = _missing_because(run, prefix.run_results_key(run.id), bucket)
     except InvalidObjectUrl as error:
-        return error.concerning(**ids)
-    if elsewhere is None:
-        return ArtifactNotFound(f"its results had landed, but {key} is gone", **ids)
-    return ArtifactNotFound(
-        f"its results_url names {elsewhere}, and nothing lies under {key} of our own bucket", **ids
-    )
+        return error.concerning(job_id=run.job_id, run_id=run.id)
+    return ArtifactNotFound(why, job_id=run.job_id, run_id=run.id)
+
+
+def _missing_because(run: Run, key: str, bucket: Bucket) -> str:
+    if run.results_url is None:
+        return f"its results have not landed; `oneprefix ls {run.job_id}` says why"
+    named = bucket.parse(run.results_url)
+    if named == (bucket.name, key):
+        return f"its results had landed, but {key} is gone"
+    return f"its results_url names {named}, and nothing lies under {key} of our own bucket"

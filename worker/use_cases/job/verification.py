@@ -1,4 +1,4 @@
-"""What lies under a job's prefix against what its rows say, decided without I/O."""
+"""Judges the objects under a job's prefix by the rows of its uploads; no I/O."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -7,18 +7,18 @@ from enum import StrEnum
 
 from worker.models.artifact import ArtifactId, ArtifactKind
 from worker.models.job_s3_prefix import JobS3Prefix
-from worker.models.stored_object import InspectedObject, StoredObject
+from worker.models.stored_object import StoredObject
 from worker.models.upload import Upload
 
 
 class Verdict(StrEnum):
     VERIFIED = "verified"
     SIZE_ONLY = "size only"
-    """Its store keeps no checksum."""
+    """The store keeps no checksum."""
     UNRECORDED = "unrecorded"
-    """An artifact of a kind that has no rows: configurations, inputs, logs."""
+    """An artifact of a kind that no row records: configurations, inputs, logs."""
     UNKNOWN = "unknown"
-    """No row tells of it."""
+    """No row records the object."""
     NOT_LANDED = "not landed"
     MISSING = "missing"
     ELSEWHERE = "elsewhere"
@@ -26,12 +26,12 @@ class Verdict(StrEnum):
     OTHER_CHECKSUM = "another checksum"
     DAMAGED = "damaged"
     ARCHIVED = "archived"
-    """So that it can't be read."""
+    """Its bytes can't be read until the object is restored."""
     UNREADABLE = "unreadable"
 
     @property
     def is_right(self) -> bool:
-        """Whether nothing is known to be wrong; what no row tells of can't be."""
+        """Whether nothing is known to be wrong; an object that no row records can't be wrong."""
         return self in (
             Verdict.VERIFIED,
             Verdict.SIZE_ONLY,
@@ -54,13 +54,13 @@ class Judged:
 class VerificationPlan:
     prefix: JobS3Prefix
     landed: list[Upload]
-    """Whose objects are to be looked at."""
+    """The uploads whose objects are to be compared."""
     settled: list[Judged]
-    """What needs no look."""
+    """Verdicts that need no comparison."""
 
     @property
     def size(self) -> int:
-        """Bytes that reading all of it takes."""
+        """Bytes to be read with `deep`."""
         return sum(upload.archive_size or 0 for upload in self.landed)
 
 
@@ -72,7 +72,7 @@ class Verification:
 
     @property
     def is_right(self) -> bool:
-        """Whether each run's results have landed, and are there as they were recorded."""
+        """Whether every run's results have landed and are in S3 as they were recorded."""
         return all(each.verdict.is_right for each in self.judged)
 
     @property
@@ -84,7 +84,7 @@ class Verification:
 def strangers(
     prefix: JobS3Prefix, stored: Iterable[StoredObject], uploads: Mapping[int, Upload]
 ) -> list[Judged]:
-    """The objects that no row tells of."""
+    """Verdicts on the objects that no row records."""
     judged: list[Judged] = []
     for each in stored:
         kind, run_id = ArtifactId.at(each.key, prefix) or (None, None)
@@ -101,13 +101,13 @@ def strangers(
     return judged
 
 
-def compared(upload: Upload, key: str, found: InspectedObject | None) -> Judged:
-    """The landed upload's row against what S3 itself says of its object."""
+def compared(upload: Upload, key: str, found: StoredObject | None) -> Judged:
+    """Compare a landed upload's row with HEAD's answer for its object."""
     verdict, detail = _compared(upload, key, found)
     return Judged(key, upload.run_id, verdict, detail)
 
 
-def _compared(upload: Upload, key: str, found: InspectedObject | None) -> tuple[Verdict, str]:
+def _compared(upload: Upload, key: str, found: StoredObject | None) -> tuple[Verdict, str]:
     if upload.s3_key != key:
         return Verdict.ELSEWHERE, f"its row names {upload.s3_key}, not under the job's prefix"
     if found is None:

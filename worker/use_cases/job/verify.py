@@ -1,17 +1,17 @@
-"""Compares a job's landed results with what S3 has, and tells what differs; changes nothing."""
+"""Compares a job's landed results with the objects in S3; changes nothing."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from worker.errors import ArchiveDamaged, OneprefixError, RunNotInJob
+from worker.errors import ArchiveDamaged, InvalidObjectUrl, OneprefixError, RunNotInJob
 from worker.models.artifact import ArtifactId
 from worker.models.job_s3_prefix import JobS3Prefix
-from worker.models.stored_object import InspectedObject
+from worker.models.stored_object import StoredObject
 from worker.models.upload import Upload, UploadState
 from worker.process.parallel import DEFAULT_CONCURRENCY, map_parallel
 from worker.use_cases.job.find import missing_because
-from worker.use_cases.job.ports import ArchiveCheck, InspectedStore
+from worker.use_cases.job.ports import ArchiveCheck
 from worker.use_cases.job.verification import (
     Judged,
     Verdict,
@@ -20,10 +20,10 @@ from worker.use_cases.job.verification import (
     compared,
     strangers,
 )
-from worker.use_cases.ports import JobRepository, RunRepository, UploadRecords
+from worker.use_cases.ports import Bucket, JobRepository, RunRepository, UploadRecords
 
-#: Archives read at a time; each takes some blocks of memory, and a processor to inflate them.
-READ_AT_ONCE = 8
+#: Archives read side by side; each takes some blocks of memory and a processor.
+CONCURRENT_READS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +31,17 @@ class VerifyJob:
     jobs: JobRepository
     runs: RunRepository
     uploads: UploadRecords
-    store: InspectedStore
+    bucket: Bucket
     check: ArchiveCheck
 
     def plan(self, job_id: int, run_id: int | None = None) -> VerificationPlan:
-        """What is to be looked at, of the job or of one run.
+        """The uploads to be compared, of the job or of one run.
 
-        JobNotFound, RunNotFound, RunNotInJob.
+        Raises JobNotFound, RunNotFound, RunNotInJob.
         """
         prefix = JobS3Prefix.from_job(self.jobs.get(job_id))
-        # before the rows, so that what lands meanwhile is taken for no stranger
-        stored = list(self.store.list(prefix))
+        # before the rows, so that an object that lands meanwhile is not reported without a row
+        stored = list(self.bucket.list(prefix.folder))
         uploads = {upload.run_id: upload for upload in self.uploads.uploads(job_id)}
         runs = {run.id for run in self.runs.of_job(job_id)} | set(uploads)
         if run_id is not None:
@@ -64,12 +64,14 @@ class VerifyJob:
         deep: bool = False,
         progress: Callable[[int, int], None] = lambda _done, _total: None,
     ) -> Verification:
-        """`deep` reads each archive once, every byte. `progress` is told of how many of how many
-        runs are done."""
+        """Compare; with `deep`, also read every byte of each archive.
+
+        `progress` is called with the numbers of runs done and to be done.
+        """
         judged = list(plan.settled)
-        look = partial(self._judged, plan.prefix, deep)
-        concurrency = READ_AT_ONCE if deep else DEFAULT_CONCURRENCY
-        for upload, outcome in map_parallel(plan.landed, look, concurrency=concurrency):
+        judge = partial(self._judged, plan.prefix, deep)
+        concurrency = CONCURRENT_READS if deep else DEFAULT_CONCURRENCY
+        for upload, outcome in map_parallel(plan.landed, judge, concurrency=concurrency):
             if isinstance(outcome, Judged):
                 judged.append(outcome)
             else:
@@ -85,24 +87,32 @@ class VerifyJob:
 
     def _judged(self, prefix: JobS3Prefix, deep: bool, upload: Upload) -> Judged:
         key = prefix.run_results_key(upload.run_id)
-        if elsewhere := self.store.elsewhere(upload.results_url or "", key):
+        if elsewhere := self._elsewhere(upload.results_url or "", key):
             detail = f"its row names {elsewhere}, not {key} in our bucket"
             return Judged(key, upload.run_id, Verdict.ELSEWHERE, detail)
-        found = self.store.inspect(key)
+        found = self.bucket.head(key)
         judged = compared(upload, key, found)
         if deep and found and judged.verdict in (Verdict.VERIFIED, Verdict.SIZE_ONLY):
             return self._read(upload, judged, found)
         return judged
 
-    def _read(self, upload: Upload, judged: Judged, found: InspectedObject) -> Judged:
-        if not found.is_readable:
+    def _elsewhere(self, url: str, key: str) -> str | None:
+        """The object that the URL certainly names, if that is another than the bucket's `key`."""
+        try:
+            named = self.bucket.parse(url)
+        except InvalidObjectUrl:
+            return None  # the same store may have been reached by another endpoint
+        return None if named == (self.bucket.name, key) else str(named)
+
+    def _read(self, upload: Upload, judged: Judged, found: StoredObject) -> Judged:
+        if not found.restore_state.is_readable:
             detail = (
                 f"its bytes lie in {found.storage_class}; first "
                 f"`oneprefix restore {upload.job_id} --days 7`"
             )
             return replace(judged, verdict=Verdict.ARCHIVED, detail=detail)
         try:
-            archive = self.check(self.store.content(found))
+            archive = self.check(ObjectContent(self.bucket, found))
         except ArchiveDamaged as error:
             return replace(judged, verdict=Verdict.DAMAGED, detail=error.message)
         if upload.checksum not in (None, archive.checksum):
@@ -110,6 +120,21 @@ class VerifyJob:
             return replace(judged, verdict=Verdict.OTHER_CHECKSUM, detail=detail)
         detail = f"every byte of {archive.members:,} members"
         return replace(judged, verdict=Verdict.VERIFIED, detail=detail)
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectContent:
+    """The bytes of that very object."""
+
+    bucket: Bucket
+    found: StoredObject
+
+    @property
+    def size(self) -> int:
+        return self.found.size
+
+    def read(self, start: int, end: int) -> bytes:
+        return b"".join(self.bucket.read(self.found, start, end))
 
 
 def _not_landed(prefix: JobS3Prefix, run_id: int, upload: Upload | None) -> Judged:

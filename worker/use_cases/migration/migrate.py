@@ -1,7 +1,7 @@
 """Brings scattered artifacts under their jobs' prefixes: copies, records, then deletes the source.
 
-Each step leaves what the next run goes on from. What a plan finds is true for a moment only, so
-each step is conditional by itself.
+A run that breaks off leaves every object where the next run finds it. A listing is true for a
+moment only, so each step is conditional by itself.
 """
 
 from collections.abc import Generator, Iterator, Sequence
@@ -10,12 +10,14 @@ from functools import partial
 from heapq import merge
 from itertools import chain, groupby
 
-from worker.errors import JobNotFound, OneprefixError
+from worker.errors import InvalidObjectUrl, JobNotFound, OneprefixError
+from worker.models.archive import ZIP_TAIL, ends_as_zip
 from worker.models.artifact import ArtifactKind
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.stored_object import StoredObject
 from worker.models.upload import UploadState
 from worker.process.parallel import map_parallel
+from worker.redaction import redacted
 from worker.use_cases.migration.plan import (
     STEMS,
     Candidates,
@@ -28,9 +30,15 @@ from worker.use_cases.migration.plan import (
     job_part,
     sort_out,
 )
-from worker.use_cases.migration.ports import MovedResults, ScatteredObjects
-from worker.use_cases.ports import CopyRecords, JobRepository, RunRepository, UploadRecords
-from worker.use_cases.recorded_copy import noted_copy
+from worker.use_cases.migration.ports import MovedResults, VerifiedCopies
+from worker.use_cases.ports import (
+    Bucket,
+    CopyRecords,
+    JobRepository,
+    RunRepository,
+    UploadRecords,
+)
+from worker.use_cases.recorded_copy import recorded_copy
 
 ZIP_KINDS = (ArtifactKind.JOB_INPUT, ArtifactKind.RUN_RESULTS)
 
@@ -42,22 +50,24 @@ class MigrateArtifacts:
     jobs: JobRepository
     runs: RunRepository
     uploads: UploadRecords
-    objects: ScatteredObjects
+    bucket: Bucket
+    copies: VerifiedCopies
     results: MovedResults
-    copies: CopyRecords
+    copy_records: CopyRecords
 
     def __call__(
         self, job_ids: Sequence[int] | None = None, *, apply: bool = False
     ) -> Generator[tuple[Finding, Decision | OneprefixError]]:
-        """What is decided about each artifact of these jobs, or of all, that lies elsewhere; done
-        too with `apply`. Takes up no more memory than the listing of the largest job.
+        """Decide about each scattered artifact of these jobs, or of all; with `apply`, act on it.
 
-        JobNotFound for an unknown job that is named; of the others, the objects are left.
+        Yields decisions or errors in completion order. Memory is bounded by the listing of the
+        largest job. Raises JobNotFound for an unknown job among `job_ids`; objects of other unknown
+        jobs are kept.
         """
         return map_parallel(self.find(job_ids), partial(self.settle, apply=apply))
 
     def find(self, job_ids: Sequence[int] | None) -> Iterator[Finding]:
-        """What the bucket holds of these jobs outside their prefixes."""
+        """Yield the objects of these jobs, or of all, outside the jobs' prefixes."""
         for job_id in job_ids or ():
             self.jobs.get(job_id)
         listed = self._all() if job_ids is None else chain.from_iterable(map(self._of, job_ids))
@@ -80,10 +90,10 @@ class MigrateArtifacts:
 
     def _all(self) -> Iterator[StoredObject]:
         # each listing is in the order of its keys, so that a job's two groups meet
-        return merge(*map(self.objects.list, STEMS), key=lambda each: job_part(each.key))
+        return merge(*map(self.bucket.list, STEMS), key=lambda each: job_part(each.key))
 
     def _of(self, job_id: int) -> Iterator[StoredObject]:
-        return chain.from_iterable(self.objects.list(f"{stem}{job_id}/") for stem in STEMS)
+        return chain.from_iterable(self.bucket.list(f"{stem}{job_id}/") for stem in STEMS)
 
     def _of_job(self, job_id: int, listed: list[StoredObject]) -> Iterator[Finding]:
         try:
@@ -93,8 +103,8 @@ class MigrateArtifacts:
             return
         runs = {run.id: run for run in self.runs.of_job(job_id)}
         uploads = {upload.run_id: upload for upload in self.uploads.uploads(job_id)}
-        candidates, left = sort_out(prefix, runs, listed, uploads)
-        yield from left
+        candidates, kept = sort_out(prefix, runs, listed, uploads)
+        yield from kept
         if any(upload.state is UploadState.UPLOADING for upload in uploads.values()):
             scattered = chain.from_iterable(each.scattered for each in candidates)
             yield from (Kept(each, Reason.UNDER_WAY) for each in scattered)
@@ -102,48 +112,54 @@ class MigrateArtifacts:
             yield from candidates
 
     def _decided(self, candidates: Candidates) -> Decision:
-        if candidates.artifact.kind is ArtifactKind.RUN_RESULTS:
-            self._require_ours(candidates)
+        if candidates.run and candidates.artifact.kind is ArtifactKind.RUN_RESULTS:
+            self._require_in_bucket(candidates.run.results_url)
         if not candidates.is_contested:
             return decide(candidates)
         if copied := {
             each.key for each in candidates.scattered if self._is_copied(each, candidates)
         }:
             return decide(candidates, copied=copied)
-        is_archive = candidates.artifact.kind in ZIP_KINDS
-        complete = {each.key for each in candidates.all if self._is_complete(each, is_archive)}
+        is_zip = candidates.artifact.kind in ZIP_KINDS
+        complete = {each.key for each in candidates.all if self._is_complete(each, is_zip)}
         return decide(candidates, complete=complete)
 
-    def _require_ours(self, candidates: Candidates) -> None:
-        """InvalidObjectUrl if the run's results are recorded to lie outside the bucket."""
-        if candidates.run and candidates.run.results_url:
-            self.objects.key_of(candidates.run.results_url)
+    def _require_in_bucket(self, results_url: str | None) -> None:
+        """Raise InvalidObjectUrl if results are recorded to lie outside the bucket."""
+        if results_url and self.bucket.parse(results_url).bucket != self.bucket.name:
+            raise InvalidObjectUrl(
+                f"{redacted(results_url)!r:.300} is in another bucket than {self.bucket.name}"
+            )
 
     def _is_copied(self, source: StoredObject, candidates: Candidates) -> bool:
         standing = candidates.standing
-        return standing is not None and self.objects.is_same(source, standing)
+        return standing is not None and self.copies.is_same(source, standing)
 
-    def _is_complete(self, found: StoredObject, is_archive: bool) -> bool:
-        return found.size > 0 and (not is_archive or self.objects.ends_as_archive(found))
+    def _is_complete(self, found: StoredObject, is_zip: bool) -> bool:
+        return found.size > 0 and (not is_zip or ends_as_zip(self._tail(found)))
+
+    def _tail(self, found: StoredObject) -> bytes:
+        return b"".join(self.bucket.read(found, max(0, found.size - ZIP_TAIL), found.size))
 
     def _carry_out(self, move: Move, candidates: Candidates) -> None:
-        if move.replaces:
-            self.objects.copy(move.replaces, move.aside)
-        if move.is_copied:
-            checksum = self.objects.checksum(move.key)
-        else:
-            with noted_copy(self.copies, candidates.upload) as opened:
-                checksum = self.objects.copy(
-                    move.source, move.key, replaces=move.replaces, opened=opened
-                )
+        checksum = self._copied(move, candidates)
         if candidates.run and candidates.artifact.kind is ArtifactKind.RUN_RESULTS:
             self.results.record_moved(
                 candidates.run,
                 key=move.key,
                 size=move.source.size,
                 checksum=checksum,
-                results_url=self.objects.url(move.key),
-                former_url=self.objects.url(move.source.key),
+                results_url=self.bucket.url(move.key),
+                former_url=self.bucket.url(move.source.key),
                 landed_at=move.source.modified_at,
             )
-        self.objects.delete(move.source)
+        self.bucket.delete(move.source)
+
+    def _copied(self, move: Move, candidates: Candidates) -> str | None:
+        """The copy's checksum, once the copy stands and the object it replaces is set aside."""
+        if move.replaces:
+            self.copies.copy(move.replaces, move.aside)
+        if move.is_copied:
+            return self.bucket.require(move.key).checksum
+        with recorded_copy(self.copy_records, candidates.upload) as opened:
+            return self.copies.copy(move.source, move.key, replaces=move.replaces, opened=opened)

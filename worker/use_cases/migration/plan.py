@@ -8,16 +8,16 @@ from types import MappingProxyType
 
 from worker.models.artifact import ArtifactId, ArtifactKind
 from worker.models.job import Run
-from worker.models.job_s3_prefix import JobS3Prefix
+from worker.models.job_s3_prefix import ALL_JOBS, JobS3Prefix
 from worker.models.stored_object import StoredObject
 from worker.models.upload import Upload
 from worker.models.upload_request import MAX_ID
 
-#: What the keys of a job's artifacts begin with, today's and the old ones, before the job's id.
-STEMS = ("jobs/", "results/job_")
+#: What keys begin with before the job's id: those under prefixes, and the old ones.
+STEMS = (ALL_JOBS, "results/job_")
 
 _OLD_RESULTS = re.compile(r"results/job_\d+/run_([1-9]\d*)\.zip", re.ASCII)
-#: Between the job and the name, in whatever form: a date has eight digits at least.
+#: A timestamp between the job and the name, in any form: a date has eight digits at least.
 _TIMESTAMP = re.compile(r"(?=(?:\D*\d){8})[\d/:._TZ+-]+", re.ASCII)
 _JOB_ID = re.compile(r"([1-9]\d*)/", re.ASCII)
 
@@ -29,7 +29,7 @@ class Reason(StrEnum):
     NO_SUCH_JOB = "no_such_job"
     NO_SUCH_RUN = "no_such_run"
     UNDER_WAY = "upload_under_way"
-    """Of the job's, whichever run it is of."""
+    """Of any run of the job."""
     CONFLICT = "conflict"
 
 
@@ -42,7 +42,7 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """All that could lie under an artifact's key, and what does."""
+    """The objects that claim an artifact's key, and the one that stands there."""
 
     job_id: int
     artifact: ArtifactId
@@ -51,7 +51,7 @@ class Candidates:
     scattered: tuple[StoredObject, ...]
     standing: StoredObject | None = None
     upload: Upload | None = None
-    """Of the run's results."""
+    """The upload of the run's results; None for other artifacts."""
 
     @property
     def all(self) -> tuple[StoredObject, ...]:
@@ -67,13 +67,12 @@ class Move:
     source: StoredObject
     key: str
     replaces: StoredObject | None = None
-    """What stands under the key, and is kept beside it."""
+    """The object that stands under the key, to be kept under the key `aside`."""
     is_copied: bool = False
-    """By an earlier run, which did not come to the end."""
+    """Whether an earlier migration, which broke off, has made the copy."""
 
     @property
     def aside(self) -> str:
-        """Where that is kept."""
         return f"{self.key}.superseded-{self.replaces.etag}" if self.replaces else ""
 
 
@@ -84,14 +83,14 @@ class Decision:
 
 
 def job_part(key: str) -> str:
-    """What follows the stem, up to the slash that ends the job; keys sort by it, stem by stem."""
+    """The part of a key from its stem to the slash after the job; keys sort by it in each stem."""
     stem = next((stem for stem in STEMS if key.startswith(stem)), "")
     job, slash, _ = key[len(stem) :].partition("/")
     return job + slash
 
 
 def job_id_of(part: str) -> int | None:
-    """The job's id, if that is how one is written."""
+    """The job's id; None if the part is no id and a slash."""
     match = _JOB_ID.fullmatch(part)
     return int(match[1]) if match and len(part) < 21 and int(match[1]) <= MAX_ID else None
 
@@ -102,12 +101,12 @@ def sort_out(
     listed: Iterable[StoredObject],
     uploads: Mapping[int, Upload] = MappingProxyType({}),
 ) -> tuple[list[Candidates], list[Kept]]:
-    """The artifacts of the job that lie elsewhere, and what is none of them."""
+    """Sort the job's objects into candidates for its artifacts' keys and objects that stay."""
     standing: dict[str, StoredObject] = {}
     scattered: dict[ArtifactId, list[StoredObject]] = {}
     left: list[Kept] = []
     for each in listed:
-        if each.key.startswith(prefix.base_prefix + "/"):
+        if each.key.startswith(prefix.folder):
             standing[each.key] = each
         elif (artifact := _artifact_of(each.key, prefix)) is None:
             left.append(Kept(each, Reason.UNKNOWN))
@@ -136,13 +135,13 @@ def _upload_of(artifact: ArtifactId, uploads: Mapping[int, Upload]) -> Upload | 
 
 
 def _artifact_of(key: str, prefix: JobS3Prefix) -> ArtifactId | None:
-    """The artifact that an old key of the job names."""
+    """The artifact that an old key of the job names; None if it names none."""
     if match := _OLD_RESULTS.fullmatch(key):
         return ArtifactId(ArtifactKind.RUN_RESULTS, int(match[1]))
-    middle, _, name = key.removeprefix(f"jobs/{prefix.job_id}/").rpartition("/")
+    middle, _, name = key.removeprefix(f"{ALL_JOBS}{prefix.job_id}/").rpartition("/")
     if not _TIMESTAMP.fullmatch(middle):
         return None
-    return ArtifactId.at(f"{prefix.base_prefix}/{name}", prefix)
+    return ArtifactId.at(prefix.folder + name, prefix)
 
 
 def decide(
@@ -150,8 +149,8 @@ def decide(
 ) -> Decision:
     """The newest complete candidate gets the key; the others stay.
 
-    `copied`: keys of those that what stands is a copy of, which are only to be finished with.
-    `complete`: keys of complete ones; of interest where there are several.
+    `copied`: keys of objects whose copy stands already; they are only to be recorded and deleted.
+    `complete`: keys of complete objects, needed where the key is contested.
     """
     scattered, standing = candidates.scattered, candidates.standing
     if copied:
@@ -166,7 +165,7 @@ def decide(
 
 
 def _newest(candidates: Candidates, complete: Collection[str]) -> list[StoredObject]:
-    """The winner, if there is one. Of one second's, what stands, and else the key that is later."""
+    """The winner, or nothing. Of equal age the standing object wins, then the later key."""
     rivals = [
         each for each in candidates.all if not candidates.is_contested or each.key in complete
     ]

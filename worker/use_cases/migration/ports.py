@@ -1,6 +1,6 @@
 """What a migration asks of S3 and of the database."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 
@@ -8,32 +8,8 @@ from worker.models.job import Run
 from worker.models.stored_object import StoredObject
 
 
-class ScatteredObjects(Protocol):
-    """The bucket's objects wherever they lie."""
-
-    def list(self, beneath: str) -> Iterator[StoredObject]:
-        """Those whose keys begin so, by key."""
-        ...
-
-    def url(self, key: str) -> str:
-        """The object's permanent location."""
-        ...
-
-    def key_of(self, url: str) -> str:
-        """The key that the URL names, or InvalidObjectUrl if it is none of this bucket's."""
-        ...
-
-    def ends_as_archive(self, found: StoredObject) -> bool:
-        """Whether it ends as a ZIP does that was written to its end."""
-        ...
-
-    def is_same(self, one: StoredObject, other: StoredObject) -> bool:
-        """Whether they are the same bytes. They are read if S3 has nothing to tell it by."""
-        ...
-
-    def checksum(self, key: str) -> str | None:
-        """S3's of the whole object, as `ALGORITHM:base64`, if it has one that we know."""
-        ...
+class VerifiedCopies(Protocol):
+    """Copies within one bucket."""
 
     def copy(
         self,
@@ -43,15 +19,16 @@ class ScatteredObjects(Protocol):
         replaces: StoredObject | None = None,
         opened: Callable[[str], None] = ...,
     ) -> str | None:
-        """A verified copy stands under the key, where nothing stood but what it replaces; its
-        `checksum`. `opened` is told of a multipart upload, if it takes one.
+        """Copy to a key where nothing stands but `replaces`; returns the copy's `checksum`.
 
-        Done already, it does nothing. StorageUnavailable if another object stands there.
+        Does nothing if the same object stands there already. `opened` is called with the id of a
+        multipart upload, if the copy takes one. Raises ArtifactArchived, and StorageUnavailable
+        if the source or the object under the key has changed.
         """
         ...
 
-    def delete(self, source: StoredObject) -> None:
-        """Unless it has changed since."""
+    def is_same(self, one: StoredObject, other: StoredObject) -> bool:
+        """Whether they are the same bytes; reads them if S3 has nothing to tell it by."""
         ...
 
 
@@ -67,8 +44,8 @@ class MovedResults(Protocol):
         former_url: str,
         landed_at: datetime,
     ) -> None:
-        """The run's results lie under the key; so says its upload, made where there is none.
+        """Write that the run's results lie under the key; makes the upload's row if need be.
 
-        RunNotFound, and nothing written, if the run is gone.
+        Raises RunNotFound, and writes nothing, if the run is gone.
         """
         ...

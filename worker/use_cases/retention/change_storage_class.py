@@ -9,20 +9,20 @@ from worker.errors import ArtifactReplaced, InvalidRequest
 from worker.models.artifact import ArtifactId, ArtifactKind
 from worker.models.job import Run
 from worker.models.job_s3_prefix import JobS3Prefix
-from worker.models.relocation import Relocation
+from worker.models.retention import Relocation
 from worker.models.storage_class import StorageClass
 from worker.models.stored_object import StoredObject
 from worker.models.upload import Upload
 from worker.process.parallel import map_parallel
 from worker.use_cases.ports import (
-    ArtifactStore,
+    Bucket,
     CopyRecords,
     JobRepository,
     ResultLocations,
     RunRepository,
     UploadRecords,
 )
-from worker.use_cases.recorded_copy import noted_copy
+from worker.use_cases.recorded_copy import recorded_copy
 from worker.use_cases.retention.outcome import Outcome
 from worker.use_cases.retention.ports import StorageClasses
 
@@ -31,18 +31,18 @@ from worker.use_cases.retention.ports import StorageClasses
 class StorageChange:
     storage_class: StorageClass = StorageClass.GLACIER
     older_than: timedelta = timedelta()
-    """Since it landed."""
+    """Artifacts that landed more recently stay."""
     to_bucket: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class PlannedChange:
     stored: StoredObject
     run: Run | None
-    """Whose results it is."""
+    """The run whose results the object is; None for other artifacts."""
     upload: Upload | None
     left: str | None
-    """Why it stays as it is."""
+    """The reason why the object stays as it is; None if it is to be changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +50,13 @@ class StorageChangePlan:
     job_id: int
     prefix: str
     order: StorageChange
-    items: list[Planned]
+    items: list[PlannedChange]
     """By key."""
 
     def outcomes(self) -> list[Outcome]:
-        """What would be done."""
-        to = self.order.to_bucket
-        place = f"to {to}, in" if to else "to"
+        """The outcomes of a dry run."""
+        bucket = self.order.to_bucket
+        place = f"to {bucket}, in" if bucket else "to"
         state = f"to be moved {place} {self.order.storage_class}"
         return [_outcome(each, each.left or state) for each in self.items]
 
@@ -66,22 +66,23 @@ class ChangeStorageClass:
     jobs: JobRepository
     runs: RunRepository
     uploads: UploadRecords
-    artifacts: ArtifactStore
-    store: StorageClasses
+    bucket: Bucket
+    classes: StorageClasses
     locations: ResultLocations
-    copies: CopyRecords
+    copy_records: CopyRecords
     clock: Callable[[], datetime]
 
     def plan(self, job_id: int, order: StorageChange) -> StorageChangePlan:
+        """Raises JobNotFound, InvalidRequest, and StorageRefused for an unusable bucket."""
         prefix = JobS3Prefix.from_job(self.jobs.get(job_id))
-        if order.to_bucket == self.store.bucket:
+        if order.to_bucket == self.bucket.name:
             raise InvalidRequest(f"the job's artifacts lie in {order.to_bucket} already")
         if order.to_bucket:
-            self.store.require_bucket(order.to_bucket)
+            self.classes.require_bucket(order.to_bucket)
         items = planned(
             order,
             prefix,
-            self.artifacts.list(prefix),
+            self.bucket.list(prefix.folder),
             runs=self.runs.of_job(job_id),
             uploads=self.uploads.uploads(job_id),
             now=self.clock(),
@@ -89,42 +90,38 @@ class ChangeStorageClass:
         return StorageChangePlan(job_id, prefix.base_prefix, order, items)
 
     def __call__(self, plan: StorageChangePlan) -> Iterator[Outcome]:
-        """What became of each, whichever is first; what is left comes before all others."""
+        """Yield the outcome of each object: first of those that stay, then in completion order."""
         yield from (_outcome(each, each.left) for each in plan.items if each.left)
-        archive = self._moved if plan.order.to_bucket else self._changed
+        change = self._move if plan.order.to_bucket else self._change_class
         todo = (each for each in plan.items if not each.left)
-        for item, result in map_parallel(todo, partial(archive, plan.order)):
+        for item, result in map_parallel(todo, partial(change, plan.order)):
             yield Outcome.of(item.stored.key, item.stored.size, result)
 
-    def _changed(self, order: StorageChange, item: Planned) -> str:
-        with noted_copy(self.copies, item.upload) as opened:
-            self.store.change_class(item.stored, order.storage_class, opened)
+    def _change_class(self, order: StorageChange, item: PlannedChange) -> str:
+        with recorded_copy(self.copy_records, item.upload) as opened:
+            self.classes.change(item.stored, order.storage_class, opened)
         return f"now in {order.storage_class}"
 
-    def _moved(self, order: StorageChange, item: Planned) -> str:
+    def _move(self, order: StorageChange, item: PlannedChange) -> str:
         bucket = order.to_bucket or ""
-        self.store.copy_to(bucket, item.stored, order.storage_class)
-        self._relocate(bucket, item)
-        self.store.remove(item.stored)
+        url = self.classes.copy_to(bucket, item.stored, order.storage_class)
+        self._relocate(item, url, f"moved to s3://{bucket}/{item.stored.key}")
+        self.bucket.delete(item.stored)
         return f"moved to {bucket}, in {order.storage_class}"
 
-    def _relocate(self, bucket: str, item: Planned) -> None:
-        key, run, upload = item.stored.key, item.run, item.upload
+    def _relocate(self, item: PlannedChange, url: str, why: str) -> None:
+        """Record the new location of a run's results; raises ArtifactReplaced."""
+        run, upload = item.run, item.upload
         if run is None:
             return
-        told = {run.results_url, upload.results_url if upload else None}
-        was = frozenset(url for url in told if url and self.store.is_here(url, key))
+        recorded = {run.results_url, upload.results_url if upload else None}
+        was = frozenset(
+            each for each in recorded if each and self.bucket.is_at(each, item.stored.key)
+        )
         if not was:
             return
-        move = Relocation(
-            run.job_id,
-            run.id,
-            upload.fence if upload else None,
-            was,
-            self.store.url(bucket, key),
-            f"moved to s3://{bucket}/{key}",
-        )
-        if not self.locations.relocate([move]):
+        fence = upload.fence if upload else None
+        if not self.locations.relocate([Relocation(run.job_id, run.id, fence, was, url, why)]):
             raise ArtifactReplaced(
                 "its upload has changed meanwhile; run the command again",
                 job_id=run.job_id,
@@ -140,23 +137,23 @@ def planned(
     runs: Iterable[Run],
     uploads: Iterable[Upload],
     now: datetime,
-) -> list[Planned]:
+) -> list[PlannedChange]:
     runs_by_id = {run.id: run for run in runs}
     uploads_by_run = {upload.run_id: upload for upload in uploads}
     items = []
     for each in stored:
-        artifact = ArtifactId.at(each.key, prefix)
-        is_results = artifact is not None and artifact.kind is ArtifactKind.RUN_RESULTS
-        run_id = artifact.run_id or 0 if artifact and is_results else 0
-        upload = uploads_by_run.get(run_id)
-        items.append(Planned(each, runs_by_id.get(run_id), upload, _left(each, upload, order, now)))
+        kind, run_id = ArtifactId.at(each.key, prefix) or (None, None)
+        of_results = run_id or 0 if kind is ArtifactKind.RUN_RESULTS else 0  # which no run has
+        upload = uploads_by_run.get(of_results)
+        left = _reason_to_stay(each, upload, order, now)
+        items.append(PlannedChange(each, runs_by_id.get(of_results), upload, left))
     return items
 
 
-def _left(
+def _reason_to_stay(
     stored: StoredObject, upload: Upload | None, order: StorageChange, now: datetime
 ) -> str | None:
-    # a change of class is a new object to S3, but the row knows when the results landed
+    # a change of class makes a new object in S3, but the row knows when the results landed
     landed_at = (upload and upload.landed_at) or stored.modified_at
     if order.to_bucket is None and stored.storage_class == order.storage_class:
         return f"already in {order.storage_class}"
@@ -167,5 +164,5 @@ def _left(
     return None
 
 
-def _outcome(item: Planned, state: str) -> Outcome:
+def _outcome(item: PlannedChange, state: str) -> Outcome:
     return Outcome(item.stored.key, item.stored.size, state)

@@ -1,4 +1,4 @@
-"""What a bulk operation came to for one of its objects."""
+"""The outcome of a bulk operation for one of its objects."""
 
 from dataclasses import dataclass
 
@@ -9,12 +9,13 @@ from worker.errors import OneprefixError
 class Outcome:
     key: str
     size: int
+    """Bytes."""
     state: str
     error: str | None = None
 
     @classmethod
     def of(cls, key: str, size: int, result: str | OneprefixError) -> "Outcome":
-        """`result`: the object's new state, or why it has none."""
+        """`result`: the object's new state, or the error that kept it from one."""
         if isinstance(result, OneprefixError):
             return cls(key, size, "failed", str(result))
         return cls(key, size, result)

@@ -1,88 +1,64 @@
-"""What archiving, restoring and deleting ask of S3 and of the database."""
+"""What changing storage classes, restoring and deleting ask of S3 and of the database."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
-from worker.models.deletion import Deletion, ObjectVersion
-from worker.models.job_s3_prefix import JobS3Prefix
-from worker.models.storage_class import RestoreState, RestoreTier, StorageClass
-from worker.models.stored_object import IncompleteUpload, StoredObject
+from worker.models.retention import Deletion
+from worker.models.storage_class import RestoreTier, StorageClass
+from worker.models.stored_object import ObjectVersion, StoredObject
 
 
 class StorageClasses(Protocol):
-    """The objects of one bucket, moved between storage classes and to other buckets."""
+    """The storage classes of one bucket's objects."""
 
-    @property
-    def bucket(self) -> str: ...
-
-    def require_bucket(self, bucket: str) -> None:
-        """StorageRefused unless there is such a bucket, and we may use it."""
+    def require_bucket(self, name: str) -> None:
+        """Raise StorageRefused unless that bucket exists and these credentials may use it."""
         ...
 
-    def url(self, bucket: str, key: str) -> str:
-        """The object's permanent location."""
-        ...
+    def change(self, stored: StoredObject, to: StorageClass, opened: Callable[[str], None]) -> None:
+        """Change that very object's class, by a copy onto itself.
 
-    def is_here(self, url: str, key: str) -> bool:
-        """Whether the URL, of whatever form, names the key in this bucket."""
-        ...
-
-    def change_class(
-        self, stored: StoredObject, to: StorageClass, opened: Callable[[str], None]
-    ) -> None:
-        """Copy it onto itself; ArtifactReplaced if it is another object by now, ArtifactArchived
-        if it has to be restored first. `opened` is told of a multipart upload, if it takes one.
+        `opened` is called with the id of a multipart upload, if the copy takes one. Raises
+        ArtifactNotFound, ArtifactReplaced, ArtifactArchived.
         """
         ...
 
-    def copy_to(self, bucket: str, stored: StoredObject, storage_class: StorageClass) -> None:
-        """The same object under the same key there, verified; PlaceTaken by another one."""
+    def copy_to(self, bucket: str, stored: StoredObject, storage_class: StorageClass) -> str:
+        """Copy to the same key of another bucket, verified; returns the copy's permanent URL.
+
+        Raises PlaceTaken if another object stands there, StorageRefused if the store can't tell
+        whether the copy is the same.
+        """
         ...
-
-    def remove(self, stored: StoredObject) -> None:
-        """Delete that very object; no other that has taken its place."""
-        ...
-
-
-class RestoreStore(Protocol):
-    def restore_state(self, stored: StoredObject) -> RestoreState: ...
 
     def restore(self, stored: StoredObject, days: int, tier: RestoreTier) -> None:
-        """Ask S3 for a readable copy for so many days from now on, or as many more."""
+        """Ask S3 for a readable copy for so many days from now on."""
         ...
 
 
 class ObjectVersions(Protocol):
-    """What lies under jobs' prefixes in one bucket, to be deleted for good."""
+    """Everything that one bucket keeps under its keys, to be deleted for good."""
 
-    @property
-    def bucket(self) -> str: ...
+    def list(self, beneath: str) -> Iterator[ObjectVersion]:
+        """Yield versions and delete markers whose keys begin with `beneath`.
 
-    def is_here(self, url: str, key: str) -> bool:
-        """Whether the URL, of whatever form, names the key in this bucket."""
+        Objects alone, without versions, where the store keeps none.
+        """
         ...
 
-    def list(self, prefix: JobS3Prefix) -> Iterator[ObjectVersion]:
-        """The job's objects, all their versions, and delete markers."""
+    def delete(self, versions: Sequence[ObjectVersion]) -> dict[ObjectVersion, str]:
+        """Delete at most MAX_BATCH; returns those that could not be deleted, with the reasons."""
         ...
-
-    def delete(self, doomed: Sequence[ObjectVersion]) -> dict[ObjectVersion, str]:
-        """Why those of at most MOST_AT_ONCE that are still there could not be deleted."""
-        ...
-
-    def incomplete_uploads(self, prefix: JobS3Prefix) -> Iterator[IncompleteUpload]:
-        """The job's multipart uploads that are neither completed nor aborted."""
-        ...
-
-    def abort(self, found: IncompleteUpload) -> None: ...
 
 
 class DeletionRepository(Protocol):
     """The audit of deletions."""
 
     def begin(self, deletion: Deletion, *, who: str) -> int:
-        """The new row's id. UploadUnderWay if an upload of the job holds a lease; those that wait
-        for one FAIL, in the same transaction.
+        """Record that the deletion begins; returns the record's id.
+
+        Uploads of the job that wait for a worker become FAILED in the same transaction. Raises
+        UploadUnderWay, and records nothing, if one of them is leased.
         """
         ...
 

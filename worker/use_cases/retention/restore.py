@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from worker.models.job_s3_prefix import JobS3Prefix
-from worker.models.storage_class import MAY_BE_ARCHIVED, RestoreState, RestoreTier
+from worker.models.storage_class import MAY_NEED_RESTORE, RestoreState, RestoreTier
 from worker.models.stored_object import StoredObject
 from worker.process.parallel import map_parallel
-from worker.use_cases.ports import ArtifactStore, JobRepository
+from worker.use_cases.ports import Bucket, JobRepository
 from worker.use_cases.retention.outcome import Outcome
-from worker.use_cases.retention.ports import RestoreStore
+from worker.use_cases.retention.ports import StorageClasses
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,20 +23,21 @@ class RestoreOrder:
 @dataclass(frozen=True, slots=True)
 class RestoreJob:
     jobs: JobRepository
-    artifacts: ArtifactStore
-    store: RestoreStore
+    bucket: Bucket
+    classes: StorageClasses
     clock: Callable[[], datetime]
 
     def plan(self, job_id: int) -> list[StoredObject]:
-        """The job's objects by key, archived or not."""
-        return list(self.artifacts.list(JobS3Prefix.from_job(self.jobs.get(job_id))))
+        """The job's objects by key, archived or not; raises JobNotFound."""
+        prefix = JobS3Prefix.from_job(self.jobs.get(job_id))
+        return list(self.bucket.list(prefix.folder))
 
     def states(self, plan: list[StoredObject]) -> Iterator[Outcome]:
-        """How each stands, and nothing is asked for."""
+        """Yield each object's restore state, without asking for a restore."""
         return self._each(plan, self._state)
 
     def __call__(self, plan: list[StoredObject], order: RestoreOrder) -> Iterator[Outcome]:
-        """What became of each, whichever is first."""
+        """Restore each object; yields outcomes in completion order."""
         return self._each(plan, partial(self._restored, order))
 
     def _each(
@@ -46,25 +47,25 @@ class RestoreJob:
             yield Outcome.of(stored.key, stored.size, result)
 
     def _state(self, stored: StoredObject) -> str:
-        return _told(stored, self._look(stored))
+        return _described(stored, self._restore_state(stored))
 
     def _restored(self, order: RestoreOrder, stored: StoredObject) -> str:
-        state = self._look(stored)
+        state = self._restore_state(stored)
         wanted = self.clock() + timedelta(days=order.days)
-        is_restored = state.readable_until and state.readable_until >= wanted
-        if not state.is_archived or state.is_under_way or is_restored:
-            return _told(stored, state)  # to ask again could shorten its time
-        self.store.restore(stored, order.days, order.tier)
+        lasts = state.readable_until and state.readable_until >= wanted
+        if not state.is_archived or state.is_under_way or lasts:
+            return _described(stored, state)  # another request could shorten the period
+        self.classes.restore(stored, order.days, order.tier)
         return f"asked for, {order.tier}"
 
-    def _look(self, stored: StoredObject) -> RestoreState:
-        """S3 is asked only about what may be archived."""
-        if stored.storage_class in MAY_BE_ARCHIVED:
-            return self.store.restore_state(stored)
+    def _restore_state(self, stored: StoredObject) -> RestoreState:
+        """Only objects that may be archived cost a HEAD request."""
+        if stored.storage_class in MAY_NEED_RESTORE:
+            return self.bucket.require(stored.key).restore_state
         return RestoreState(is_archived=False)
 
 
-def _told(stored: StoredObject, state: RestoreState) -> str:
+def _described(stored: StoredObject, state: RestoreState) -> str:
     if not state.is_archived:
         return f"readable, in {stored.storage_class}"
     if state.is_under_way:

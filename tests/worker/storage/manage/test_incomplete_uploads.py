@@ -7,12 +7,13 @@ from tests.worker.storage.conftest import RecordedAttempt, store
 from tests.worker.storage.upload.test_results_store import KEY, LARGE, PREFIX, RUN
 from worker.errors import LeaseLost, StorageUnavailable
 from worker.storage.manage.incomplete_uploads import S3IncompleteUploads
+from worker.storage.objects.bucket import Bucket
 from worker.storage.upload.results_store import S3ResultsStore
 
 
 @pytest.fixture
 def incomplete_uploads(strict: Strict, results: S3ResultsStore) -> S3IncompleteUploads:
-    return S3IncompleteUploads(results._client, strict.bucket)
+    return S3IncompleteUploads(Bucket(results._client, strict.bucket))
 
 
 @pytest.fixture

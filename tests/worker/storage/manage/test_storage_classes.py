@@ -9,11 +9,17 @@ from worker.models.storage_class import RestoreTier
 from worker.models.stored_object import StoredObject
 from worker.storage.client import make_client
 from worker.storage.manage.storage_classes import S3StorageClasses
+from worker.storage.objects.bucket import Bucket
 from worker.use_cases.retention.restore import RestoreJob, RestoreOrder
 
 KEY = "jobs/12/2025/10/23/211500/run_4_results.zip"
 STORED = StoredObject(KEY, 9, "e", "INTELLIGENT_TIERING", datetime(2025, 10, 24, tzinfo=UTC))
-HEAD = {"ContentLength": 9, "ETag": '"e"', "StorageClass": "INTELLIGENT_TIERING"}
+HEAD = {
+    "ContentLength": 9,
+    "ETag": '"e"',
+    "StorageClass": "INTELLIGENT_TIERING",
+    "LastModified": STORED.modified_at,
+}
 ASKED = {"Bucket": "results", "Key": KEY, "ChecksumMode": "ENABLED"}
 
 
@@ -27,9 +33,10 @@ def restored(told: dict[str, str], *, asks: bool) -> str:
             request = {"GlacierJobParameters": {"Tier": "Bulk"}}
             expected = {"Bucket": "results", "Key": KEY, "RestoreRequest": request}
             stub.add_response("restore_object", {}, expected)
-        store = S3StorageClasses(client, "results")
+        bucket = Bucket(client, "results")
         unasked: Any = None
-        job = RestoreJob(unasked, unasked, store, lambda: datetime(2026, 1, 1, tzinfo=UTC))
+        classes = S3StorageClasses(bucket)
+        job = RestoreJob(unasked, bucket, classes, lambda: datetime(2026, 1, 1, tzinfo=UTC))
         [outcome] = job([STORED], RestoreOrder(7, RestoreTier.BULK))
         stub.assert_no_pending_responses()
         return outcome.state

@@ -78,6 +78,6 @@ def test_nothing_lies_before_the_beginning_and_no_archive_gets_all_the_memory(
     reader = reader_of(b"abc")
     with pytest.raises(OSError, match="before the beginning"):
         reader.seek(-4, os.SEEK_END)
-    monkeypatch.setattr(range_reader, "MOST_AT_ONCE", 2)
+    monkeypatch.setattr(range_reader, "MAX_READ", 2)
     with pytest.raises(OSError, match="3 bytes are asked for at once"):
         reader.read()

@@ -8,8 +8,8 @@ from tests.servers.strict_bucket import Strict
 from worker.errors import InvalidObjectUrl
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.storage.client import make_client
-from worker.storage.objects.url import ObjectUrl
-from worker.storage.upload.results_store import S3ResultsStore
+from worker.storage.objects.bucket import Bucket
+from worker.storage.objects.url import parse_url
 
 KEY = "jobs/12/2025/10/23/211500/run_4_results.zip"
 ENDPOINT = "http://minio.example:9000"
@@ -42,7 +42,7 @@ ENDPOINT = "http://minio.example:9000"
     ],
 )
 def test_every_form_names_its_bucket_and_key(url: str) -> None:
-    assert ObjectUrl.parse(url, endpoint=ENDPOINT) == ("my-bucket", KEY)
+    assert parse_url(url, endpoint=ENDPOINT) == ("my-bucket", KEY)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_every_form_names_its_bucket_and_key(url: str) -> None:
     ],
 )
 def test_keys_are_read_as_they_are_meant(url: str, bucket: str, key: str) -> None:
-    assert ObjectUrl.parse(url, endpoint=ENDPOINT) == (bucket, key)
+    assert parse_url(url, endpoint=ENDPOINT) == (bucket, key)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_keys_are_read_as_they_are_meant(url: str, bucket: str, key: str) -> Non
 )
 def test_everything_else_is_refused_and_quoted_without_its_secrets(url: str) -> None:
     with pytest.raises(InvalidObjectUrl, match="names no object in S3") as refusal:
-        ObjectUrl.parse(url, endpoint=ENDPOINT)
+        parse_url(url, endpoint=ENDPOINT)
     assert "password" not in str(refusal.value)
     if "@" not in url and "%" not in url:
         assert repr(url) in str(refusal.value)
@@ -103,7 +103,7 @@ def test_everything_else_is_refused_and_quoted_without_its_secrets(url: str) -> 
 @given(st.text(max_size=200))
 def test_no_text_surprises_it(text: str) -> None:
     try:
-        found = ObjectUrl.parse(text, endpoint=ENDPOINT)
+        found = parse_url(text, endpoint=ENDPOINT)
     except InvalidObjectUrl:
         return
     assert found.bucket
@@ -112,7 +112,7 @@ def test_no_text_surprises_it(text: str) -> None:
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=50))
 def test_what_s3_can_hold_is_found_again(key: str) -> None:
-    assert ObjectUrl.parse(f"s3://my-bucket/{key}") == ("my-bucket", key)
+    assert parse_url(f"s3://my-bucket/{key}") == ("my-bucket", key)
 
 
 def test_our_own_urls_lead_back(strict: Strict, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,8 +120,9 @@ def test_our_own_urls_lead_back(strict: Strict, monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setenv(name, value)
     client = make_client()
     key = JobS3Prefix(12, datetime(2025, 10, 23, 21, 15, tzinfo=UTC)).run_results_key(4)
-    url = S3ResultsStore(client, strict.bucket, {}).url(key)
-    assert ObjectUrl.parse(url, endpoint=client.meta.endpoint_url) == (strict.bucket, key)
+    bucket = Bucket(client, strict.bucket)
+    url = bucket.url(key)
+    assert bucket.parse(url) == (strict.bucket, key)
     presigned = client.generate_presigned_url("get_object", {"Bucket": strict.bucket, "Key": key})
-    assert ObjectUrl.parse(presigned, endpoint=client.meta.endpoint_url) == (strict.bucket, key)
+    assert bucket.parse(presigned) == (strict.bucket, key)
     client.close()

@@ -1,0 +1,32 @@
+"""What deleting or moving a job's artifacts writes to the database."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """What is about to be deleted for good."""
+
+    job_id: int
+    bucket: str
+    prefix: str
+    objects: int
+    """Objects, versions of them and delete markers."""
+    bytes: int
+    incomplete_uploads: int
+
+
+@dataclass(frozen=True, slots=True)
+class Relocation:
+    """Where a run's results lie from now on."""
+
+    job_id: int
+    run_id: int
+    fence: int | None
+    """The fence of its upload when that was looked at; None if there was no upload."""
+    was: frozenset[str]
+    """The URLs that name the former location."""
+    to: str | None
+    """The URL of the new location; None if the results are gone."""
+    why: str
+    """The reason, for the upload's row."""

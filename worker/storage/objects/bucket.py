@@ -1,0 +1,165 @@
+"""One bucket: URLs, HEAD, listings, ranges and deletions of the objects in it."""
+
+import logging
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from worker.errors import ArtifactNotFound, InvalidObjectUrl, OneprefixError
+from worker.models.stored_object import IncompleteUpload, ObjectUrl, StoredObject
+from worker.storage.errors import is_not_found, refuses_conditions, translated_s3_errors
+from worker.storage.objects.range_reader import RangeReader
+from worker.storage.objects.ranges import read_range
+from worker.storage.objects.url import parse_url, permanent_url
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+#: Answers of stores without multipart uploads; rclone gives the first until one was created.
+_KNOWS_NO_UPLOADS = ("NoSuchUpload", "NotImplemented", "MethodNotAllowed")
+
+log = logging.getLogger(__name__)
+
+
+class Bucket:
+    """The bucket `name` as `client` reaches it. Every method may be called from any thread.
+
+    Methods that ask S3 raise StorageRefused, StorageForbidden or StorageUnavailable.
+    """
+
+    def __init__(self, client: "S3Client", name: str) -> None:
+        self.client = client
+        self.name = name
+
+    @property
+    def endpoint(self) -> str:
+        return self.client.meta.endpoint_url
+
+    def url(self, key: str) -> str:
+        """The object's permanent URL; never presigned."""
+        return permanent_url(self.name, key, self.endpoint)
+
+    def parse(self, url: str) -> ObjectUrl:
+        """The object, of this bucket or another, that the URL names; raises InvalidObjectUrl."""
+        return parse_url(url, endpoint=self.endpoint)
+
+    def is_at(self, url: str, key: str) -> bool:
+        """Whether the URL, in whatever form, names this bucket's object under the key."""
+        try:
+            return self.parse(url) == (self.name, key)
+        except InvalidObjectUrl:
+            return False
+
+    def create(self) -> None:
+        with translated_s3_errors(f"making the bucket {self.name}"):
+            self.client.create_bucket(Bucket=self.name)
+
+    def head(self, key: str, *, part: int | None = None) -> StoredObject | None:
+        """The object under the key, or None. With `part`, its size is that of the part alone.
+
+        Raises StorageForbidden for an absent object too, unless the bucket may be listed.
+        """
+        only: dict[str, Any] = {} if part is None else {"PartNumber": part}
+        with translated_s3_errors(f"looking at {key}"):
+            try:
+                fields = self.client.head_object(
+                    Bucket=self.name, Key=key, ChecksumMode="ENABLED", **only
+                )
+            except ClientError as error:
+                if is_not_found(error):
+                    return None
+                raise
+        return StoredObject(
+            key=key,
+            size=fields["ContentLength"],
+            etag=fields["ETag"].strip('"'),
+            storage_class=fields.get("StorageClass", "STANDARD"),
+            modified_at=fields["LastModified"],
+            fields=fields,
+        )
+
+    def require(self, key: str) -> StoredObject:
+        """As `head`, but raises ArtifactNotFound instead of returning None."""
+        found = self.head(key)
+        if found is None:
+            raise ArtifactNotFound(f"there is no {key} in {self.name}")
+        return found
+
+    def list(self, beneath: str) -> Iterator[StoredObject]:
+        """Yield the objects whose keys begin with `beneath`, by key, a thousand per request."""
+        pages = self.client.get_paginator("list_objects_v2")
+        with translated_s3_errors(f"listing {beneath}"):
+            for page in pages.paginate(Bucket=self.name, Prefix=beneath):
+                for found in page.get("Contents", []):
+                    yield StoredObject(
+                        key=found["Key"],
+                        size=found["Size"],
+                        etag=found["ETag"].strip('"'),
+                        storage_class=found.get("StorageClass", "STANDARD"),
+                        modified_at=found["LastModified"],
+                    )
+
+    def read(self, found: StoredObject, start: int, end: int) -> Iterator[bytes]:
+        """Yield the bytes from `start` up to `end` of that very object.
+
+        A connection that breaks is opened again where it broke. Raises ArtifactNotFound,
+        ArtifactReplaced if another object stands there by now, ArtifactArchived.
+        """
+        return read_range(self.client, self.name, found, start, end)
+
+    def open(self, found: StoredObject) -> RangeReader:
+        """That very object as a seekable file, read by ranges."""
+        return RangeReader(found.size, partial(self.read, found))
+
+    def delete(self, found: StoredObject) -> None:
+        """Delete that very object; no other that has taken its place."""
+        place: Any = {"Bucket": self.name, "Key": found.key}
+        with translated_s3_errors(f"deleting {found.key}"):
+            try:
+                self.client.delete_object(**place, IfMatch=found.quoted_etag)
+            except ClientError as error:
+                if refuses_conditions(error):
+                    self.client.delete_object(**place)
+                elif not is_not_found(error):
+                    raise
+
+    def incomplete_uploads(self, beneath: str) -> Iterator[IncompleteUpload]:
+        """Yield the multipart uploads of keys that begin with `beneath`."""
+        pages = self.client.get_paginator("list_multipart_uploads")
+        with translated_s3_errors(f"listing the multipart uploads under {beneath}"):
+            try:
+                for page in pages.paginate(Bucket=self.name, Prefix=beneath):
+                    now = _clock(page)
+                    for found in page.get("Uploads", []):
+                        age = (now - found["Initiated"]).total_seconds()
+                        yield IncompleteUpload(found["Key"], found["UploadId"], age)
+            except ClientError as error:
+                if error.response["Error"]["Code"] not in _KNOWS_NO_UPLOADS:
+                    raise
+
+    def abort(self, key: str, upload_id: str) -> bool:
+        """Abort the multipart upload; False, and a log line, if S3 can't be told so now."""
+        try:
+            self.require_aborted(key, upload_id)
+        except OneprefixError as error:
+            log.warning("multipart upload %s could not be aborted: %s", upload_id, error)
+            return False
+        return True
+
+    def require_aborted(self, key: str, upload_id: str) -> None:
+        """Abort the multipart upload, unless S3 has forgotten it already."""
+        with translated_s3_errors(f"aborting a multipart upload of {key}"):
+            try:
+                self.client.abort_multipart_upload(Bucket=self.name, Key=key, UploadId=upload_id)
+            except self.client.exceptions.NoSuchUpload:
+                return
+
+
+def _clock(answer: Any) -> datetime:
+    """S3's time of the answer, since this machine's clock may be wrong."""
+    date = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
+    return parsedate_to_datetime(date) if date else datetime.now(UTC)

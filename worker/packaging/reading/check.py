@@ -23,7 +23,6 @@ from worker.packaging.reading.records import (
     read_end,
     read_local,
 )
-from worker.packaging.zip.deflate import crc32
 from worker.packaging.zip.format import (
     DEFLATED,
     DESCRIPTOR,
@@ -72,7 +71,7 @@ def _check_data(data: Cursor, header: Header) -> None:
     size = crc = 0
     try:
         for piece in _inflated(header.method, data.pieces(header.compressed_size)):
-            size, crc = size + len(piece), crc32(piece, crc)
+            size, crc = size + len(piece), isal_zlib.crc32(piece, crc)
     except ValueError as error:
         raise _damaged(header, f"can't be read: {error}") from error
     if (size, crc) != (header.size, header.crc):

@@ -5,8 +5,9 @@ from functools import lru_cache
 from struct import unpack_from
 from typing import NamedTuple, Protocol
 
+from isal import isal_zlib
+
 from worker.errors import ArchiveDamaged
-from worker.packaging.zip.deflate import crc32
 from worker.packaging.zip.format import (
     CENTRAL_HEADER,
     CENTRAL_SIGNATURE,
@@ -68,7 +69,7 @@ class Cursor:
                 self._block = number, self._blocks.at(number)
             piece = memoryview(self._block[1])[offset : offset + size]
             self.position += len(piece)
-            self.crc = crc32(piece, self.crc)
+            self.crc = isal_zlib.crc32(piece, self.crc)
             size -= len(piece)
             yield piece
 
@@ -155,7 +156,10 @@ def read_local(data: Cursor) -> tuple[Header, bool]:
 
 def _zip64(extra: bytes) -> bytes | None:
     """The content of the Zip64 field."""
-    return next((content for kind, content in extra_fields(extra) if kind == ZIP64), None)
+    for kind, content in extra_fields(extra):
+        if kind == ZIP64:
+            return content
+    return None
 
 
 def _widened(fields: list[int], wide: bytes | None) -> list[int]:

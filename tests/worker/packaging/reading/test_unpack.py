@@ -46,7 +46,9 @@ def test_what_was_packed_comes_out_as_it_was(tmp_path: Path) -> None:
     assert described(to / "RUN4") == described(tree)
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(trees)
 def test_so_does_any_tree(tmp_path_factory: pytest.TempPathFactory, tree: dict[str, Node]) -> None:
     tmp_path = tmp_path_factory.mktemp("tree")
@@ -73,7 +75,9 @@ def test_names_that_lead_elsewhere_are_refused(tmp_path: Path, name: str) -> Non
     refused(tmp_path, archive((name, b"x")), "would lie outside")
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.lists(st.tuples(NAMES, st.booleans(), NAMES), max_size=5))
 def test_no_names_and_links_whatever_reach_out(
     tmp_path_factory: pytest.TempPathFactory, entries: list[tuple[str, bool, str]]

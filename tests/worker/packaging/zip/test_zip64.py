@@ -183,7 +183,7 @@ def offsets(pieces: Iterable[Chunk]) -> list[int]:
     """Where the entries lie, in an archive whose beginning is missing."""
     rest = b"".join(pieces)
     with ZipFile(BehindAHole(rest)) as opened:
-        return [member.header_offset for member in opened.infolist()]
+        return [entry.header_offset for entry in opened.infolist()]
 
 
 class BehindAHole(BytesIO):

@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from worker.bootstrap import services as bootstrap
-from worker.bootstrap.services import MIB, Services
+from worker.bootstrap import upload_services as bootstrap
+from worker.bootstrap.services import Services
+from worker.bootstrap.upload_services import MIB
 from worker.packaging.package import Packing
 from worker.packaging.zip.deflate import FAST, SMALL, STORE
 from worker.process.pool import WorkerPool

@@ -1,0 +1,41 @@
+"""The bucket that the settings name, or one that `archive --to-bucket` has moved a job to."""
+
+from typing import TYPE_CHECKING
+
+from worker.bootstrap.urls import bucket_name
+from worker.process.parallel import DEFAULT_CONCURRENCY
+from worker.settings import Settings
+
+if TYPE_CHECKING:
+    from worker.storage.manage.storage_classes import S3StorageClasses
+    from worker.storage.objects.bucket import Bucket
+
+
+def make_bucket(
+    settings: Settings, connections: int = DEFAULT_CONCURRENCY, *, name: str | None = None
+) -> "Bucket":
+    """Create the bucket, with a client of at most that many connections."""
+    from worker.storage.client import make_client
+    from worker.storage.objects.bucket import Bucket
+
+    return Bucket(make_client(connections), name or bucket_name(settings))
+
+
+def storage_classes(
+    settings: Settings, name: str | None = None
+) -> "tuple[Bucket, S3StorageClasses]":
+    """Create the bucket, with connections enough for copies in parts, and its storage classes."""
+    from worker.storage.manage.copy_parts import CONCURRENT_PARTS
+    from worker.storage.manage.storage_classes import S3StorageClasses
+
+    bucket = make_bucket(settings, DEFAULT_CONCURRENCY * CONCURRENT_PARTS, name=name)
+    return bucket, S3StorageClasses(bucket)
+
+
+def encryption(settings: Settings) -> dict[str, str]:
+    """Return the request arguments for the encryption that is set."""
+    asked = {
+        "ServerSideEncryption": settings.server_side_encryption,
+        "SSEKMSKeyId": settings.kms_key_id,
+    }
+    return {name: value for name, value in asked.items() if value}

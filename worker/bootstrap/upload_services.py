@@ -1,0 +1,156 @@
+"""What a worker does: uploads and recovery, made from the settings."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from random import SystemRandom
+from time import monotonic
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from worker.bootstrap.buckets import encryption, make_bucket
+from worker.bootstrap.repositories import Repositories
+from worker.bootstrap.urls import bucket_name
+from worker.process.identity import has_ended, this_machine, this_process
+from worker.process.processors import processors
+from worker.use_cases.recovery.abort_orphans import AbortOrphans
+from worker.use_cases.recovery.adopt_messages import AdoptMessages
+from worker.use_cases.recovery.ports import Deliveries
+from worker.use_cases.recovery.recover import Recover
+from worker.use_cases.recovery.release_leases import ReleaseLeases
+from worker.use_cases.recovery.republish import Republish
+from worker.use_cases.requests.enqueue import EnqueueUpload
+from worker.use_cases.requests.ports import Publisher
+from worker.use_cases.requests.read_message import ReadMessage
+from worker.use_cases.upload.large_runs import LargeRuns
+from worker.use_cases.upload.lease import Leases
+from worker.use_cases.upload.retry_policy import RetryPolicy
+from worker.use_cases.upload.upload_results import UploadResults
+
+if TYPE_CHECKING:
+    from worker.packaging.package import TreePackager
+    from worker.process.pool import WorkerPool
+    from worker.storage.objects.bucket import Bucket
+    from worker.storage.upload.results_store import S3ResultsStore
+
+MIB = 1 << 20
+
+
+@dataclass(frozen=True)
+class UploadServices(Repositories):
+    pool: "WorkerPool | None" = None
+    """The pool that this process belongs to, if it is a worker's."""
+    abandon: Callable[[], None] = lambda: None
+    """Ends this process when its attempt hangs."""
+
+    @cached_property
+    def read_message(self) -> ReadMessage:
+        return ReadMessage(self.requests)
+
+    def enqueue_upload(self, publisher: Publisher) -> EnqueueUpload:
+        return EnqueueUpload(self.requests, publisher, _new_task_id)
+
+    @cached_property
+    def upload_results(self) -> UploadResults:
+        from worker.process.pool import WorkerPool  # needs Linux, as workers do
+
+        pool = self.pool or WorkerPool()
+        return UploadResults(
+            requests=self.requests,
+            uploads=self.uploads,
+            jobs=self.jobs,
+            runs=self.runs,
+            packager=self.packager,
+            results=self.results,
+            retry_policy=self._retry_policy,
+            random=SystemRandom(),
+            leases=self._leases,
+            large_runs=LargeRuns(pool.large_runs, self.settings.large_run_mib * MIB),
+            must_stop=pool.shutdown.has_passed,
+        )
+
+    @property
+    def _retry_policy(self) -> RetryPolicy:
+        return RetryPolicy(
+            max_attempts=self.settings.max_attempts,
+            missing_path_attempts=self.settings.missing_path_attempts,
+            base=self.settings.backoff_seconds,
+            cap=self.settings.backoff_cap_seconds,
+        )
+
+    @property
+    def _leases(self) -> Leases:
+        return Leases(
+            self.uploads,
+            owner=this_process(),
+            has_ended=has_ended,
+            seconds=self.settings.lease_seconds,
+            stall_seconds=self.settings.stall_seconds,
+            abandon=self.abandon,
+        )
+
+    @cached_property
+    def packager(self) -> "TreePackager":
+        from worker.packaging.package import Packing, TreePackager
+        from worker.packaging.zip.deflate import LEVELS
+
+        settings = self.settings
+        share = max(2, -(-processors() // self._processes))
+        packing = Packing(
+            threads=settings.threads or min(share, processors()), level=LEVELS[settings.level]
+        )
+        return TreePackager(settings.results_roots, settings.run_directory_pattern, packing)
+
+    @cached_property
+    def bucket(self) -> "Bucket":
+        return make_bucket(self.settings)
+
+    @cached_property
+    def results(self) -> "S3ResultsStore":
+        from worker.storage.client import make_client
+        from worker.storage.upload.results_store import S3ResultsStore
+        from worker.storage.upload.sending import BandwidthLimit, Sending
+
+        settings, limit = self.settings, self.settings.bandwidth_mib
+        sending = Sending(
+            connections=settings.connections,
+            part_size=settings.part_size_mib * MIB,
+            memory=settings.memory_mib * MIB,
+            bandwidth=BandwidthLimit(limit * MIB / self._processes) if limit else None,
+        )
+        client = make_client(sending.connections)
+        return S3ResultsStore(client, bucket_name(settings), encryption(settings), sending)
+
+    def recover(self, publisher: Publisher, deliveries: Deliveries) -> Recover:
+        settings = self.settings
+        grace = settings.publish_grace_seconds
+        return Recover(
+            ReleaseLeases(self.uploads, this_machine(), has_ended),
+            AdoptMessages(deliveries, self.read_message, self.requests, self.outbox, grace),
+            Republish(self.outbox, publisher, _new_task_id),
+            self._sweep,
+            pause=settings.recovery_seconds,
+            sweep=settings.sweep_seconds,
+            clock=monotonic,
+            random=SystemRandom(),
+        )
+
+    def _sweep(self) -> int:
+        return self._abort_orphans()
+
+    @cached_property
+    def _abort_orphans(self) -> AbortOrphans:
+        """Created by the first sweep: a worker that has just started is busy enough."""
+        from worker.storage.manage.incomplete_uploads import S3IncompleteUploads
+
+        incomplete = S3IncompleteUploads(self.bucket)
+        return AbortOrphans(self.upload_list, self.multipart_ids, incomplete)
+
+    @property
+    def _processes(self) -> int:
+        """How many share the machine's processors and the worker's bandwidth."""
+        return self.pool.processes if self.pool else 1
+
+
+def _new_task_id() -> str:
+    return str(uuid4())

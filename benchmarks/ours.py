@@ -37,10 +37,11 @@ def packager(results_root: Path, threads: int | None = None) -> TreePackager:
 def uploader(bucket: str, **sending: int) -> Uploader:
     """Sends a package to where the AWS SDK's environment leads; gives the object's size."""
     from worker.storage.client import make_client  # noqa: PLC0415  slow, and packing needs none
+    from worker.storage.objects.bucket import Bucket  # noqa: PLC0415
     from worker.storage.upload.results_store import S3ResultsStore  # noqa: PLC0415
 
     how = Sending(**sending)  # type: ignore[arg-type]
-    results = S3ResultsStore(make_client(how.connections), bucket, {}, how)
+    results = S3ResultsStore(Bucket(make_client(how.connections), bucket), {}, how)
     prefix = JobS3Prefix(12, datetime(2025, 10, 23, 21, 15, tzinfo=UTC))
 
     def upload(package: Package) -> int:

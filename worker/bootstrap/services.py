@@ -64,11 +64,10 @@ class Services(UploadServices):
 
     @cached_property
     def put_artifact(self) -> PutArtifact:
-        from worker.storage.client import make_client
         from worker.storage.upload.files import S3ArtifactUploads
 
-        bucket, how = bucket_name(self.settings), encryption(self.settings)
-        return PutArtifact(self.jobs, self.runs, S3ArtifactUploads(make_client(), bucket, how))
+        uploads = S3ArtifactUploads(self.bucket, encryption(self.settings))
+        return PutArtifact(self.jobs, self.runs, uploads)
 
     @cached_property
     def locate_artifacts(self) -> LocateArtifacts:

@@ -10,7 +10,6 @@ from uuid import uuid4
 
 from worker.bootstrap.buckets import encryption, make_bucket
 from worker.bootstrap.repositories import Repositories
-from worker.bootstrap.urls import bucket_name
 from worker.process.identity import has_ended, this_machine, this_process
 from worker.process.processors import processors
 from worker.use_cases.recovery.abort_orphans import AbortOrphans
@@ -107,7 +106,6 @@ class UploadServices(Repositories):
 
     @cached_property
     def results(self) -> "S3ResultsStore":
-        from worker.storage.client import make_client
         from worker.storage.upload.results_store import S3ResultsStore
         from worker.storage.upload.sending import BandwidthLimit, Sending
 
@@ -118,8 +116,8 @@ class UploadServices(Repositories):
             memory=settings.memory_mib * MIB,
             bandwidth=BandwidthLimit(limit * MIB / self._processes) if limit else None,
         )
-        client = make_client(sending.connections)
-        return S3ResultsStore(client, bucket_name(settings), encryption(settings), sending)
+        bucket = make_bucket(settings, sending.connections)
+        return S3ResultsStore(bucket, encryption(settings), sending)
 
     def recover(self, publisher: Publisher, deliveries: Deliveries) -> Recover:
         settings = self.settings

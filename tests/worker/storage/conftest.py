@@ -10,6 +10,7 @@ from worker.models.artifact import Artifact
 from worker.models.job import Run
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.storage.client import make_client
+from worker.storage.objects.bucket import Bucket
 from worker.storage.upload.results_store import S3ResultsStore
 from worker.use_cases.upload.completion import complete
 from worker.use_cases.upload.ports import Package, ResultsStore
@@ -83,5 +84,5 @@ def results(strict: Strict, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Resul
     for name, value in strict.proxy.server.environment().items():
         monkeypatch.setenv(name, value)
     client = make_client()
-    yield S3ResultsStore(client, strict.bucket, {})
+    yield S3ResultsStore(Bucket(client, strict.bucket), {})
     client.close()

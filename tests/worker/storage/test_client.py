@@ -4,6 +4,7 @@ from worker.errors import StorageRefused, StorageUnavailable
 from worker.redaction import redacted
 from worker.storage.client import is_amazon, make_client
 from worker.storage.errors import translated_s3_errors
+from worker.storage.objects.bucket import Bucket
 from worker.storage.upload.results_store import S3ResultsStore
 
 KEY = "jobs/12/2025/10/23/211500/run_4_results.zip"
@@ -29,7 +30,7 @@ def test_the_region_comes_from_either_variable(aws: pytest.MonkeyPatch, variable
 
 def test_at_amazon_the_permanent_url_has_the_bucket_in_its_host(aws: pytest.MonkeyPatch) -> None:
     aws.setenv("AWS_REGION", "eu-central-1")
-    results = S3ResultsStore(make_client(), "my-bucket", {})
+    results = S3ResultsStore(Bucket(make_client(), "my-bucket"), {})
     assert results.url(KEY) == f"https://my-bucket.s3.amazonaws.com/{KEY}"
 
 
@@ -37,7 +38,7 @@ def test_elsewhere_the_bucket_is_in_the_path(aws: pytest.MonkeyPatch) -> None:
     aws.setenv("AWS_REGION", "us-east-1")
     aws.setenv("AWS_ENDPOINT_URL_S3", "http://minio:9000/")
     client = make_client()
-    assert S3ResultsStore(client, "b", {}).url(KEY) == f"http://minio:9000/b/{KEY}"
+    assert S3ResultsStore(Bucket(client, "b"), {}).url(KEY) == f"http://minio:9000/b/{KEY}"
     presigned = client.generate_presigned_url("get_object", Params={"Bucket": "b", "Key": "k"})
     assert presigned.startswith("http://minio:9000/b/k?X-Amz-Algorithm=AWS4-HMAC-SHA256")
 

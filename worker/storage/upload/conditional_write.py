@@ -4,17 +4,15 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
 """
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
-from worker.errors import StorageUnavailable
+from worker.errors import StorageForbidden, StorageUnavailable
 from worker.models.artifact import Artifact
 from worker.storage.errors import refuses_conditions
+from worker.storage.objects.bucket import Bucket
 from worker.storage.objects.checksums import CRC32
-
-if TYPE_CHECKING:
-    from types_boto3_s3 import S3Client
 
 #: Arguments of PutObject and CompleteMultipartUpload, as boto3 names them.
 Condition = Mapping[str, Any]
@@ -24,8 +22,7 @@ NOTHING_STANDS: Final[Condition] = {"IfNoneMatch": "*"}
 class ConditionalWriter:
     """Writes to one bucket. Remembers a store that refuses conditions, and asks it without."""
 
-    def __init__(self, client: "S3Client", bucket: str) -> None:
-        self._client = client
+    def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
         self._supported = True
 
@@ -64,33 +61,21 @@ class ConditionalWriter:
     def stands(self, artifact: Artifact) -> bool | None:
         """Whether this very object stands under its key; None if the store can't or won't tell."""
         try:
-            head = self._client.head_object(
-                Bucket=self._bucket, Key=artifact.key, ChecksumMode="ENABLED"
-            )
-        except ClientError as error:
-            match error.response["Error"]["Code"]:
-                case "404" | "NoSuchKey":
-                    return False
-                case "403":  # also for what is not there, to those who may not list the bucket
-                    return None
-            raise
-        if head["ContentLength"] != artifact.size:
+            found = self._bucket.head(artifact.key)
+        except StorageForbidden:  # also for an absent object, unless the bucket may be listed
+            return None
+        if found is None or found.size != artifact.size:
             return False
-        if "ChecksumCRC32" in head:
-            return f"{CRC32}:{head['ChecksumCRC32']}" == artifact.checksum
-        # some stores give the names of metadata back in capitals
-        metadata = {name.lower(): value for name, value in head["Metadata"].items()}
-        known = metadata.get("sha256"), artifact.sha256
-        return None if None in known else known[0] == known[1]
+        if found.checksum:
+            return found.checksum == artifact.checksum
+        if found.sha256 and artifact.sha256:
+            return found.sha256 == artifact.sha256
+        return None
 
     def _as_it_stands(self, key: str) -> Condition:
         """The condition that the key's object is still the one that stands there now."""
         try:
-            return {"IfMatch": self._client.head_object(Bucket=self._bucket, Key=key)["ETag"]}
-        except ClientError as error:
-            match error.response["Error"]["Code"]:
-                case "404" | "NoSuchKey":
-                    return NOTHING_STANDS
-                case "403":
-                    return {}
-            raise
+            found = self._bucket.head(key)
+        except StorageForbidden:
+            return {}
+        return {"IfMatch": found.quoted_etag} if found else NOTHING_STANDS

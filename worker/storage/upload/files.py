@@ -1,29 +1,26 @@
-"""Uploads files of this machine as artifacts."""
+"""Uploads local files as artifacts."""
 
 import stat
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from worker.errors import FileUnusable, StorageUnavailable
 from worker.file_errors import translated_file_errors
 from worker.models.artifact import Artifact, ArtifactId
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.storage.errors import translated_s3_errors
+from worker.storage.objects.bucket import Bucket
 from worker.storage.objects.checksums import CRC32, checksum_of
-
-if TYPE_CHECKING:
-    from types_boto3_s3 import S3Client
 
 
 class S3ArtifactUploads:
-    """`encryption`: arguments of server-side encryption for every object, as boto3 names them."""
-
-    def __init__(self, client: "S3Client", bucket: str, encryption: dict[str, Any]) -> None:
-        self._client = client
+    def __init__(self, bucket: Bucket, encryption: dict[str, Any]) -> None:
+        """`encryption`: arguments of server-side encryption, as boto3 names them."""
         self._bucket = bucket
         self._encryption = encryption
 
     def put(self, prefix: JobS3Prefix, artifact: ArtifactId, file: Path) -> Artifact:
+        """Store the file under the artifact's key, verified; FileUnusable if it can't be read."""
         key = artifact.key(prefix)
         with translated_file_errors(f"reading {file}"):
             if not stat.S_ISREG(file.stat().st_mode):
@@ -34,7 +31,7 @@ class S3ArtifactUploads:
         return sent
 
     def _send(self, sent: Artifact, file: Path, content_type: str) -> None:
-        """S3 refuses what does not have the checksum, also of a file that changes meanwhile."""
+        """Send the file with its checksum, so that S3 refuses it if it has changed meanwhile."""
         from s3transfer.manager import TransferManager  # noqa: PLC0415  see `make_client`
 
         properties = {
@@ -45,15 +42,12 @@ class S3ArtifactUploads:
         }
         with (
             translated_s3_errors(f"storing {sent.key}"),
-            TransferManager(self._client) as transfers,
+            TransferManager(self._bucket.client) as transfers,
         ):
-            transfers.upload(str(file), self._bucket, sent.key, properties).result()
+            transfers.upload(str(file), self._bucket.name, sent.key, properties).result()
 
     def _require_stored(self, sent: Artifact) -> None:
-        with translated_s3_errors(f"looking at {sent.key}"):
-            head = self._client.head_object(
-                Bucket=self._bucket, Key=sent.key, ChecksumMode="ENABLED"
-            )
-        told = head.get("ChecksumCRC32")
-        if head["ContentLength"] != sent.size or (told and f"{CRC32}:{told}" != sent.checksum):
+        """Ask S3 for what it has stored: a store may know no checksums."""
+        found = self._bucket.head(sent.key)
+        if found is None or found.size != sent.size or found.checksum not in (None, sent.checksum):
             raise StorageUnavailable(f"{sent.key} did not arrive as it was sent; send it again")

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from worker.errors import TransientError, TreeChanged
 from worker.models.artifact import Artifact
 from worker.process.threads import Results, Threads
-from worker.storage.objects.multipart import abort
+from worker.storage.objects.bucket import Bucket
 from worker.storage.upload.checksums import (
     ChecksumsRefused,
     RequestChecksums,
@@ -25,7 +25,6 @@ from worker.storage.upload.parts import Part
 from worker.storage.upload.sending import Sending
 
 if TYPE_CHECKING:
-    from types_boto3_s3 import S3Client
     from types_boto3_s3.type_defs import CompletedPartTypeDef, PartTypeDef
 
 log = logging.getLogger(__name__)
@@ -50,7 +49,7 @@ class MultipartUpload:
 
     def __init__(
         self,
-        client: "S3Client",
+        bucket: Bucket,
         target: Target,
         parts: Iterable[Part],
         sending: Sending,
@@ -65,7 +64,7 @@ class MultipartUpload:
         """`stored`: the parts that S3 has already, by their numbers. `moved` is called from any
         thread for each piece sent; `check` every second while waiting, and may raise.
         """
-        self._client = client
+        self._client = bucket.client
         self._requests = requests
         self._writer = writer
         self._target = target
@@ -170,16 +169,14 @@ class MultipartUpload:
 
 
 @contextmanager
-def aborted_unless_resumable(
-    client: "S3Client", upload: MultipartUpload, target: Target
-) -> Iterator[None]:
+def aborted_unless_resumable(bucket: Bucket, key: str, upload: MultipartUpload) -> Iterator[None]:
     """Close the upload after the block; abort it if the block raises what no attempt can resume."""
     try:
         yield
     except BaseException as error:
         upload.stop()
         if upload.is_spoilt or not _is_resumable_after(error):
-            abort(client, target["Bucket"], target["Key"], target["UploadId"])
+            bucket.abort(key, upload.multipart_upload_id)
         raise
     upload.close()
 
@@ -190,11 +187,12 @@ def _is_resumable_after(error: BaseException) -> bool:
     return isinstance(error, TransientError)
 
 
-def stored_parts(
-    client: "S3Client", bucket: str, key: str, upload_id: str
-) -> "dict[int, PartTypeDef] | None":
+def stored_parts(bucket: Bucket, key: str, upload_id: str) -> "dict[int, PartTypeDef] | None":
     """The parts that S3 has of the upload; None if it has forgotten the upload, or won't tell."""
-    pages = client.get_paginator("list_parts").paginate(Bucket=bucket, Key=key, UploadId=upload_id)
+    client = bucket.client
+    pages = client.get_paginator("list_parts").paginate(
+        Bucket=bucket.name, Key=key, UploadId=upload_id
+    )
     try:
         return {part["PartNumber"]: part for page in pages for part in page.get("Parts", [])}
     except client.exceptions.NoSuchUpload:
@@ -203,5 +201,5 @@ def stored_parts(
         if error.response["Error"]["Code"] != "AccessDenied":
             raise
         log.warning("the parts of %s can't be listed, so all are sent again: %s", key, error)
-        abort(client, bucket, key, upload_id)
+        bucket.abort(key, upload_id)
         return None

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -13,8 +13,7 @@ from worker.models.artifact import Artifact
 from worker.models.job import Run
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.storage.errors import refuses_checksums, translated_s3_errors
-from worker.storage.objects.multipart import abort
-from worker.storage.objects.url import permanent_url
+from worker.storage.objects.bucket import Bucket
 from worker.storage.upload.checksums import (
     ChecksumsRefused,
     Crc32Checksums,
@@ -33,27 +32,22 @@ from worker.storage.upload.parts import Part, in_parts, peeked
 from worker.storage.upload.sending import Sending
 from worker.storage.upload.single_put import SinglePut
 
-if TYPE_CHECKING:
-    from types_boto3_s3 import S3Client
-
 CONTENT_TYPE = "application/zip"
 
 
 class S3ResultsStore:
     def __init__(
         self,
-        client: "S3Client",
-        bucket: str,
+        bucket: Bucket,
         encryption: dict[str, Any],
         sending: Sending | None = None,
     ) -> None:
         """`encryption`: arguments of server-side encryption, as boto3 names them."""
-        self._client = client
         self._bucket = bucket
         self._properties = {"ContentType": CONTENT_TYPE, **encryption}
         self._sending = sending or Sending()
         self._checksums: RequestChecksums = Crc32Checksums()
-        self._writer = ConditionalWriter(client, bucket)
+        self._writer = ConditionalWriter(bucket)
 
     @contextmanager
     def begin(
@@ -84,41 +78,39 @@ class S3ResultsStore:
                 self.abort(key, resume_id)
             yield _Archive(self._single_put(key, next(parts), metadata), storing)
             return
-        with listening(self._client) as latest:
+        with listening(self._bucket.client) as latest:
             with storing():
                 target, stored = self._opened(key, metadata, resume_id)
             upload = MultipartUpload(
-                self._client,
+                self._bucket,
                 target,
                 parts,
                 sending,
-                requests=PartRequests(self._client, latest.request),
+                requests=PartRequests(self._bucket.client, latest.request),
                 writer=self._writer,
                 checksums=self._checksums,
                 stored=stored,
                 moved=moved,
                 check=check,
             )
-            with aborted_unless_resumable(self._client, upload, target):
+            with aborted_unless_resumable(self._bucket, key, upload):
                 yield _Archive(upload, storing)
 
     def abort(self, key: str, multipart_id: str) -> None:
-        abort(self._client, self._bucket, key, multipart_id)
+        self._bucket.abort(key, multipart_id)
 
     def holds(self, artifact: Artifact) -> bool:
-        with translated_s3_errors(f"looking for {artifact.key}"):
-            return self._writer.stands(artifact) is True
+        return self._writer.stands(artifact) is True
 
     def url(self, key: str) -> str:
-        return permanent_url(self._bucket, key, self._client.meta.endpoint_url)
+        return self._bucket.url(key)
 
     def _single_put(self, key: str, part: Part, metadata: dict[str, str]) -> SinglePut:
         return SinglePut(
-            self._client,
+            self._bucket,
             self._writer,
             self._checksums,
             part,
-            bucket=self._bucket,
             key=key,
             metadata=metadata,
             properties=self._properties,
@@ -128,17 +120,17 @@ class S3ResultsStore:
         self, key: str, metadata: dict[str, str], resume_id: str | None
     ) -> tuple[Target, Any]:
         """The multipart upload, resumed if S3 still has it, and its parts that S3 has already."""
-        stored = stored_parts(self._client, self._bucket, key, resume_id) if resume_id else None
+        stored = stored_parts(self._bucket, key, resume_id) if resume_id else None
         if resume_id is None or stored is None:
-            created = self._client.create_multipart_upload(
-                Bucket=self._bucket,
+            created = self._bucket.client.create_multipart_upload(
+                Bucket=self._bucket.name,
                 Key=key,
                 Metadata=metadata,
                 **self._checksums.for_creation(),
                 **self._properties,
             )
             resume_id, stored = created["UploadId"], {}
-        return Target(Bucket=self._bucket, Key=key, UploadId=resume_id), stored
+        return Target(Bucket=self._bucket.name, Key=key, UploadId=resume_id), stored
 
     @contextmanager
     def _storing(self, key: str) -> Iterator[None]:

@@ -2,15 +2,13 @@
 
 from collections.abc import Mapping
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from worker.models.artifact import Artifact
+from worker.storage.objects.bucket import Bucket
 from worker.storage.upload.checksums import RequestChecksums, WholeObject
 from worker.storage.upload.conditional_write import Condition, ConditionalWriter
 from worker.storage.upload.parts import Part
-
-if TYPE_CHECKING:
-    from types_boto3_s3 import S3Client
 
 
 class SinglePut:
@@ -20,18 +18,17 @@ class SinglePut:
 
     def __init__(
         self,
-        client: "S3Client",
+        bucket: Bucket,
         writer: ConditionalWriter,
         checksums: RequestChecksums,
         part: Part,
         *,
-        bucket: str,
         key: str,
         metadata: Mapping[str, str],
         properties: Mapping[str, Any],
     ) -> None:
         """`properties`: further arguments of PutObject, as boto3 names them."""
-        self._client = client
+        self._client = bucket.client
         self._writer = writer
         self._body = b"".join(part.pieces)
         digest = sha256(self._body).hexdigest()
@@ -39,7 +36,7 @@ class SinglePut:
         whole.add(part)
         self._artifact = whole.artifact(key, digest)
         self._request: dict[str, Any] = {
-            "Bucket": bucket,
+            "Bucket": bucket.name,
             "Key": key,
             # only here: a multipart upload takes its metadata before its bytes are known
             "Metadata": {**metadata, "sha256": digest},

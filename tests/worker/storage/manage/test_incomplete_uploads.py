@@ -13,7 +13,7 @@ from worker.storage.upload.results_store import S3ResultsStore
 
 @pytest.fixture
 def incomplete_uploads(strict: Strict, results: S3ResultsStore) -> S3IncompleteUploads:
-    return S3IncompleteUploads(Bucket(results._client, strict.bucket))
+    return S3IncompleteUploads(Bucket(results._bucket.client, strict.bucket))
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from tests.worker.storage.conftest import RecordedAttempt, store
 from tests.worker.storage.upload.test_results_store import KEY, PREFIX, RUN
 from worker.errors import LeaseLost
 from worker.storage.client import make_client
+from worker.storage.objects.bucket import Bucket
 from worker.storage.upload.results_store import S3ResultsStore
 
 CONTENT = os.urandom(20 << 20)  # three parts
@@ -28,7 +29,13 @@ def test_an_archive_lands_in_the_mocked_bucket(content: bytes, attempt: Recorded
     with mock_aws():
         client = make_client()
         client.create_bucket(Bucket="results")
-        store(S3ResultsStore(client, "results", {}), PREFIX, RUN, FakePackage(content), attempt)
+        store(
+            S3ResultsStore(Bucket(client, "results"), {}),
+            PREFIX,
+            RUN,
+            FakePackage(content),
+            attempt,
+        )
         landed = client.get_object(Bucket="results", Key=KEY)["Body"].read()
     assert landed == content
 
@@ -38,7 +45,13 @@ def test_parts_are_sent_once(attempt: RecordedAttempt, monkeypatch: pytest.Monke
         client = make_client()
         client.create_bucket(Bucket="results")
         monkeypatch.setattr(client, "upload_part", None)
-        store(S3ResultsStore(client, "results", {}), PREFIX, RUN, FakePackage(CONTENT), attempt)
+        store(
+            S3ResultsStore(Bucket(client, "results"), {}),
+            PREFIX,
+            RUN,
+            FakePackage(CONTENT),
+            attempt,
+        )
 
 
 def test_an_interrupted_upload_is_resumed(attempt: RecordedAttempt) -> None:
@@ -46,7 +59,7 @@ def test_an_interrupted_upload_is_resumed(attempt: RecordedAttempt) -> None:
     with mock_aws():
         client = make_client()
         client.create_bucket(Bucket="results")
-        results = S3ResultsStore(client, "results", {})
+        results = S3ResultsStore(Bucket(client, "results"), {})
         with pytest.raises(LeaseLost):
             store(results, PREFIX, RUN, FakePackage(CONTENT), attempt)
         [resume_id] = attempt.opened_ids

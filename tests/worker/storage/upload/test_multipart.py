@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from worker.storage.objects.bucket import Bucket
 from worker.storage.upload.checksums import Crc32Checksums
 from worker.storage.upload.conditional_write import ConditionalWriter
 from worker.storage.upload.multipart import MultipartUpload, Target, aborted_unless_resumable
@@ -48,7 +49,8 @@ class SlowStore:
         return {}
 
     def head_object(self, **_: Any) -> dict[str, Any]:
-        return {"ContentLength": sum(map(len, self.parts.values())), "Metadata": {}}
+        size = sum(map(len, self.parts.values()))
+        return {"ContentLength": size, "ETag": "e", "LastModified": None, "Metadata": {}}
 
     def abort_multipart_upload(self, **_: Any) -> None:
         self.aborted = True
@@ -62,20 +64,21 @@ def part_of(content: bytes) -> Part:
 
 @contextmanager
 def sending(store: Any, parts: Iterable[Part], connections: int) -> Iterator[MultipartUpload]:
+    bucket = Bucket(store, "b")
     target = Target(Bucket="b", Key="k", UploadId="u")
     upload = MultipartUpload(
-        store,
+        bucket,
         target,
         parts,
         Sending(connections=connections),
         requests=PartRequests(store, None),
-        writer=ConditionalWriter(store, "b"),
+        writer=ConditionalWriter(bucket),
         checksums=Crc32Checksums(),
         stored={},
         moved=lambda: None,
         check=lambda: None,
     )
-    with aborted_unless_resumable(store, upload, target):
+    with aborted_unless_resumable(bucket, "k", upload):
         yield upload
 
 

@@ -44,7 +44,7 @@ def test_boto3_is_not_asked_for_parts_that_arrive(
     attempt: RecordedAttempt,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(results._client, "upload_part", None)
+    monkeypatch.setattr(results._bucket.client, "upload_part", None)
     upload(results, attempt)
     assert strict.stored() == {KEY: LARGER}
     assert sent(strict) == [1, 2, 3]

@@ -22,6 +22,7 @@ from worker.errors import (
 from worker.models.artifact import Artifact
 from worker.models.job import Run
 from worker.models.job_s3_prefix import JobS3Prefix
+from worker.storage.objects.bucket import Bucket
 from worker.storage.upload.checksums import Md5Checksums
 from worker.storage.upload.results_store import S3ResultsStore
 from worker.storage.upload.sending import Sending
@@ -135,7 +136,9 @@ def test_the_object_says_what_it_is(
 def test_encryption_is_asked_for_as_set(
     strict: Strict, results: S3ResultsStore, attempt: RecordedAttempt, content: bytes
 ) -> None:
-    encrypting = S3ResultsStore(results._client, strict.bucket, {"ServerSideEncryption": "AES256"})
+    encrypting = S3ResultsStore(
+        Bucket(results._bucket.client, strict.bucket), {"ServerSideEncryption": "AES256"}
+    )
     upload(encrypting, content, attempt)
     head = strict.upstream.head_object(Bucket=strict.bucket, Key=KEY)
     assert head["ServerSideEncryption"] == "AES256"
@@ -385,7 +388,7 @@ def test_who_may_only_write_can_land_an_archive(
 def test_a_bucket_that_is_not_there_is_refused(
     strict: Strict, results: S3ResultsStore, attempt: RecordedAttempt
 ) -> None:
-    nowhere = S3ResultsStore(results._client, "no-such-bucket-here", {})
+    nowhere = S3ResultsStore(Bucket(results._bucket.client, "no-such-bucket-here"), {})
     with pytest.raises(StorageRefused, match="404 NoSuchBucket"):
         store(nowhere, PREFIX, RUN, FakePackage(SMALL), attempt)
 

@@ -15,6 +15,7 @@ from tests.worker.storage.upload.test_results_store import (
     open_uploads,
 )
 from worker.errors import LeaseLost, StorageUnavailable, TransientError
+from worker.storage.objects.bucket import Bucket
 from worker.storage.upload.checksums import Md5Checksums
 from worker.storage.upload.results_store import S3ResultsStore
 from worker.storage.upload.sending import Sending
@@ -135,7 +136,7 @@ def test_parts_of_another_size_are_sent_again(
     strict: Strict, results: S3ResultsStore, attempt: RecordedAttempt, begun: str
 ) -> None:
     smaller = Sending(part_size=5 << 20)
-    others = S3ResultsStore(results._client, strict.bucket, {}, smaller)
+    others = S3ResultsStore(Bucket(results._bucket.client, strict.bucket), {}, smaller)
     go_on(others, attempt, LARGER, begun)
     assert sent(strict) == [1, 2, 3, 4]
     assert strict.stored() == {KEY: LARGER}
@@ -146,7 +147,7 @@ def test_more_parts_than_one_list_holds_are_all_known(
     strict: Strict, results: S3ResultsStore, attempt: RecordedAttempt
 ) -> None:
     begun = begin(results, LARGER)
-    paginate = results._client.get_paginator("list_parts").paginate(
+    paginate = results._bucket.client.get_paginator("list_parts").paginate(
         Bucket=strict.bucket, Key=KEY, UploadId=begun, PaginationConfig={"PageSize": 1}
     )
     assert [len(page["Parts"]) for page in paginate] == [1, 1, 1]

@@ -2,12 +2,14 @@
 
 from collections.abc import Generator, Iterable, Iterator
 
+from isal.isal_zlib import crc32_combine
+
 from worker.packaging.workers.batch import PackedBatch
 from worker.packaging.workers.pool import Packed
 from worker.packaging.workers.segment import PackedSegment
 from worker.packaging.workers.units import OpenFile, Segment
 from worker.packaging.zip.central_directory import CentralDirectory
-from worker.packaging.zip.deflate import END_OF_STREAM, crc32_combined
+from worker.packaging.zip.deflate import END_OF_STREAM
 from worker.packaging.zip.format import DEFLATED, MAX_32
 from worker.packaging.zip.headers import ZipEntry, data_descriptor, local_header
 
@@ -83,7 +85,7 @@ class StreamedEntry:
         """Count the next segment."""
         so_far = self.entry
         self.entry = so_far._replace(
-            crc=crc32_combined(so_far.crc, packed.crc, packed.size),
+            crc=crc32_combine(so_far.crc, packed.crc, packed.size),
             compressed_size=so_far.compressed_size + len(packed.data),
             size=so_far.size + packed.size,
         )

@@ -1,4 +1,4 @@
-"""What an archive holds, after Python's zipfile."""
+"""Tell what an archive holds, read with Python's zipfile."""
 
 import struct
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ UTF_8 = 1 << 11
 
 
 def held(archive: bytes) -> dict[bytes, Kept]:
-    """Its entries in their order, each read and checked against its CRC."""
+    """The archive's entries by name, in order, each read and checked against its CRC."""
     with ZipFile(BytesIO(archive)) as opened:
         members = opened.infolist()
         kept = {
@@ -33,7 +33,7 @@ def raw_name(member: ZipInfo) -> bytes:
 
 
 def mtime(member: ZipInfo) -> int | None:
-    """The extended timestamp's, in whole seconds."""
+    """The time of the extended timestamp, in whole seconds; None without one."""
     fields = dict(extra_fields(member.extra))
     if TIMESTAMP not in fields:
         return None

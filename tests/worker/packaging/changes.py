@@ -36,7 +36,7 @@ SECRET = Random(7).randbytes(64)  # noise, so that an archive would hold it as i
 
 
 def attempt(run: Path) -> tuple[bytes, TreeChanged | None]:
-    """What came of the archive, and the error that ended it."""
+    """Pack the run; the bytes up to an error, and the error."""
     pieces: list[Chunk] = []
     try:
         with packager(run).open(str(run)) as package:
@@ -49,10 +49,10 @@ def attempt(run: Path) -> tuple[bytes, TreeChanged | None]:
 def require_honesty(
     run: Path, tree: Mapping[str, Node], change: Callable[[Path], object]
 ) -> list[str]:
-    """Packs the tree once for each call of the operating system, with the change before it.
+    """Pack the tree once for each call of the operating system, with the change before that call.
 
-    What comes of it is the archive of the tree before the change, or after it, or an error; and
-    nothing of SECRET. Returns the errors' messages.
+    Each time the result must be the archive of the tree before the change, that of the tree after
+    it, or an error, without a byte of SECRET. Returns the errors' messages.
     """
     errors = []
     remake(run, tree)
@@ -72,7 +72,7 @@ def require_honesty(
 
 
 def remake(run: Path, tree: Mapping[str, Node]) -> None:
-    """The same tree anew, with the same modes and times."""
+    """Make the tree anew, with the same modes and times each time."""
     if run.exists():
         shutil.rmtree(run)
     make(run, tree)
@@ -84,7 +84,7 @@ def remake(run: Path, tree: Mapping[str, Node]) -> None:
 
 
 def settle(directory: Path) -> None:
-    """Returns once the file system's clock tells what comes from what was."""
+    """Wait until the file system's clock has moved on, so that later changes get other times."""
     before = max(path.lstat().st_ctime_ns for path in (directory, *directory.rglob("*")))
     probe = directory.with_name("probe")
     while True:
@@ -109,13 +109,13 @@ def failure_of(package: TreePackage) -> str:
 
 
 def failure_when(run: Path, function: str, act: Callable[..., object]) -> str:
-    """Of packing the measured tree, while `act` comes before each call of that function."""
+    """The error of packing a measured tree, with `act` before each call of the function."""
     with packager(run).open(str(run)) as package, before_calls(function, act):
         return failure_of(package)
 
 
 def reading(path: Path, position: int, change: Callable[[], object]) -> Callable[..., None]:
-    """The change comes before the first reading of the file from that position on."""
+    """Make the change before the file is first read at or behind the position."""
     status = path.stat()
     pending = [change]
 
@@ -129,7 +129,7 @@ def reading(path: Path, position: int, change: Callable[[], object]) -> Callable
 
 
 def opening(name: str, change: Callable[[], object]) -> Callable[..., None]:
-    """The change comes before the opening of what has that name."""
+    """Make the change before the file or directory of that name is opened."""
 
     def act(number: int, opened: str | bytes, *flags: int) -> None:
         if os.fsdecode(opened) == name:

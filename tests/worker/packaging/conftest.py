@@ -25,13 +25,13 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def run(root: Path) -> Path:
-    """Where a run's directory may be made."""
+    """The path of a run's directory, which the test makes."""
     return root / "RUN4"
 
 
 @pytest.fixture(scope="module")
 def memory() -> Iterator[Path]:
-    """A directory in memory, if there is such a place: fast, and its holes are read at once."""
+    """A directory in memory, where the machine has one: fast, also for files with holes."""
     shared = Path("/dev/shm")
     place = shared if shared.is_dir() and os.access(shared, os.W_OK) else None
     with TemporaryDirectory(prefix="results-", dir=place) as directory:
@@ -40,6 +40,6 @@ def memory() -> Iterator[Path]:
 
 @pytest.fixture
 def run_in_memory(memory: Path) -> Iterator[Path]:
-    """Where a run's directory may be made, again and again."""
+    """The path of a run's directory in memory, which is removed behind each test."""
     yield memory / "RUN4"
     shutil.rmtree(memory / "RUN4")

@@ -1,4 +1,4 @@
-"""Failures and acts at an exact call of the operating system."""
+"""Failures and other events at an exact call of the operating system."""
 
 import errno
 import os
@@ -20,9 +20,9 @@ class Calls:
 
 @contextmanager
 def before_calls(function: str, act: Callable[..., object]) -> Iterator[Calls]:
-    """Within the block `act(n, *arguments)` comes before the n-th call of `os.<function>`.
+    """Within the block, call `act(n, *arguments)` before the n-th call of `os.<function>`.
 
-    Whichever thread calls: the others' calls of that function wait until the act is done.
+    Calls of all threads count. Those of other threads wait until the act is done.
     """
     original = getattr(os, function)
     calls = Calls()
@@ -47,7 +47,7 @@ def before_calls(function: str, act: Callable[..., object]) -> Iterator[Calls]:
 
 
 def at_call(number: int, act: Callable[[], object]) -> Callable[..., None]:
-    """Acts before that call only."""
+    """Act before the call of that number only."""
 
     def acting(count: int, *arguments: object) -> None:
         if count == number:
@@ -68,7 +68,7 @@ def fail() -> None:
 
 @contextmanager
 def short_reads(most: int | Callable[[], int]) -> Iterator[None]:
-    """A file system that answers with so many bytes at most."""
+    """Let each read give `most` bytes at most, as some file systems do."""
     read, pread, preadv = os.read, os.pread, os.preadv
 
     def limit() -> int:
@@ -95,7 +95,7 @@ def _clipped(rooms: Sequence[memoryview], most: int) -> list[memoryview]:
 
 @contextmanager
 def without_privileges() -> Iterator[None]:
-    """As a user whom modes bind, which root is not."""
+    """Run the block as a user whom file modes bind, which root is not."""
     if os.geteuid() != 0:
         yield
         return

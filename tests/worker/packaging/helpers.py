@@ -1,4 +1,4 @@
-"""Helper processes that meet with something."""
+"""Helper processes that are slow, or that something happens to."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,7 +19,7 @@ ENDLESS_READS = "os.read = lambda *call: time.sleep(60)"
 
 
 def failing_read(number: int) -> str:
-    """The n-th fails in each helper."""
+    """A script that makes the n-th read of each helper fail."""
     return f"""
 read, numbers = os.read, itertools.count(1)
 def failing(*call):
@@ -31,7 +31,7 @@ os.read = failing
 
 
 def prefixed(script: str) -> str:
-    """What a helper runs if it runs the script first."""
+    """The program of a helper that runs the script first."""
     return f"import errno, itertools, os, time\n{script}\n{helper._MAIN}"
 
 
@@ -44,7 +44,7 @@ def helpers_with(script: str) -> Iterator[None]:
 
 @contextmanager
 def helpers_for_everything() -> Iterator[None]:
-    """Also for the smallest batch."""
+    """Give even the smallest batch to a helper."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pool, "MIN_FOR_HELPER", 1)
         yield
@@ -52,7 +52,7 @@ def helpers_for_everything() -> Iterator[None]:
 
 @contextmanager
 def before_a_helper_packs(act: Callable[[], object]) -> Iterator[None]:
-    """The act comes once, behind the plan of a first batch."""
+    """Act once, after the first batch is planned and before a helper gets it."""
     pending = [act]
 
     def acting(*message: Any) -> None:

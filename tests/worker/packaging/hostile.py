@@ -28,7 +28,7 @@ def archive(*entries: tuple[ZipInfo | str, bytes]) -> bytes:
 
 
 def overlapping() -> bytes:
-    """Two members that are one and the same bytes."""
+    """Two members that share the same bytes of the archive."""
     made = archive(("a", b"0" * 1000), ("b", b"0" * 1000))
     first = made.index(b"PK\x01\x02")
     second = made.index(b"PK\x01\x02", first + 1)
@@ -36,7 +36,7 @@ def overlapping() -> bytes:
 
 
 def with_size(content: bytes, size: int) -> bytes:
-    """One member, whose directory lies about its size."""
+    """One member, of which the directory tells a wrong size."""
     made = archive(("a", content))
     at = made.index(b"PK\x01\x02") + 24
     return made[:at] + size.to_bytes(4, "little") + made[at + 4 :]

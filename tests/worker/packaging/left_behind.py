@@ -20,7 +20,7 @@ def nothing_left_behind() -> Iterator[None]:
 
 
 def resources() -> set[str]:
-    """Open descriptors, threads that pack, and child processes, also those nobody waited for."""
+    """Open descriptors, packing threads and helper processes, also those that nobody waited for."""
     threads = {each.name for each in threading.enumerate() if each.name.startswith("packing")}
     return (
         {f"descriptor {number} of {target}" for number, target in descriptors().items()}
@@ -30,9 +30,9 @@ def resources() -> set[str]:
 
 
 def children() -> set[int]:
-    """Helper processes that this one started and has not waited for.
+    """Helper processes that this process started and has not waited for.
 
-    Not the servers that other tests started, which live as long as the session.
+    The servers that other tests started do not count; they live as long as the session.
     """
     pids: set[int] = set()
     for listing in Path("/proc/self/task").glob("*/children"):
@@ -50,12 +50,12 @@ def _is_helper(pid: int) -> bool:
 
 
 def open_below(directory: Path) -> set[str]:
-    """What this process holds open of the directory."""
+    """Paths in the directory that this process holds open."""
     return {each for each in descriptors().values() if Path(each).is_relative_to(directory)}
 
 
 def descriptors() -> dict[int, str]:
-    """What is open, by its number."""
+    """The paths of this process' open files by their descriptors."""
     targets = {}
     for descriptor in Path("/proc/self/fd").iterdir():
         with suppress(FileNotFoundError):  # the listing's own descriptor is closed by now

@@ -1,4 +1,4 @@
-"""Plans of trees, and what becomes of them without a pool."""
+"""Plans and archives of trees, made without a pool."""
 
 import os
 import stat
@@ -19,7 +19,7 @@ from worker.packaging.zip.deflate import FAST
 
 @contextmanager
 def planned(run: Path) -> Iterator[Iterator[Unit]]:
-    """The units of the tree as it is now, each read when it is its turn."""
+    """The units of the tree, which is walked now and read unit by unit."""
     with (
         surveyed(run) as survey,
         closing(survey.entries()) as entries,
@@ -29,7 +29,7 @@ def planned(run: Path) -> Iterator[Iterator[Unit]]:
 
 
 def known(units: Iterable[Unit | None]) -> Iterator[Unit]:
-    """Of a walk that is over."""
+    """The units of a walk that is over, which has all of them."""
     for unit in units:
         assert unit
         yield unit
@@ -37,7 +37,7 @@ def known(units: Iterable[Unit | None]) -> Iterator[Unit]:
 
 @contextmanager
 def surveyed(run: Path) -> Iterator[Survey]:
-    """What a walk finds now."""
+    """The survey of a whole walk through the run."""
     with opened(run) as descriptor:
         survey = Survey(descriptor)
         for entry in walk(descriptor, os.fsencode(run.name)):
@@ -48,7 +48,7 @@ def surveyed(run: Path) -> Iterator[Survey]:
 
 @contextmanager
 def batch_of(run: Path) -> Iterator[Batch]:
-    """The one that holds the whole of a small tree."""
+    """The single batch that holds all of a small tree."""
     with planned(run) as units:
         (batch,) = units
         assert isinstance(batch, Batch)
@@ -57,7 +57,7 @@ def batch_of(run: Path) -> Iterator[Batch]:
 
 
 def again(batch: Batch) -> Batch:
-    """The same once more, with descriptors of its own."""
+    """A copy of the batch with descriptors of its own."""
     descriptors = list(map(os.dup, batch.descriptors))
     return Batch(batch.items, descriptors, batch.entry_count, batch.size)
 
@@ -80,7 +80,7 @@ def opened(path: Path) -> Iterator[int]:
 
 
 def unlisted(name: bytes) -> Directory:
-    """A directory whose files nobody looks for."""
+    """A directory that exists only as an entry."""
     return Directory(name, b"", (stat.S_IFDIR | 0o755, 1_700_000_000), 0)
 
 

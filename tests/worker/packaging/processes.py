@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic, sleep
 
-#: Where such a process finds what this one finds.
+#: The environment in which a process finds the same modules as this one.
 PATH = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 
 
 def printed_by(script: str, *arguments: str | Path, **environment: str) -> str:
-    """What the script prints on its way to a good end, without a complaint."""
+    """What the script prints; it must end with 0 and print no errors."""
     done = subprocess.run(
         [sys.executable, "-c", script, *arguments],
         env=PATH | environment,
@@ -29,7 +29,7 @@ def printed_by(script: str, *arguments: str | Path, **environment: str) -> str:
 
 @contextmanager
 def started(script: str, *arguments: str | Path) -> Iterator[subprocess.Popen[str]]:
-    """The script's process, the first of a group of its own; killed if it still runs at the end."""
+    """The script's process, in a process group of its own; killed behind the block."""
     process = subprocess.Popen(
         [sys.executable, "-c", script, *arguments],
         env=PATH,
@@ -46,7 +46,7 @@ def started(script: str, *arguments: str | Path) -> Iterator[subprocess.Popen[st
 
 
 def has_ended(pid: int | str) -> bool:
-    """Whether that process runs no more, even if nobody has waited for it."""
+    """Whether the process has ended, even if nobody has waited for it."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except (FileNotFoundError, ProcessLookupError):

@@ -23,7 +23,7 @@ def installed(program: str) -> str:
 def read_with(
     program: str, *arguments: str | Path, cwd: Path | None = None, piped: Path | None = None
 ) -> str:
-    """What the program prints, once it has ended well. No umask narrows the modes it restores."""
+    """What the program prints; it must end with 0. No umask narrows the modes that it restores."""
     done = subprocess.run(
         [installed(program), *map(str, arguments)],
         input=piped.read_bytes() if piped else b"",
@@ -59,13 +59,13 @@ def jar(archive: Path, into: Path) -> None:
 
 
 Extract = Callable[[Path, Path], None]
-#: They read the index at the end, with modes and links.
+#: Readers of the directory at an archive's end, which restore modes and links.
 BY_INDEX: dict[str, Extract] = {"unzip": unzip, "7z": seven_zip, "bsdtar": bsdtar}
-#: These give names, bytes and directories alone.
+#: All readers; some restore only names, bytes and directories.
 ALL: dict[str, Extract] = BY_INDEX | {"bsdtar from a pipe": bsdtar_from_a_pipe, "jar": jar}
-#: Each has a way to check an archive without extracting it.
+#: Arguments with which a program checks an archive without extracting it.
 CHECKS = {"unzip": ["-tq"], "7z": ["t"], "bsdtar": ["-tvf"], "jar": ["tf"]}
-#: And one to print its entries, each on a line.
+#: Arguments with which it prints the entries, each on a line.
 LISTS = {"unzip": ["-Z1"], "7z": ["l", "-ba"], "bsdtar": ["-tf"], "jar": ["tf"]}
-#: And one to print an entry's bytes.
+#: Arguments with which it prints an entry's bytes.
 PRINTS = {"unzip": ["-p"], "7z": ["e", "-so"], "bsdtar": ["-xOf"]}

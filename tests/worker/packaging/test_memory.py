@@ -9,7 +9,7 @@ from tests.worker.packaging.trees import KIB, MIB, content, make
 
 GIB = 1 << 30
 
-#: In a process of its own, whose memory is nobody else's.
+#: Runs in a process of its own, whose memory nothing else uses.
 PRINT_THE_PEAKS = """
 import sys
 from pathlib import Path

@@ -30,10 +30,13 @@ from tests.worker.packaging.trees import (
     trees,
 )
 from worker.models.archive import Archive
-from worker.packaging.package import Packing
+from worker.packaging.package import Packing, TreePackage, TreePackager
+from worker.packaging.tree.selection import Selection
 from worker.packaging.tree.survey import Survey
 from worker.packaging.workers.helper import Helper, PendingBatch
+from worker.packaging.workers.pool import PackingPool
 from worker.packaging.workers.units import Batch
+from worker.packaging.zip.deflate import FAST
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -209,3 +212,16 @@ def test_helpers_pack_many_small_files_or_as_they_are_told(
     with packager(run, Packing(threads=2, helpers=helpers)).open(str(run)) as package:
         b"".join(package.chunks())
         assert len(children()) == expected
+
+
+def test_making_a_packager_or_a_package_has_no_effect(run: Path) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("a constructor had an effect")
+
+    with nothing_left_behind(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr("worker.packaging.package.keep_freed_memory", refuse)
+        for function in ("open", "dup", "stat", "fstat", "scandir", "read"):
+            patch.setattr(os, function, refuse)
+        TreePackager((run.parent,))
+        selection = Selection(-1, "RUN4", "RUN*", matching=None)
+        TreePackage(selection, PackingPool(threads=1, level=FAST)).close()

@@ -69,7 +69,7 @@ def dressed(run: Path) -> Path:
 
 
 def copied(source: Path, target: Path, *, reverse: bool) -> None:
-    """With all its attributes, but made in another order."""
+    """Copy a tree with all its attributes, making its entries in another order."""
     if source.is_symlink() or source.is_file():
         shutil.copy2(source, target, follow_symlinks=False)
         return
@@ -80,7 +80,7 @@ def copied(source: Path, target: Path, *, reverse: bool) -> None:
 
 
 class Shuffled:
-    """A directory's listing in an order that the file system might give as well."""
+    """A directory's listing in another order, as another file system might give it."""
 
     def __init__(self, entries: Iterator[Any], seed: int) -> None:
         self._entries = list(entries)

@@ -24,7 +24,9 @@ def test_what_was_appended_is_taken_in_order_once(pieces: list[bytes]) -> None:
 
 
 @given(turns=st.lists(st.tuples(st.lists(st.binary(max_size=50)), st.integers(0, 3))))
-def test_it_may_be_taken_from_while_it_is_appended_to(turns: list[tuple[list[bytes], int]]) -> None:
+def test_a_spool_may_be_taken_from_while_it_is_appended_to(
+    turns: list[tuple[list[bytes], int]],
+) -> None:
     spool = Spool()
     appended = taken = b""
     with pytest.MonkeyPatch.context() as patch:

@@ -1,4 +1,4 @@
-"""Directory trees: made, described as an archive should hold them, and packed."""
+"""Directory trees: make them, describe what their archive should hold, and pack them."""
 
 import os
 import stat
@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from worker.packaging.package import Packing, TreePackager
 
 KIB, MIB = 1 << 10, 1 << 20
-#: Where packing changes its ways: nothing, no samples, samples, a file packed whole, segments.
+#: Sizes around those at which packing works differently: empty, sampled, whole, in segments.
 SIZES = (0, 1, 16 * KIB - 1, 16 * KIB, 128 * KIB, MIB - 1, MIB, MIB + 1, 3 * MIB + 7)
 DEFAULT = Packing()
 #: Ways to pack that must make no difference.
@@ -53,7 +53,7 @@ class Kept:
 
 @cache
 def content(kind: str, size: int, seed: int = 0) -> bytes:
-    """Noise, a byte or a line again and again, or lines of a table that all differ."""
+    """Noise, one byte or one line repeated, or a table whose lines all differ (series)."""
     if kind == "random":
         return Random(seed).randbytes(size)
     if kind == "series":
@@ -63,7 +63,7 @@ def content(kind: str, size: int, seed: int = 0) -> bytes:
 
 
 def mixed() -> dict[str, Node]:
-    """All that packing treats in different ways."""
+    """A tree with a file, directory or link of each kind that is packed in a way of its own."""
     return {
         **{f"{kind} {size}": content(kind, size) for kind in ("random", "table") for size in SIZES},
         "zeros": content("zeros", 5 * MIB),
@@ -76,7 +76,7 @@ def mixed() -> dict[str, Node]:
 
 
 def hardly_compressible(size: int, *, seed: int) -> bytes:
-    """Every byte about as often as every other, and matches that are hardly worth it."""
+    """Data that deflate can hardly make smaller: all bytes equally often, and few short matches."""
     random = Random(seed)
     alphabet, run_length = random.randrange(200, 257), random.randrange(1, 7)
     noise = random.randbytes(size)
@@ -102,7 +102,7 @@ def make(path: Path, node: Node) -> Path:
 
 
 def dress(directory: Path, random: Random) -> None:
-    """Gives every entry a mode, which its owner can read, and a time between 1970 and 2038."""
+    """Give every entry a random mode that its owner can read, and a time from 1970 to 2038."""
     for path in (directory, *directory.rglob("*")):
         if not path.is_symlink():
             path.chmod(random.randrange(0o10000) | (0o700 if path.is_dir() else 0o400))
@@ -115,7 +115,7 @@ def set_time(path: Path, seconds: int, *, nanoseconds: int = 0) -> None:
 
 
 def described(directory: Path) -> dict[bytes, Kept]:
-    """Every entry, itself first, under the name that an archive gives it."""
+    """What an archive should keep of each entry, by its name there; the directory itself first."""
     return dict(_described(directory, os.fsencode(directory.name)))
 
 
@@ -142,7 +142,7 @@ def packed(path: Path | str, packing: Packing = DEFAULT, *, pattern: str = "RUN*
 def packager(
     path: Path | str, packing: Packing = DEFAULT, *, pattern: str = "RUN*"
 ) -> TreePackager:
-    """One that has the directory around `path` as its root."""
+    """A packager with the directory around `path` as its root."""
     return TreePackager((Path(path).parent,), pattern, packing)
 
 
@@ -198,5 +198,5 @@ def trees_of(files: st.SearchStrategy[bytes]) -> st.SearchStrategy[Mapping[str, 
 
 
 trees = trees_of(contents(*SIZES))
-#: Each fits into a batch.
+#: Trees whose files each fit into a batch.
 small_trees = trees_of(contents(16 * KIB))

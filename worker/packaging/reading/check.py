@@ -26,7 +26,6 @@ from worker.packaging.reading.records import (
 from worker.packaging.zip.format import (
     DEFLATED,
     DESCRIPTOR,
-    DESCRIPTOR_SIGNATURE,
     SIZES_FOLLOW,
     STORED,
     ZIP64_DESCRIPTOR,
@@ -103,7 +102,7 @@ def _inflated(method: int, pieces: Iterator[memoryview]) -> Iterator[bytes | mem
 
 def _has_descriptor(data: Cursor, header: Header, is_wide: bool) -> bool:
     form = ZIP64_DESCRIPTOR if is_wide else DESCRIPTOR
-    expected = form.pack(DESCRIPTOR_SIGNATURE, header.crc, header.compressed_size, header.size)
+    expected = form.pack(header.crc, header.compressed_size, header.size)
     return data.take(len(expected)) == expected
 
 

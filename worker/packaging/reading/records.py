@@ -3,25 +3,21 @@
 from collections.abc import Iterator
 from functools import lru_cache
 from struct import unpack_from
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from isal import isal_zlib
 
 from worker.errors import ArchiveDamaged
 from worker.packaging.zip.format import (
     CENTRAL_HEADER,
-    CENTRAL_SIGNATURE,
     END_RECORD,
-    END_SIGNATURE,
     LOCAL_HEADER,
-    LOCAL_SIGNATURE,
     MAX_16,
     MAX_32,
     ZIP64,
     ZIP64_END_RECORD,
-    ZIP64_END_SIGNATURE,
     ZIP64_LOCATOR,
-    ZIP64_LOCATOR_SIGNATURE,
+    Record,
     extra_fields,
 )
 
@@ -77,6 +73,13 @@ class Cursor:
         """The next `size` bytes, joined."""
         return b"".join(self.pieces(size))
 
+    def read(self, record: Record, otherwise: str) -> tuple[Any, ...]:
+        """The fields of the next record; ArchiveDamaged with this message if it is another one."""
+        try:
+            return record.unpack(self.take(record.size))
+        except ValueError:
+            raise ArchiveDamaged(otherwise) from None
+
 
 class Directory(NamedTuple):
     """What the end record tells of the central directory."""
@@ -92,24 +95,22 @@ def read_end(blocks: Blocks) -> Directory:
     at = blocks.size - END_RECORD.size
     if at < 0:
         raise ArchiveDamaged(f"{blocks.size:,} bytes are no archive")
-    signature, _, _, _, count, size, offset, comment = END_RECORD.unpack(
-        Cursor(blocks, at).take(END_RECORD.size)
-    )
-    if signature != END_SIGNATURE or comment:
-        raise ArchiveDamaged("it does not end as an archive does")
+    otherwise = "it does not end as an archive does"
+    _, _, _, count, size, offset, comment = Cursor(blocks, at).read(END_RECORD, otherwise)
+    if comment:
+        raise ArchiveDamaged(otherwise)
     if count == MAX_16 or MAX_32 in (size, offset):
         return _read_zip64_end(blocks, at)
     return Directory(count, size, offset)
 
 
 def _read_zip64_end(blocks: Blocks, end: int) -> Directory:
-    cursor = Cursor(blocks, max(0, end - ZIP64_LOCATOR.size))
-    signature, _, offset, _ = ZIP64_LOCATOR.unpack(cursor.take(ZIP64_LOCATOR.size))
-    if signature != ZIP64_LOCATOR_SIGNATURE or offset > end:
-        raise ArchiveDamaged("its end record of 64 bits is missing")
-    fields = ZIP64_END_RECORD.unpack(Cursor(blocks, offset).take(ZIP64_END_RECORD.size))
-    if fields[0] != ZIP64_END_SIGNATURE:
-        raise ArchiveDamaged("its end record of 64 bits is missing")
+    otherwise = "its end record of 64 bits is missing"
+    locator = Cursor(blocks, max(0, end - ZIP64_LOCATOR.size))
+    _, offset, _ = locator.read(ZIP64_LOCATOR, otherwise)
+    if offset > end:
+        raise ArchiveDamaged(otherwise)
+    fields = Cursor(blocks, offset).read(ZIP64_END_RECORD, otherwise)
     return Directory(*fields[-3:])
 
 
@@ -128,10 +129,10 @@ class Header(NamedTuple):
 
 def read_central(directory: Cursor) -> tuple[Header, int]:
     """Read the next header of the directory, and the offset of the member's local header."""
-    fields = CENTRAL_HEADER.unpack(directory.take(CENTRAL_HEADER.size))
-    if fields[0] != CENTRAL_SIGNATURE:
-        raise ArchiveDamaged("its directory holds something else than its members' headers")
-    flags, method, time, date, crc, compressed, size, *lengths = fields[3:13]
+    fields = directory.read(
+        CENTRAL_HEADER, "its directory holds something else than its members' headers"
+    )
+    flags, method, time, date, crc, compressed, size, *lengths = fields[2:12]
     name_size, extra_size, comment_size = lengths
     name = directory.take(name_size)
     wide = _zip64(directory.take(extra_size))
@@ -142,11 +143,9 @@ def read_central(directory: Cursor) -> tuple[Header, int]:
 
 def read_local(data: Cursor) -> tuple[Header, bool]:
     """Read a member's local header, and whether its sizes have 64 bits."""
-    signature, _, flags, method, time, date, crc, compressed, size, name_size, extra_size = (
-        LOCAL_HEADER.unpack(data.take(LOCAL_HEADER.size))
-    )
-    if signature != LOCAL_SIGNATURE:
-        raise ArchiveDamaged(f"no member begins at {data.position - LOCAL_HEADER.size:,}")
+    otherwise = f"no member begins at {data.position:,}"
+    fields = data.read(LOCAL_HEADER, otherwise)
+    _, flags, method, time, date, crc, compressed, size, name_size, extra_size = fields
     name = data.take(name_size)
     wide = _zip64(data.take(extra_size))
     if wide is not None:

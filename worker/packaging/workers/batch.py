@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import NamedTuple
 
+from isal.isal_zlib import crc32
+
 from worker.packaging.tree.changes import Identity, Stamp, require_unchanged
 from worker.packaging.tree.files import ReadFile, read_files
 from worker.packaging.workers.segment import SEGMENT
 from worker.packaging.zip.central_directory import marked_offsets
-from worker.packaging.zip.deflate import STORE, Deflater, compressible, crc32
+from worker.packaging.zip.deflate import STORE, Deflater, compressible
 from worker.packaging.zip.format import DEFLATED, STORED
 from worker.packaging.zip.headers import small_headers
 

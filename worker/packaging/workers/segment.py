@@ -5,8 +5,10 @@ from functools import cached_property
 from struct import Struct
 from typing import NamedTuple
 
+from isal.isal_zlib import crc32
+
 from worker.packaging.tree.changes import require_size, unreadable
-from worker.packaging.zip.deflate import STORE, Deflater, compressible, crc32
+from worker.packaging.zip.deflate import STORE, Deflater, compressible
 
 #: Bytes of a file that are deflated by themselves; files of up to as many are packed whole.
 SEGMENT = 1 << 20

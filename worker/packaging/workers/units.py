@@ -113,10 +113,6 @@ class Segment:
     size: int
 
     @property
-    def is_first(self) -> bool:
-        return self.offset == 0
-
-    @property
     def is_last(self) -> bool:
         return self.offset + self.size == self.file.size
 

@@ -7,14 +7,11 @@ from worker.packaging.spool import Spool
 from worker.packaging.zip.format import (
     CENTRAL_HEADER,
     END_RECORD,
-    END_SIGNATURE,
     MAX_16,
     MAX_32,
     ZIP64,
     ZIP64_END_RECORD,
-    ZIP64_END_SIGNATURE,
     ZIP64_LOCATOR,
-    ZIP64_LOCATOR_SIGNATURE,
 )
 from worker.packaging.zip.headers import (
     VERSION_MADE_BY,
@@ -127,25 +124,16 @@ def end_records(*, count: int, size: int, offset: int, tail: bytes = b"") -> byt
     `tail` is how the headers end. Some readers look for the Zip64 locator at a fixed distance from
     the end; where a file's name reads like one, the real one keeps them from being misled.
     """
-    is_misleading = tail[-ZIP64_LOCATOR.size :].startswith(ZIP64_LOCATOR_SIGNATURE)
+    is_misleading = tail[-ZIP64_LOCATOR.size :].startswith(ZIP64_LOCATOR.signature)
     zip64 = b""
     if max(size, offset) >= MAX_32 or count >= MAX_16 or is_misleading:
         zip64 = _zip64_end_records(count, size, offset)
     count_16, size_32, offset_32 = min(count, MAX_16), min(size, MAX_32), min(offset, MAX_32)
-    return zip64 + END_RECORD.pack(END_SIGNATURE, 0, 0, count_16, count_16, size_32, offset_32, 0)
+    return zip64 + END_RECORD.pack(0, 0, count_16, count_16, size_32, offset_32, 0)
 
 
 def _zip64_end_records(count: int, size: int, offset: int) -> bytes:
-    record = ZIP64_END_RECORD.pack(
-        ZIP64_END_SIGNATURE,
-        ZIP64_END_RECORD.size - 12,  # bytes behind this field
-        VERSION_MADE_BY,
-        VERSION_NEEDED_ZIP64,
-        0,
-        0,
-        count,
-        count,
-        size,
-        offset,
-    )
-    return record + ZIP64_LOCATOR.pack(ZIP64_LOCATOR_SIGNATURE, 0, offset + size, 1)
+    bytes_behind = ZIP64_END_RECORD.size - 12  # the signature and this field itself
+    versions = VERSION_MADE_BY, VERSION_NEEDED_ZIP64
+    record = ZIP64_END_RECORD.pack(bytes_behind, *versions, 0, 0, count, count, size, offset)
+    return record + ZIP64_LOCATOR.pack(0, offset + size, 1)

@@ -1,6 +1,7 @@
 """Deflate and CRC-32 through ISA-L, which releases the GIL and outruns zlib several times."""
 
 from isal import isal_zlib
+from isal.isal_zlib import crc32, crc32_combine
 
 #: ISA-L's levels. Level 1 has nearly zlib's ratio; level 3 comes within 5 % of zlib's level 6, at
 #: half the speed. ISA-L's own level 0 expands incompressible data by a fifth: here 0 only stores.
@@ -30,16 +31,6 @@ def deflated(data: bytes, level: int = FAST) -> bytes:
     first = data[:1]
     rest = isal_zlib.compressobj(level, isal_zlib.DEFLATED, _RAW, zdict=first)
     return _OPENING + first + rest.compress(memoryview(data)[1:]) + rest.flush()
-
-
-def crc32(data: bytes | bytearray | memoryview, crc: int = 0) -> int:
-    """The CRC-32 of the data, or of all data so far where `crc` is that of the data before."""
-    return isal_zlib.crc32(data, crc)
-
-
-def crc32_combined(first: int, second: int, second_size: int) -> int:
-    """The CRC-32 of two joined byte strings, from the CRC-32 of each and the second one's size."""
-    return isal_zlib.crc32_combine(first, second, second_size)
 
 
 def deflated_bound(size: int) -> int:
@@ -101,7 +92,7 @@ class Deflater:
             return self._after(before, data)
         first, rest = bytes(data[:1]), data[1:]
         blocks, crc = self._after(first, rest)
-        return _OPENING + first + blocks, crc32_combined(crc32(first), crc, len(rest))
+        return _OPENING + first + blocks, crc32_combine(crc32(first), crc, len(rest))
 
     def _after(self, history: bytes, data: bytes | memoryview) -> tuple[bytes, int]:
         if self._parallel:

@@ -5,6 +5,7 @@ https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT
 
 from collections.abc import Iterator
 from struct import Struct
+from typing import Any
 
 #: Compression methods.
 STORED, DEFLATED = 0, 8
@@ -17,14 +18,34 @@ ZIP64, TIMESTAMP = 0x0001, 0x5455
 #: The system that made an entry; for Unix, readers restore the modes.
 UNIX = 3
 
-LOCAL_SIGNATURE, LOCAL_HEADER = b"PK\x03\x04", Struct("<4s5H3L2H")
-CENTRAL_SIGNATURE, CENTRAL_HEADER = b"PK\x01\x02", Struct("<4s6H3L5H2L")
-END_SIGNATURE, END_RECORD = b"PK\x05\x06", Struct("<4s4H2LH")
-ZIP64_LOCATOR_SIGNATURE, ZIP64_LOCATOR = b"PK\x06\x07", Struct("<4sLQL")
-ZIP64_END_SIGNATURE, ZIP64_END_RECORD = b"PK\x06\x06", Struct("<4sQ2H2L4Q")
-#: A descriptor follows the data of an entry whose sizes were not known before.
-DESCRIPTOR_SIGNATURE = b"PK\x07\x08"
-DESCRIPTOR, ZIP64_DESCRIPTOR = Struct("<4s3L"), Struct("<4sL2Q")
+
+class Record:
+    """A record that begins with a signature of four bytes."""
+
+    def __init__(self, signature: bytes, fields: str) -> None:
+        """`fields` is the format of those behind the signature, as in `struct`."""
+        self.signature = signature
+        self._struct = Struct(f"<4s{fields}")
+        self.size = self._struct.size
+
+    def pack(self, *fields: int) -> bytes:
+        return self._struct.pack(self.signature, *fields)
+
+    def unpack(self, data: bytes) -> tuple[Any, ...]:
+        """The fields behind the signature; ValueError if these bytes have another one."""
+        signature, *fields = self._struct.unpack(data)
+        if signature != self.signature:
+            raise ValueError(f"{signature!r} is not {self.signature!r}")
+        return tuple(fields)
+
+
+LOCAL_HEADER = Record(b"PK\x03\x04", "5H3L2H")
+CENTRAL_HEADER = Record(b"PK\x01\x02", "6H3L5H2L")
+#: Follows the data of an entry whose sizes were not known before.
+DESCRIPTOR, ZIP64_DESCRIPTOR = Record(b"PK\x07\x08", "3L"), Record(b"PK\x07\x08", "L2Q")
+END_RECORD = Record(b"PK\x05\x06", "4H2LH")
+ZIP64_END_RECORD = Record(b"PK\x06\x06", "Q2H2L4Q")
+ZIP64_LOCATOR = Record(b"PK\x06\x07", "LQL")
 
 _EXTRA_FIELD = Struct("<2H")
 

@@ -6,10 +6,9 @@ from struct import Struct, pack
 from typing import NamedTuple
 
 from worker.packaging.zip.format import (
-    CENTRAL_SIGNATURE,
+    CENTRAL_HEADER,
     DESCRIPTOR,
-    DESCRIPTOR_SIGNATURE,
-    LOCAL_SIGNATURE,
+    LOCAL_HEADER,
     MAX_32,
     SIZES_FOLLOW,
     STORED,
@@ -28,7 +27,8 @@ ENTRY_OVERHEAD = 30 + 20 + 9 + 24 + 46 + 28 + 9
 
 #: The fields that the local and the central header share, and those behind them in the central one.
 _SHARED, _CENTRAL_REST = Struct("<5H3L2H"), Struct("<3H2L")
-_CENTRAL_START = pack("<4sH", CENTRAL_SIGNATURE, VERSION_MADE_BY)
+_LOCAL_START = LOCAL_HEADER.signature
+_CENTRAL_START = CENTRAL_HEADER.signature + pack("<H", VERSION_MADE_BY)
 
 
 class ZipEntry(NamedTuple):
@@ -59,24 +59,16 @@ def local_header(entry: ZipEntry) -> bytes:
     if zip64:
         wide = pack("<HHQQ", ZIP64, 16, size, compressed_size)
         compressed_size = size = MAX_32
-    shared, end = _shared(
-        name,
-        mtime,
-        method,
-        crc,
-        compressed_size,
-        size,
-        wide,
-        VERSION_NEEDED_ZIP64 if zip64 else VERSION_NEEDED,
-        SIZES_FOLLOW if streamed else 0,
-    )
-    return LOCAL_SIGNATURE + shared + end
+    version = VERSION_NEEDED_ZIP64 if zip64 else VERSION_NEEDED
+    flags = SIZES_FOLLOW if streamed else 0
+    shared, end = _shared(name, mtime, method, crc, compressed_size, size, wide, version, flags)
+    return _LOCAL_START + shared + end
 
 
 def data_descriptor(entry: ZipEntry) -> bytes:
     """CRC and sizes behind the data of a streamed entry."""
     form = ZIP64_DESCRIPTOR if entry.zip64 else DESCRIPTOR
-    return form.pack(DESCRIPTOR_SIGNATURE, entry.crc, entry.compressed_size, entry.size)
+    return form.pack(entry.crc, entry.compressed_size, entry.size)
 
 
 def central_header(entry: ZipEntry, offset: int) -> bytes:
@@ -88,17 +80,9 @@ def central_header(entry: ZipEntry, offset: int) -> bytes:
         wide = pack(f"<HH{len(fields)}Q", ZIP64, 8 * len(fields), *fields)
         size, compressed_size = min(size, MAX_32), min(compressed_size, MAX_32)
         offset = min(offset, MAX_32)
-    shared, end = _shared(
-        name,
-        mtime,
-        method,
-        crc,
-        compressed_size,
-        size,
-        wide,
-        VERSION_NEEDED_ZIP64 if wide or zip64 else VERSION_NEEDED,
-        SIZES_FOLLOW if streamed else 0,
-    )
+    version = VERSION_NEEDED_ZIP64 if wide or zip64 else VERSION_NEEDED
+    flags = SIZES_FOLLOW if streamed else 0
+    shared, end = _shared(name, mtime, method, crc, compressed_size, size, wide, version, flags)
     return _CENTRAL_START + shared + _central_rest(name, mode, offset) + end
 
 
@@ -118,7 +102,7 @@ def small_headers(  # noqa: PLR0917  names cost a tenth of it
     """
     shared, end = _shared(name, mtime, method, crc, compressed_size, size)
     central = _CENTRAL_START + shared + _central_rest(name, mode, offset) + end
-    return LOCAL_SIGNATURE + shared + end, central
+    return _LOCAL_START + shared + end, central
 
 
 def _shared(  # noqa: PLR0917  as above
@@ -140,20 +124,8 @@ def _shared(  # noqa: PLR0917  as above
     if not name.isascii() and _is_utf_8(name):
         flags |= UTF_8
     end = name + wide + timestamp
-    name_size = len(name)
-    fields = _SHARED.pack(
-        version,
-        flags,
-        method,
-        dos_time,
-        dos_date,
-        crc,
-        compressed_size,
-        size,
-        name_size,
-        len(end) - name_size,
-    )
-    return fields, end
+    sizes = crc, compressed_size, size, len(name), len(end) - len(name)
+    return _SHARED.pack(version, flags, method, dos_time, dos_date, *sizes), end
 
 
 def _central_rest(name: bytes, mode: int, offset: int) -> bytes:

@@ -18,7 +18,7 @@ from worker.packaging.reading.records import BLOCK
 
 @dataclass
 class Bytes:
-    """An object's content that notes what is read of it."""
+    """An object's content that notes how many bytes each read asks for."""
 
     data: bytes
     reads: list[int] = field(default_factory=list)

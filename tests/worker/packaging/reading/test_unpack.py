@@ -50,7 +50,9 @@ def test_what_was_packed_comes_out_as_it_was(tmp_path: Path) -> None:
     max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(trees)
-def test_so_does_any_tree(tmp_path_factory: pytest.TempPathFactory, tree: dict[str, Node]) -> None:
+def test_any_tree_comes_out_as_it_was_packed(
+    tmp_path_factory: pytest.TempPathFactory, tree: dict[str, Node]
+) -> None:
     tmp_path = tmp_path_factory.mktemp("tree")
     run = make(tmp_path / "RUN4", tree)
     assert described(unpacked(tmp_path, packed(run)) / "RUN4") == described(run)
@@ -106,7 +108,7 @@ def test_links_that_leave_are_refused(tmp_path: Path, target: str) -> None:
     refused(tmp_path, archive((link("l"), target.encode())), "link l leaves it")
 
 
-def test_so_are_links_that_leave_through_others(tmp_path: Path) -> None:
+def test_links_that_leave_through_other_links_are_refused(tmp_path: Path) -> None:
     chain = archive((link("here"), b"."), (link("a/b"), b"../here/.."))
     refused(tmp_path, chain, "link a/b leaves it")
 

@@ -34,14 +34,14 @@ def rewrite(path: Path) -> None:
 
 
 def rewrite_in_secret(path: Path) -> None:
-    """With the times put back."""
+    """Rewrite the file and set its times back."""
     before = path.stat()
     rewrite(path)
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
 def replace(path: Path) -> None:
-    """By a rename, as editors and atomic writers do."""
+    """Replace the file by a rename, as editors and atomic writers do."""
     new = path.with_name("new")
     new.write_bytes(path.read_bytes()[::-1])
     new.rename(path)
@@ -99,7 +99,7 @@ def test_a_large_file_that_changes_under_its_reader_is_named_or_its_directory(
 
 
 def changed(failure: str) -> str:
-    """What is said to have changed."""
+    """The name of the changed file or directory in the message."""
     named = re.fullmatch(r"(.*) changed( its size)? while it was being packed", failure)
     assert named, failure
     return named[1]

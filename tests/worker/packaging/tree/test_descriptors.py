@@ -63,7 +63,7 @@ def test_nothing_stays_open_behind_a_reader_that_stops_half_way(run: Path) -> No
     assert left_open == set()
 
 
-#: Many units, if their batches are of ten members.
+#: A tree of many units, if a batch has ten entries.
 LONG: Mapping[str, Node] = {
     **{f"{number:02}": {f"{file:02}": b"0.1\n" for file in range(12)} for number in range(12)},
     "large": content("table", 3 * MIB + 1),
@@ -132,7 +132,7 @@ def test_a_package_that_is_only_measured_starts_nothing_but_its_helpers(
 
 @pytest.fixture
 def few_descriptors() -> Iterator[None]:
-    """As many as a process has where nobody asked for more."""
+    """The limit of 1,024 descriptors that a process has by default."""
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (1024, limits[1]))
     yield

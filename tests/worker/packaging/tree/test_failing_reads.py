@@ -128,7 +128,7 @@ def test_a_listing_that_fails_half_way_is_no_shorter_listing(
 
 
 class Untyped:
-    """An entry of a file system whose listings do not tell types, and that fails to tell them."""
+    """An entry whose listing tells no type, and which fails when asked for one."""
 
     def __init__(self, entry: os.DirEntry[str]) -> None:
         self.name = entry.name

@@ -18,7 +18,7 @@ from worker.packaging.tree.files import open_measured, read_files
 
 
 def read(directory: Path, size: int, measured: int | None = None) -> bytes:
-    """The file that was measured to be so, or else is as it is now."""
+    """Read the file `out` with this size and identity, by default the file's own identity."""
     measured = measure(directory) if measured is None else measured
     with opened(directory) as parent:
         [(name, data, stamp)] = read_files(b"RUN4/", parent, [b"out"], [size], [measured])
@@ -33,7 +33,7 @@ def measure(directory: Path) -> int:
 
 
 def refusal(directory: Path, size: int, measured: int | None = None) -> str:
-    """Why the file is not read; it is closed all the same."""
+    """The reason why the file is not read. It must not stay open."""
     with nothing_left_behind(), pytest.raises(TreeChanged) as failure:
         read(directory, size, measured)
     return str(failure.value)
@@ -91,14 +91,14 @@ def rewrite(path: Path) -> None:
 
 
 def rewrite_in_secret(path: Path) -> None:
-    """With the times put back."""
+    """Rewrite the file and set its times back."""
     before = path.stat()
     rewrite(path)
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
 def replace(path: Path) -> None:
-    """By a copy with its times."""
+    """Replace the file by a copy with the same times."""
     shutil.copy2(path, path.with_name("copy"))
     path.with_name("copy").rename(path)
 
@@ -119,7 +119,9 @@ def test_a_file_that_changed_since_it_was_measured_is_not_read_though_its_size_i
 
 
 @same_size
-def test_nor_is_it_opened(run: Path, change: Callable[[Path], None]) -> None:
+def test_a_file_that_changed_since_it_was_measured_is_not_opened_either(
+    run: Path, change: Callable[[Path], None]
+) -> None:
     remake(run, {"out": b"as it was"})
     before = measure(run)
     change(run / "out")

@@ -16,7 +16,7 @@ TREE: Mapping[str, Node] = {
     "RUN1": {"file": b"first"},
     "RUN4": {"a": {"inner": {"file": b"deep"}, "file": b"upper"}, "file": b"top"},
 }
-#: Wherever it stands in for a part of the tree, the names there lead to SECRET.
+#: Wherever a link leads here instead of into the tree, the tree's names lead to SECRET.
 SECRETS: Mapping[str, Node] = {
     "RUN4": {"file": SECRET},
     "a": {"inner": {"file": SECRET}, "file": SECRET},

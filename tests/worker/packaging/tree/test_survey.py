@@ -26,7 +26,7 @@ few_examples = settings(
 
 
 def walked(run: Path) -> list[Entry]:
-    """What a survey keeps of a walk; of its files without the descriptor, which is closed."""
+    """The entries of a walk that a survey keeps, with -1 for descriptors, which are closed."""
     with opened(run) as descriptor:
         entries = walk(descriptor, os.fsencode(run.name))
         return [closed(entry) for entry in entries if not isinstance(entry, Omitted)]
@@ -38,7 +38,7 @@ def closed(entry: Entry) -> Entry:
 
 @contextmanager
 def told(run: Path) -> Iterator[Iterator[Entry | None]]:
-    """What a survey tells of the tree as it is now."""
+    """The entries that a survey of the tree, made now, tells."""
     with surveyed(run) as survey, closing(survey.entries()) as entries:
         yield entries
 
@@ -62,7 +62,7 @@ def test_what_a_walk_found_is_told_again_with_the_right_directory_open(
 
 @few_examples
 @given(tree=trees, turns=st.lists(st.integers(0, 3)))
-def test_it_may_be_read_while_the_walk_goes_on_and_tells_nothing_where_that_is_not_yet(
+def test_a_survey_may_be_read_while_the_walk_goes_on_and_yields_none_until_it_has_more(
     run_in_memory: Path, tree: Mapping[str, Node], turns: list[int]
 ) -> None:
     remake(run_in_memory, tree)
@@ -83,7 +83,9 @@ def test_it_may_be_read_while_the_walk_goes_on_and_tells_nothing_where_that_is_n
     assert seen == walked(run_in_memory)
 
 
-def test_before_anything_was_added_it_tells_nothing_and_at_the_end_no_more(run: Path) -> None:
+def test_a_survey_yields_none_before_anything_was_added_and_ends_when_it_is_complete(
+    run: Path,
+) -> None:
     make(run, {})
     with opened(run) as descriptor:
         survey = Survey(descriptor)
@@ -116,7 +118,7 @@ def gets_another_mode(directory: Path) -> None:
 
 
 def is_replaced(directory: Path) -> None:
-    """By another that holds the same."""
+    """Replace the directory by another that holds the same."""
     shutil.copytree(directory, directory.with_name("copy"), symlinks=True)
     shutil.rmtree(directory)
     directory.with_name("copy").rename(directory)
@@ -173,7 +175,7 @@ def test_a_directory_that_changes_while_it_is_told_of_is_named(run: Path, where:
             list(entries)
 
 
-def test_one_that_is_closed_at_any_point_leaves_nothing_open(run: Path) -> None:
+def test_a_survey_that_is_closed_at_any_point_leaves_nothing_open(run: Path) -> None:
     remake(run, TREE)
     for stop in range(len(walked(run)) + 1):
         with nothing_left_behind(), told(run) as entries:
@@ -181,7 +183,7 @@ def test_one_that_is_closed_at_any_point_leaves_nothing_open(run: Path) -> None:
                 next(entries)
 
 
-def test_no_more_is_open_than_what_it_stands_in(run: Path) -> None:
+def test_only_the_directories_around_the_current_entry_are_open(run: Path) -> None:
     remake(run, TREE)
     above = {str(run)}
     with told(run) as entries:

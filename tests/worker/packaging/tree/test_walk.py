@@ -19,7 +19,7 @@ from worker.packaging.tree.walk import GROUP_SIZE, MAX_DEPTH, walk
 
 
 def left_out(run: Path) -> tuple[str, ...]:
-    """What the record names, once it is known that the archive does not hold it."""
+    """The names that the package omits, none of which the archive may hold."""
     with packager(run).open(str(run)) as package:
         archive = b"".join(package.chunks())
         named = package.archive.left_out
@@ -198,7 +198,7 @@ def nest(run: Path) -> Iterator["Nest"]:
 
 
 class Nest:
-    """Directories in directories, made step by step, since their paths may be longer than any."""
+    """Nested directories, made step by step, since the kernel takes no path that long."""
 
     def __init__(self, run: Path) -> None:
         self._run = run

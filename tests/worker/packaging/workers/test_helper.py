@@ -45,7 +45,7 @@ def helper() -> Iterator[Helper]:
 
 
 @pytest.mark.parametrize("level", [STORE, FAST, SMALL])
-def test_it_packs_as_a_thread_does(batch: Batch, level: int) -> None:
+def test_a_helper_packs_as_a_thread_does(batch: Batch, level: int) -> None:
     expected = BatchPacker(level)(batch.items, batch.descriptors)
     helper = Helper.start(level)
     packed = helper.pack(batch).take()
@@ -53,7 +53,7 @@ def test_it_packs_as_a_thread_does(batch: Batch, level: int) -> None:
     assert packed == expected
 
 
-def test_it_packs_one_batch_after_the_other_and_keeps_nothing_open(
+def test_a_helper_packs_one_batch_after_the_other_and_keeps_nothing_open(
     batch: Batch, helper: Helper
 ) -> None:
     expected = BatchPacker(FAST)(batch.items, batch.descriptors)
@@ -81,7 +81,7 @@ def directory(number: int) -> Batch:
     return batch
 
 
-def test_what_is_there_is_collected_without_waiting_and_frees_its_batch(
+def test_answers_that_are_there_are_collected_without_waiting_and_free_their_batches(
     batch: Batch, helper: Helper
 ) -> None:
     asked = helper.pack(batch)
@@ -96,7 +96,7 @@ def test_what_is_there_is_collected_without_waiting_and_frees_its_batch(
     assert asked.held == len(asked.take().data)
 
 
-def test_collecting_from_one_that_has_not_answered_returns_at_once(batch: Batch) -> None:
+def test_collecting_from_a_helper_that_has_not_answered_returns_at_once(batch: Batch) -> None:
     with helpers_with(ENDLESS_READS):
         helper = Helper.start(FAST)
     with closing(helper):
@@ -107,7 +107,7 @@ def test_collecting_from_one_that_has_not_answered_returns_at_once(batch: Batch)
 
 
 def links(number: int, *, size: int = 4000, count: int = 256) -> Batch:
-    """A batch that is as long, asked for, as what becomes of it."""
+    """A batch whose request is as long as its answer: links with noise as targets."""
     batch, random = Batch(), Random(number)
     for each in range(count):
         target = random.randbytes(size)
@@ -184,7 +184,7 @@ def test_what_changed_is_told_as_a_thread_tells_it(
     assert str(there.value) == str(here.value)
 
 
-def test_it_packs_on_behind_an_error(run: Path, batch: Batch, helper: Helper) -> None:
+def test_a_helper_packs_on_behind_an_error(run: Path, batch: Batch, helper: Helper) -> None:
     (run / "b" / "noise").write_bytes(b"")
     failing = helper.pack(batch)
     with batch_of(run) as as_it_is:
@@ -206,7 +206,7 @@ def test_a_read_that_fails_in_the_helper_is_told_with_the_files_name(
     helper.close()
 
 
-def test_one_that_was_killed_before_its_batch_is_lost(batch: Batch, helper: Helper) -> None:
+def test_a_helper_that_was_killed_before_its_batch_is_lost(batch: Batch, helper: Helper) -> None:
     os.kill(helper._process.pid, signal.SIGKILL)
     os.waitid(os.P_PID, helper._process.pid, os.WEXITED | os.WNOWAIT)
     with pytest.raises(HelperLost, match="ended with -9"):
@@ -215,7 +215,7 @@ def test_one_that_was_killed_before_its_batch_is_lost(batch: Batch, helper: Help
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV])
-def test_one_that_is_killed_while_it_packs_is_lost(
+def test_a_helper_that_is_killed_while_it_packs_is_lost(
     run: Path, batch: Batch, number: signal.Signals
 ) -> None:
     with helpers_with(ENDLESS_READS):
@@ -237,14 +237,14 @@ def opens(pid: int, file: Path) -> bool:
     return False
 
 
-def test_one_that_is_lost_stays_so(batch: Batch, helper: Helper) -> None:
+def test_a_helper_that_is_lost_stays_lost(batch: Batch, helper: Helper) -> None:
     os.kill(helper._process.pid, signal.SIGKILL)
     for _ in range(2):
         with pytest.raises(HelperLost):
             helper.pack(batch).take()
 
 
-def test_one_that_can_not_start_its_work_is_lost(
+def test_a_helper_that_can_not_start_its_work_is_lost(
     batch: Batch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with helpers_with("import no_such_module"):
@@ -266,7 +266,7 @@ def test_a_machine_that_starts_no_process_is_a_passing_trouble(
         Helper.start(FAST)
 
 
-def test_closing_ends_the_process(helper: Helper) -> None:
+def test_closing_a_helper_ends_its_process(helper: Helper) -> None:
     assert helper._process.pid in children()
     with nothing_left_behind():
         other = Helper.start(FAST)
@@ -275,12 +275,12 @@ def test_closing_ends_the_process(helper: Helper) -> None:
     assert children() == {helper._process.pid}
 
 
-def test_it_takes_no_notice_of_a_terminal(helper: Helper) -> None:
+def test_a_helper_takes_no_notice_of_a_terminal(helper: Helper) -> None:
     assert os.getsid(helper._process.pid) != os.getsid(0)
     assert os.readlink(f"/proc/{helper._process.pid}/fd/0") == os.devnull  # noqa: PTH115
 
 
-def test_it_inherits_its_socket_and_no_other(helper: Helper) -> None:
+def test_a_helper_inherits_its_socket_and_no_other(helper: Helper) -> None:
     with socket.socket() as ours, Path(os.devnull).open() as file:
         os.set_inheritable(ours.fileno(), True)
         os.set_inheritable(file.fileno(), True)

@@ -23,7 +23,7 @@ FILES = {f"{number:04}": b"0.0,1.0\n" for number in range(2000)}
 
 @contextmanager
 def running() -> Iterator[socket.socket]:
-    """A helper process that is a thread here, and the worker's end of its socket."""
+    """Run a helper's main function in a thread; the worker's end of its socket."""
     ours, theirs = socket.socketpair()
     ours.settimeout(10)
     thread = threading.Thread(target=main, args=(theirs.detach(), FAST))
@@ -34,7 +34,9 @@ def running() -> Iterator[socket.socket]:
     assert not thread.is_alive()
 
 
-def test_it_answers_each_batch_with_what_became_of_it_and_ends_with_its_socket(run: Path) -> None:
+def test_a_helper_process_answers_with_each_packed_batch_and_ends_with_its_socket(
+    run: Path,
+) -> None:
     make(run, {"a": b"1", "inner": {"b": b"22"}})
     with batch_of(run) as batch, running() as worker:
         for _ in range(3):
@@ -74,7 +76,7 @@ def unreadable(name: str) -> Received:
     return Received(error, [], bytearray())
 
 
-def test_a_worker_that_goes_while_it_packs_ends_it_in_silence(run: Path) -> None:
+def test_a_helper_process_ends_in_silence_when_its_worker_goes_while_it_packs(run: Path) -> None:
     make(run, {"out": b"1"})
     with batch_of(run) as batch, running() as worker:
         asked, closed = threading.Event(), threading.Event()
@@ -90,7 +92,7 @@ def test_a_worker_that_goes_while_it_packs_ends_it_in_silence(run: Path) -> None
             assert closed.wait(10)
 
 
-#: Tells its helpers' ids once they pack, and how it ended.
+#: Packs a run; prints its helpers' ids once they pack, and whether it was interrupted.
 PACK = """
 import sys
 from pathlib import Path

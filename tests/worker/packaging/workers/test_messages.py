@@ -14,7 +14,7 @@ from tests.worker.packaging.trees import MIB
 from worker.packaging.workers.messages import MAX_DESCRIPTORS, Received, encoded, receive, send
 from worker.packaging.workers.units import BATCH_DIRECTORIES
 
-#: What batches, packed batches and errors are made of.
+#: Values of the types that batches, packed batches and errors consist of.
 values = st.recursive(
     st.binary() | st.integers(-(2**70), 2**70) | st.text(st.characters(exclude_categories=[])),
     lambda inner: st.lists(inner, max_size=5) | st.lists(inner, max_size=5).map(tuple),
@@ -79,7 +79,7 @@ def test_a_batch_has_no_more_directories_than_a_message_takes() -> None:
 
 
 def is_gone(sender: socket.socket) -> None:
-    """Ends before it said anything."""
+    """It ends before it sent anything."""
 
 
 def dies_in_the_length(sender: socket.socket) -> None:

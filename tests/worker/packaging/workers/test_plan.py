@@ -29,15 +29,15 @@ from worker.packaging.zip.format import MAX_16
 
 
 def units_of(run: Path) -> list[Unit]:
-    """They are closed already."""
+    """All units of the tree, closed already."""
     with planned(run) as units:
         return [unit for unit in units if not unit.close()]
 
 
-def members(unit: Unit) -> Iterator[tuple[bytes, int]]:
-    """Each with its size; of a large file once, whatever its segments."""
+def entries_in(unit: Unit) -> Iterator[tuple[bytes, int]]:
+    """Name and size of each entry in the unit; of a large file only with its first segment."""
     if isinstance(unit, Segment):
-        if unit.is_first:
+        if unit.offset == 0:
             yield unit.file.name, unit.file.size
         return
     for item in unit.items:
@@ -74,13 +74,13 @@ def test_files_up_to_a_segment_are_in_batches_and_larger_ones_in_segments(run: P
 def described(unit: Unit) -> object:
     if isinstance(unit, Segment):
         return unit.file.name, unit.offset, unit.size
-    return [name for name, _ in members(unit)]
+    return [name for name, _ in entries_in(unit)]
 
 
 def test_the_first_and_the_last_segment_are_known(run: Path) -> None:
     make(run, {"a": bytes(3 * SEGMENT)})
     segments = [unit for unit in units_of(run) if isinstance(unit, Segment)]
-    assert [segment.is_first for segment in segments] == [True, False, False]
+    assert [segment.offset == 0 for segment in segments] == [True, False, False]
     assert [segment.is_last for segment in segments] == [False, False, True]
 
 
@@ -90,36 +90,36 @@ def test_the_first_and_the_last_segment_are_known(run: Path) -> None:
 @given(
     tree=trees,
     batch_bytes=st.integers(1, 5000),
-    batch_members=st.integers(1, 5),
+    batch_entries=st.integers(1, 5),
     batch_directories=st.integers(1, 3),
 )
 def test_every_member_is_in_one_unit_in_the_order_of_the_walk_and_no_batch_goes_on_when_full(
     run_in_memory: Path,
     tree: Mapping[str, Node],
     batch_bytes: int,
-    batch_members: int,
+    batch_entries: int,
     batch_directories: int,
 ) -> None:
     remake(run_in_memory, without_links(tree))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(units_module, "BATCH_BYTES", batch_bytes)
-        patch.setattr(units_module, "BATCH_ENTRIES", batch_members)
+        patch.setattr(units_module, "BATCH_ENTRIES", batch_entries)
         patch.setattr(units_module, "BATCH_DIRECTORIES", batch_directories)
         units = []
         with planned(run_in_memory) as planned_units:
             for unit in planned_units:
                 if isinstance(unit, Batch):
                     assert len(unit.descriptors) <= batch_directories
-                    assert unit.entry_count == len(list(members(unit)))
+                    assert unit.entry_count == len(list(entries_in(unit)))
                 unit.close()
                 units.append(unit)
-    names = [name for unit in units for name, _ in members(unit)]
+    names = [name for unit in units for name, _ in entries_in(unit)]
     assert names == list(walked(run_in_memory))
     for unit in units:
         if isinstance(unit, Batch):
-            sizes = [size for _, size in members(unit)]
+            sizes = [size for _, size in entries_in(unit)]
             assert sum(sizes[:-1]) < batch_bytes
-            assert len(sizes) <= batch_members
+            assert len(sizes) <= batch_entries
 
 
 def without_links(node: Mapping[str, Node]) -> dict[str, Node]:
@@ -143,34 +143,33 @@ def test_the_segments_of_a_file_cover_it_in_order(
         if isinstance(unit, Segment):
             assert 0 < unit.size <= SEGMENT
             assert unit.offset == ends.get(unit.file.name, 0)
-            assert unit.is_first is (unit.offset == 0)
             ends[unit.file.name] = unit.offset + unit.size
             assert unit.is_last is (ends[unit.file.name] == unit.file.size)
         else:
-            assert not any(size > SEGMENT for _, size in members(unit))
+            assert not any(size > SEGMENT for _, size in entries_in(unit))
 
 
 def test_a_batch_ends_when_it_is_full_of_bytes(run: Path) -> None:
     make(run, {f"{number:02}": bytes(BATCH_BYTES // 4) for number in range(10)})
-    assert [len(list(members(unit))) for unit in units_of(run)] == [1 + 4, 4, 2]
+    assert [len(list(entries_in(unit))) for unit in units_of(run)] == [1 + 4, 4, 2]
 
 
 def test_a_batch_ends_when_it_is_full_of_bytes_of_several_directories(run: Path) -> None:
     directory = {str(number): bytes(BATCH_BYTES // 8) for number in range(5)}
     make(run, {f"{number:02}": directory for number in range(8)})
     for unit in units_of(run)[:-1]:
-        assert sum(size for _, size in members(unit)) == BATCH_BYTES
+        assert sum(size for _, size in entries_in(unit)) == BATCH_BYTES
 
 
-def test_a_batch_ends_when_it_is_full_of_members(run: Path) -> None:
+def test_a_batch_ends_when_it_is_full_of_entries(run: Path) -> None:
     make(run, {f"{number:03}": b"" for number in range(2 * BATCH_ENTRIES)})
-    counts = [len(list(members(unit))) for unit in units_of(run)]
+    counts = [len(list(entries_in(unit))) for unit in units_of(run)]
     assert counts == [BATCH_ENTRIES, BATCH_ENTRIES, 1]
 
 
-def test_a_batch_of_directories_ends_when_it_is_full_of_members(run: Path) -> None:
+def test_a_batch_of_directories_ends_when_it_is_full_of_entries(run: Path) -> None:
     make(run, {f"{number:03}": {} for number in range(2 * BATCH_ENTRIES)})
-    counts = [len(list(members(unit))) for unit in units_of(run)]
+    counts = [len(list(entries_in(unit))) for unit in units_of(run)]
     assert counts == [BATCH_ENTRIES, BATCH_ENTRIES, 1]
 
 
@@ -204,15 +203,15 @@ def test_what_is_left_out_is_no_member(run: Path) -> None:
     with opened(run) as descriptor, closing(walk(descriptor, b"RUN4")) as entries:
         (batch,) = known(Plan(entries))
         batch.close()
-    assert list(members(batch)) == [(b"RUN4/", 0), (b"RUN4/out", 0)]
+    assert list(entries_in(batch)) == [(b"RUN4/", 0), (b"RUN4/out", 0)]
 
 
-def test_where_nothing_more_is_known_there_is_no_unit_yet_and_later_the_batch_goes_on() -> None:
+def test_a_plan_yields_none_where_its_entries_do_and_later_goes_on_with_the_batch() -> None:
     entries = [unlisted(b"RUN4/"), None, None, unlisted(b"RUN4/a/"), unlisted(b"RUN4/b/"), None]
     *yet, batch = Plan(entries)
     assert yet == [None, None, None]
     assert batch
-    assert [name for name, _ in members(batch)] == [b"RUN4/", b"RUN4/a/", b"RUN4/b/"]
+    assert [name for name, _ in entries_in(batch)] == [b"RUN4/", b"RUN4/a/", b"RUN4/b/"]
 
 
 LARGE: Mapping[str, Node] = {

@@ -28,7 +28,7 @@ packed_batch = BatchPacker.__call__
 
 
 def batch(number: int, *, members: int = 1) -> Batch:
-    """A batch that holds a descriptor, whatever for."""
+    """A batch of directories that holds one descriptor open."""
     batch = Batch()
     for member in range(members):
         batch.add(b"RUN4/%d/%d/" % (number, member), MODE, b"")
@@ -37,7 +37,7 @@ def batch(number: int, *, members: int = 1) -> Batch:
 
 
 class Units:
-    """Batches, counted as they are taken."""
+    """Iterate over batches; `taken` counts them."""
 
     def __init__(self, *, members: int = 1) -> None:
         self.taken = 0
@@ -51,7 +51,7 @@ class Units:
 
 @contextmanager
 def packing(units: Units, threads: int, *, helpers: bool = False) -> Iterator[Iterator[Packed]]:
-    """What a pool gives, which is closed in the end, wherever it stands."""
+    """The results of a pool, which is closed behind the block, wherever it stands."""
     pool = PackingPool(threads=threads, level=FAST)
     with nothing_left_behind(), closing(pool), closing(pool.in_order(iter(units))) as packed:
         if helpers:
@@ -60,12 +60,12 @@ def packing(units: Units, threads: int, *, helpers: bool = False) -> Iterator[It
 
 
 def pack_with(pack: Callable[..., PackedBatch], patch: pytest.MonkeyPatch) -> None:
-    """Let threads pack their batches so."""
+    """Let threads pack their batches with this function."""
     patch.setattr(BatchPacker, "__call__", pack)
 
 
 def numbers(packed: Iterator[Packed]) -> list[int]:
-    """Of the batches."""
+    """The numbers of the packed batches."""
     return [number_of(each) for each in packed]
 
 
@@ -136,7 +136,7 @@ def failing_at(failing: int) -> Callable[..., PackedBatch]:
 
 
 class BrokenUnits(Units):
-    """They end with an error."""
+    """Batches that end with an error."""
 
     def __init__(self, failing: int) -> None:
         super().__init__()
@@ -226,7 +226,7 @@ def test_there_are_as_many_helpers_as_threads_which_all_pack_and_end_with_the_po
 
 
 def record_the_asked(patch: pytest.MonkeyPatch) -> list[Helper]:
-    """The helper that each batch is given to."""
+    """A list that grows with the helper that each batch is given to."""
     asked: list[Helper] = []
     pack = Helper.pack
 
@@ -271,7 +271,7 @@ def test_whenever_its_reader_gives_up_the_helpers_end(stop: int) -> None:
             next(packed)
 
 
-def test_the_error_of_a_helper_ends_them_all(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_of_a_helper_ends_all_helpers(monkeypatch: pytest.MonkeyPatch) -> None:
     pack = Helper.pack
 
     def fail(helper: Helper, batch: Batch) -> PendingBatch:
@@ -320,12 +320,12 @@ def test_units_ahead_that_nobody_asks_for_are_closed_with_the_pool(helpers: bool
 
 
 def open_roots() -> int:
-    """Descriptors that batches hold."""
+    """How many descriptors batches hold open."""
     return list(descriptors().values()).count("/")
 
 
 class NoisyUnits(Units):
-    """Batches that are as large when they are packed."""
+    """Batches that packing makes no smaller."""
 
     size = MIN_FOR_HELPER * 6000
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from isal.isal_zlib import crc32_combine
 
 from tests.worker.packaging.faults import at_call, before_calls, calls_of, fail, short_reads
 from tests.worker.packaging.plans import opened
@@ -20,7 +21,6 @@ from worker.packaging.zip.deflate import (
     SAMPLE,
     SMALL,
     STORE,
-    crc32_combined,
     deflated_bound,
     sample_offsets,
 )
@@ -45,7 +45,7 @@ def packed(
 
 
 def require(segment: PackedSegment, original: bytes) -> None:
-    """That the segment is what became of these bytes."""
+    """Require that the segment inflates to these bytes."""
     assert zlib.decompress(segment.data + END_OF_STREAM, wbits=-15) == original
     assert (segment.crc, segment.size) == (zlib.crc32(original), len(original))
     assert len(segment.data) <= deflated_bound(len(original))
@@ -78,7 +78,7 @@ def test_the_level_store_stores_everything(file: Path, kind: str) -> None:
 
 
 def misleading(outside: str, inside: str) -> bytes:
-    """A segment whose samples are of another kind than the rest."""
+    """Data whose samples are of another kind than the rest."""
     data = bytearray(content(outside, MIB))
     for offset in sample_offsets(MIB):
         data[offset : offset + SAMPLE] = content(inside, SAMPLE, offset)
@@ -153,7 +153,7 @@ def test_segments_in_a_row_are_one_stream(file: Path, cuts: set[int], level: int
     for start, end in within_a_segment([0, *sorted(cuts), len(original)]):
         segment = packed(file, level, offset=start, size=end - start)
         stream += segment.data
-        crc = crc32_combined(crc, segment.crc, segment.size)
+        crc = crc32_combine(crc, segment.crc, segment.size)
     assert zlib.decompress(stream + END_OF_STREAM, wbits=-15) == original
     assert crc == zlib.crc32(original)
 

@@ -32,7 +32,7 @@ entries = st.builds(
     zip64=st.booleans(),
 )
 
-#: Such as need no Zip64.
+#: Numbers and entries that need no Zip64.
 small = st.integers(0, MAX_32 - 1) | st.sampled_from([0, MAX_32 - 1])
 small_entries = st.builds(
     ZipEntry._replace, entries, size=small, compressed_size=small, zip64=st.just(value=False)

@@ -48,7 +48,7 @@ def extend(directory: CentralDirectory, *entries: tuple[ZipEntry, int], base: in
     directory.extend(b"".join(headers), marks, len(headers), base, size)
 
 
-def test_it_closes_with_every_header_in_order_and_the_end_records() -> None:
+def test_a_directory_closes_with_every_header_in_order_and_the_end_records() -> None:
     directory = CentralDirectory()
     headers = b"".join(central_header(*each) for each in numbered(COUNT))
     for entry, offset in numbered(COUNT):
@@ -59,12 +59,12 @@ def test_it_closes_with_every_header_in_order_and_the_end_records() -> None:
     assert len(headers) > 10 * BLOCK
 
 
-def test_an_empty_one_closes_with_the_end_records_alone() -> None:
+def test_an_empty_directory_closes_with_the_end_records_alone() -> None:
     closing = b"".join(CentralDirectory().closing(123))
     assert closing == end_records(count=0, size=0, offset=123)
 
 
-def test_its_headers_are_compressed_while_they_wait() -> None:
+def test_headers_are_compressed_while_they_wait() -> None:
     size = sum(len(central_header(*each)) for each in numbered(30_000))
     tracemalloc.start()
     try:
@@ -78,7 +78,7 @@ def test_its_headers_are_compressed_while_they_wait() -> None:
     assert after - before < size / 4
 
 
-def test_it_closes_in_pieces_of_bounded_size() -> None:
+def test_a_directory_closes_in_pieces_of_bounded_size() -> None:
     directory = CentralDirectory()
     for entry, offset in numbered(COUNT):
         directory.add(entry, offset)
@@ -93,7 +93,7 @@ def test_headers_of_a_batch_count_from_where_it_begins() -> None:
     assert list(together.closing(6 * MAX_32)) == list(each.closing(6 * MAX_32))
 
 
-def test_it_minds_how_a_batch_ends_when_that_reads_like_a_record() -> None:
+def test_the_end_records_mind_a_batch_whose_end_reads_like_a_record() -> None:
     entry = ZipEntry(b"RUN4/PK\x06\x07/...../", stat.S_IFDIR | 0o755, 1_700_000_000)
     each, together = CentralDirectory(), CentralDirectory()
     each.add(entry, 10)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from isal import isal_zlib
+from isal.isal_zlib import crc32, crc32_combine
 
 from tests.worker.packaging.processes import printed_by
 from tests.worker.packaging.trees import KIB, MIB, SIZES, content, hardly_compressible
@@ -18,8 +19,6 @@ from worker.packaging.zip.deflate import (
     SMALL,
     Deflater,
     compressible,
-    crc32,
-    crc32_combined,
     deflated,
     deflated_bound,
     sample_offsets,
@@ -27,11 +26,11 @@ from worker.packaging.zip.deflate import (
 
 LEVELS = [FAST, SMALL]
 levels = st.sampled_from(LEVELS)
-#: With repetitions, which deflate lives on, and sometimes long enough for more than one block.
+#: Data with repetitions, sometimes long enough for more than one block.
 data = st.lists(st.builds(mul, st.binary(max_size=30), st.integers(1, 3000)), max_size=8).map(
     b"".join
 )
-#: Without the byte that serves as history, and with it.
+#: Data without the zero byte, which then serves as history, and with it.
 whole_data = data.map(lambda data: data.replace(b"\0", b"0")) | data.map(lambda data: data + b"\0")
 
 
@@ -189,7 +188,7 @@ def test_the_crc_is_zlibs(data: bytes, start: int) -> None:
 
 @given(first=data, second=data)
 def test_crcs_are_combined_to_that_of_both(first: bytes, second: bytes) -> None:
-    combined = crc32_combined(zlib.crc32(first), zlib.crc32(second), len(second))
+    combined = crc32_combine(zlib.crc32(first), zlib.crc32(second), len(second))
     assert combined == zlib.crc32(first + second)
 
 
@@ -207,7 +206,7 @@ def test_a_guess_tells_text_from_noise(size: int) -> None:
     assert not compressible(content("random", size))
 
 
-def test_without_samples_it_is_worth_a_try() -> None:
+def test_data_too_short_for_samples_count_as_compressible() -> None:
     assert compressible(content("random", 16 * KIB - 1))
 
 

@@ -1,5 +1,6 @@
 import stat
 import struct
+import zlib
 from datetime import UTC, datetime
 from io import BytesIO
 from zipfile import ZipFile, ZipInfo
@@ -12,7 +13,6 @@ from tests.worker.packaging.zip.entries import ENTRY, entries, small, small_entr
 from worker.packaging.zip.central_directory import (
     end_records,
 )
-from worker.packaging.zip.deflate import crc32
 from worker.packaging.zip.format import DEFLATED, MAX_32
 from worker.packaging.zip.headers import (
     ENTRY_OVERHEAD,
@@ -61,7 +61,7 @@ def test_a_central_header_tells_every_value_whatever_its_size(entry: ZipEntry, o
 
 
 def central_values(header: bytes) -> tuple[bytes, int, int, int, int, int]:
-    """Signature, CRC, mode, and the three fields that may be too narrow."""
+    """Signature, CRC, mode, and the three fields that Zip64 may widen."""
     fields = CENTRAL.unpack_from(header)
     return fields[0], fields[7], fields[15] >> 16, fields[9], fields[8], fields[16]
 
@@ -225,7 +225,7 @@ def test_a_second_that_readers_disagree_on_is_left_to_the_date(seconds: int) -> 
 def test_a_whole_archive_of_these_records_is_read_back() -> None:
     data = b"0.0,1.0\n"
     entry = ENTRY._replace(
-        method=0, crc=crc32(data), size=len(data), compressed_size=len(data), zip64=True
+        method=0, crc=zlib.crc32(data), size=len(data), compressed_size=len(data), zip64=True
     )
     body = local_header(entry) + data
     index = central_header(entry, 0)

@@ -41,7 +41,7 @@ class Packed:
 
 @pytest.fixture(scope="module")
 def packed_hole(memory: Path) -> Packed:
-    """The archive of a file beyond 4 GiB, nothing but a hole, and of a small one behind it."""
+    """The archive of a file beyond 4 GiB, which is one hole, and of a small file behind it."""
     run = make(memory / "RUN4", {"hole": b"", "tail": b"tail"})
     os.truncate(run / "hole", HUGE)
     path = memory / "hole.zip"
@@ -56,7 +56,9 @@ def test_a_file_beyond_4_gib_is_packed_piece_by_piece(packed_hole: Packed) -> No
     assert packed_hole.largest_piece <= 2 * MIB
 
 
-def test_its_index_tells_its_size_and_crc(packed_hole: Packed, crc_of_the_hole: int) -> None:
+def test_the_directory_tells_size_and_crc_of_a_file_beyond_4_gib(
+    packed_hole: Packed, crc_of_the_hole: int
+) -> None:
     with ZipFile(packed_hole.path) as opened:
         hole = opened.getinfo("RUN4/hole")
         assert (hole.file_size, hole.CRC) == (HUGE, crc_of_the_hole)
@@ -64,7 +66,9 @@ def test_its_index_tells_its_size_and_crc(packed_hole: Packed, crc_of_the_hole: 
         assert opened.read("RUN4/tail") == b"tail"
 
 
-def test_its_data_inflates_to_every_byte(packed_hole: Packed, crc_of_the_hole: int) -> None:
+def test_the_data_of_a_file_beyond_4_gib_inflate_to_every_byte(
+    packed_hole: Packed, crc_of_the_hole: int
+) -> None:
     size = crc = 0
     with ZipFile(packed_hole.path) as opened, packed_hole.path.open("rb") as file:
         hole = opened.getinfo("RUN4/hole")
@@ -93,7 +97,9 @@ def inflated(data: bytes) -> Iterator[bytes]:
 
 
 @pytest.mark.parametrize("program", readers.PRINTS)
-def test_readers_find_what_lies_behind_it(packed_hole: Packed, program: str) -> None:
+def test_readers_find_what_lies_behind_a_file_beyond_4_gib(
+    packed_hole: Packed, program: str
+) -> None:
     assert str(HUGE) in read_with(program, *VERBOSE_LISTS[program], packed_hole.path)
     assert "tail" in read_with(program, *readers.PRINTS[program], packed_hole.path, "RUN4/tail")
 
@@ -124,7 +130,7 @@ def test_readers_list_more_entries_than_16_bits_count(many: Path, program: str) 
     assert str(MAX_16 + 1) in listed[-1]
 
 
-def test_a_reader_of_a_pipe_lists_them_too(many: Path) -> None:
+def test_a_reader_of_a_pipe_lists_more_entries_than_16_bits_count(many: Path) -> None:
     assert len(read_with("bsdtar", "-tf", "-", piped=many).splitlines()) == MAX_16 + 2
 
 
@@ -180,7 +186,7 @@ def test_the_stream_tells_offsets_beyond_4_gib() -> None:
 
 
 def offsets(pieces: Iterable[Chunk]) -> list[int]:
-    """Where the entries lie, in an archive whose beginning is missing."""
+    """The entries' offsets in an archive whose first HUGE bytes are missing."""
     rest = b"".join(pieces)
     with ZipFile(BehindAHole(rest)) as opened:
         return [entry.header_offset for entry in opened.infolist()]

@@ -15,7 +15,7 @@ from sqlalchemy import text
 from tests.end_to_end.cluster import CREATED_AT, Cluster, eventually
 from tests.servers.faults import AnswerError, Hang, S3Request
 from tests.servers.postgres import PostgresServer
-from tests.tasks.malformed import MALFORMED
+from tests.tasks.messaging.malformed import MALFORMED
 from worker.database.engine import make_engine
 from worker.database.jobs import add_job
 from worker.database.schema import upgrade_schema

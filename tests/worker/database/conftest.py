@@ -18,6 +18,7 @@ from tests.fakes.uploads import (
     FakeUploads,
 )
 from tests.servers.postgres import PostgresServer
+from tests.worker.database.landed import land
 from worker.database.engine import make_engine
 from worker.database.jobs import SqlRunRepository, add_job
 from worker.database.schema import upgrade_schema
@@ -106,3 +107,10 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     engine = make_engine(url)
     yield sql_store(engine)
     engine.dispose()
+
+
+@pytest.fixture
+def landed(engine: Engine) -> Upload:
+    """The upload of run 4 of job 12; run 5 has none."""
+    add_job(engine, 12, CREATED_AT, [4, 5])
+    return land(engine, 4)

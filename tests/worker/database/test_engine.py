@@ -1,3 +1,5 @@
+"""How engines for PostgreSQL and SQLite are set up, and which of our errors theirs become."""
+
 import socket
 import traceback
 from pathlib import Path

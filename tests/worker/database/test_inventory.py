@@ -1,3 +1,5 @@
+"""Landed results are counted by day and job."""
+
 from datetime import UTC, date, datetime
 
 import pytest

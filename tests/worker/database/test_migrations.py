@@ -1,3 +1,5 @@
+"""The schema is made and brought up to date, once, on each kind of database."""
+
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest

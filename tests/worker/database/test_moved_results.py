@@ -1,3 +1,5 @@
+"""What a migration writes about results that it has moved under their prefix."""
+
 from datetime import UTC, datetime
 from typing import Any
 

@@ -1,3 +1,5 @@
+"""A message that makes no request leaves a FAILED row, and harms no upload."""
+
 from pathlib import Path
 from typing import Any
 
@@ -59,18 +61,18 @@ def test_a_row_that_asked_for_the_refused_fails(engine: Engine) -> None:
         connection.execute(
             text("INSERT INTO uploads (job_id, run_id, path) VALUES (-12, 4, 'RUN4')")
         )
-    ring_and_refuse(engine)
+    publish_and_refuse(engine)
     assert [row[:4] for row in rows(engine)] == [(-12, 4, "RUN4", "FAILED")]
 
 
-def ring_and_refuse(engine: Engine) -> None:
+def publish_and_refuse(engine: Engine) -> None:
     """What recovery and the worker do with each row that nobody has published."""
     outbox = SqlOutbox(engine, grace=-1, republish=300)
     for row in outbox.due():
-        due = outbox.take(row, task_id=f"rung {row}")
+        due = outbox.take(row, task_id=f"row {row}")
         assert due
         request = due.request
-        refuse(engine, request.job_id, request.run_id, request.path, task_id=f"rung {row}")
+        refuse(engine, request.job_id, request.run_id, request.path, task_id=f"row {row}")
 
 
 def test_a_row_whose_path_can_not_be_stored_again_as_it_was_fails_too(engine: Engine) -> None:
@@ -79,7 +81,7 @@ def test_a_row_whose_path_can_not_be_stored_again_as_it_was_fails_too(engine: En
             text("INSERT INTO uploads (job_id, run_id, path) VALUES (12, 4, :path)"),
             {"path": "/" + "x" * 6000},
         )
-    ring_and_refuse(engine)
+    publish_and_refuse(engine)
     assert [(row[0], row[1], row[3]) for row in rows(engine)] == [(12, 4, "FAILED")]
 
 
@@ -93,7 +95,7 @@ def test_bytes_that_are_no_text_in_sqlite_stop_nobody(tmp_path: Path) -> None:
                 " (12, 4, CAST(x'2f72ff' AS TEXT)), (12, 5, '/r/RUN5')"
             )
         )
-    ring_and_refuse(engine)
+    publish_and_refuse(engine)
     assert {upload.run_id: upload.state for upload in SqlUploadList(engine).uploads()} == {
         4: UploadState.FAILED,
         5: UploadState.FAILED,
@@ -134,16 +136,3 @@ def test_a_wrong_message_does_not_fail_an_upload_that_waits_for_its_retry(engine
     found = SqlUploadList(engine).find(12, 4)
     assert found
     assert found.state is UploadState.REQUESTED
-
-
-def test_uploads_are_listed_by_job_and_run(engine: Engine) -> None:
-    for job_id, run_id in [(13, 1), (12, 5), (12, 4)]:
-        request = UploadRequest(job_id, run_id, "/r")
-        SqlRequestRepository(engine).request(request, published=True)
-    listed = SqlUploadList(engine)
-    assert [(each.job_id, each.run_id) for each in listed.uploads()] == [(12, 4), (12, 5), (13, 1)]
-    assert [each.run_id for each in listed.uploads(12)] == [4, 5]
-    assert len(listed.uploads(limit=2)) == 2
-    assert listed.counts() == {UploadState.REQUESTED: 3}
-    assert listed.counts(13) == {UploadState.REQUESTED: 1}
-    assert listed.find(12, 6) is None

@@ -1,3 +1,5 @@
+"""Multipart uploads that no attempt will resume are aborted, and no others."""
+
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -52,25 +54,29 @@ def bucket() -> Bucket:
 @pytest.mark.parametrize(
     "state", [UploadState.REQUESTED, UploadState.UPLOADING, UploadState.RETRYING]
 )
-def test_what_the_next_attempt_may_go_on_with_stays(bucket: Bucket, state: UploadState) -> None:
+def test_a_multipart_upload_that_the_next_attempt_may_resume_stays(
+    bucket: Bucket, state: UploadState
+) -> None:
     bucket.row(state, "m")
     assert bucket.sweep() == 0
     assert bucket.open.aborted == []
 
 
 @pytest.mark.parametrize("state", list(UploadState))
-def test_what_no_row_names_is_aborted(bucket: Bucket, state: UploadState) -> None:
+def test_a_multipart_upload_that_no_row_names_is_aborted(
+    bucket: Bucket, state: UploadState
+) -> None:
     bucket.row(state, None)
     assert bucket.sweep() == 1
     assert bucket.open.aborted == [(KEY, "m")]
 
 
-def test_what_a_newer_one_has_taken_the_place_of_is_aborted(bucket: Bucket) -> None:
+def test_a_multipart_upload_is_aborted_if_its_row_names_a_newer_one(bucket: Bucket) -> None:
     bucket.row(UploadState.UPLOADING, "newer")
     assert bucket.sweep() == 1
 
 
-def test_what_was_just_begun_may_not_be_on_its_row_yet(bucket: Bucket) -> None:
+def test_a_new_multipart_upload_stays_since_its_row_may_not_name_it_yet(bucket: Bucket) -> None:
     bucket.row(UploadState.UPLOADING, None)
     bucket.open.found = [IncompleteUpload(KEY, "m", YOUNG - 1)]
     assert bucket.sweep() == 0
@@ -86,14 +92,14 @@ def test_what_was_just_begun_may_not_be_on_its_row_yet(bucket: Bucket) -> None:
         "jobs/12/2025/10/24/000000/run_4_results.zip",
     ],
 )
-def test_what_is_not_of_an_upload_of_ours_is_left_alone(bucket: Bucket, key: str) -> None:
+def test_a_multipart_upload_that_is_for_no_run_of_ours_stays(bucket: Bucket, key: str) -> None:
     bucket.row(UploadState.LANDED, None)
     bucket.open.found = [IncompleteUpload(key, "m", OLD)]
     assert bucket.sweep() == 0
 
 
 @pytest.mark.parametrize("state", [UploadState.FAILED, UploadState.LANDED])
-def test_what_an_upload_that_is_over_still_names_is_aborted_and_forgotten(
+def test_a_multipart_upload_that_an_ended_upload_names_is_aborted_and_forgotten(
     bucket: Bucket, state: UploadState
 ) -> None:
     bucket.open.found = []
@@ -104,7 +110,7 @@ def test_what_an_upload_that_is_over_still_names_is_aborted_and_forgotten(
     assert bucket.sweep() == 0
 
 
-def test_what_can_not_be_aborted_now_is_tried_again(bucket: Bucket) -> None:
+def test_a_multipart_upload_that_can_not_be_aborted_now_is_tried_again(bucket: Bucket) -> None:
     bucket.open = FakeIncompleteUploads(refuses=True)
     bucket.row(UploadState.FAILED, "m")
     assert bucket.sweep() == 0

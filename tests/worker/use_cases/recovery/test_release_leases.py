@@ -1,3 +1,5 @@
+"""Leases of dead processes of this machine end at once; all others run out by themselves."""
+
 from dataclasses import dataclass, field
 
 from tests.fakes.uploads import FakeDatabase, FakeUploads, later

@@ -1,3 +1,5 @@
+"""A message of Celery passes the check of queue entries; anything else is named in one line."""
+
 import json
 from pathlib import Path
 from typing import Any
@@ -7,7 +9,7 @@ from celery import Celery
 from redis import Redis
 
 from tasks.messaging.queue_entry import problem_with
-from tests.tasks.malformed import MALFORMED, MESSAGE
+from tests.tasks.messaging.malformed import MALFORMED, MESSAGE
 from worker.embedded.broker import EmbeddedBroker
 
 

@@ -58,7 +58,7 @@ def adopted(broker_url: str, directory: Path) -> Any:
             "ONEPREFIX_DATA_DIR": str(directory / "data"),
             "HOME": str(directory),
         },
-        cwd=Path(__file__).parents[2],
+        cwd=Path(__file__).parents[3],
         stdout=subprocess.PIPE,
         check=True,
     )

@@ -50,7 +50,7 @@ def run(script: str, broker_url: str, home: Path) -> None:
     subprocess.run(
         [sys.executable, "-c", script],
         env={"ONEPREFIX_BROKER_URL": broker_url, "HOME": str(home)},
-        cwd=Path(__file__).parents[2],
+        cwd=Path(__file__).parents[3],
         check=True,
     )
 

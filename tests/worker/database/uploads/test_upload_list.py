@@ -1,0 +1,21 @@
+"""Uploads are listed and counted for people."""
+
+from sqlalchemy import Engine
+
+from worker.database.uploads.requests import SqlRequestRepository
+from worker.database.uploads.upload_list import SqlUploadList
+from worker.models.upload import UploadState
+from worker.models.upload_request import UploadRequest
+
+
+def test_uploads_are_listed_by_job_and_run(engine: Engine) -> None:
+    for job_id, run_id in [(13, 1), (12, 5), (12, 4)]:
+        request = UploadRequest(job_id, run_id, "/r")
+        SqlRequestRepository(engine).request(request, published=True)
+    listed = SqlUploadList(engine)
+    assert [(each.job_id, each.run_id) for each in listed.uploads()] == [(12, 4), (12, 5), (13, 1)]
+    assert [each.run_id for each in listed.uploads(12)] == [4, 5]
+    assert len(listed.uploads(limit=2)) == 2
+    assert listed.counts() == {UploadState.REQUESTED: 3}
+    assert listed.counts(13) == {UploadState.REQUESTED: 1}
+    assert listed.find(12, 6) is None

@@ -1,7 +1,7 @@
 """`oneprefix contents`: lists the files in a run's archive without downloading the archive."""
 
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -10,7 +10,9 @@ from cli.output import Json, errors, human_size, print_json, reported
 from worker.bootstrap.services import Services
 from worker.models.archive import ArchiveMember
 from worker.settings import load_settings
-from worker.use_cases.ports import ArchiveFile
+
+if TYPE_CHECKING:
+    from worker.storage.objects.range_reader import RangeReader
 
 
 def contents(job: JobId, run: RunId, as_json: Json = False) -> None:
@@ -42,7 +44,7 @@ def _row(member: ArchiveMember) -> dict[str, Any]:
     }
 
 
-def transfer(file: ArchiveFile) -> dict[str, int]:
+def transfer(file: "RangeReader") -> dict[str, int]:
     """Return for JSON how much of the archive was transferred."""
     return {
         "archive_size": file.size,
@@ -51,7 +53,7 @@ def transfer(file: ArchiveFile) -> dict[str, int]:
     }
 
 
-def say_transfer(file: ArchiveFile, what: str) -> None:
+def say_transfer(file: "RangeReader", what: str) -> None:
     """Print on standard error how much of the archive was transferred."""
     moved, whole = human_size(file.transferred), human_size(file.size)
     line = f"{what}; transferred {moved} of {whole} in {file.requests:,} requests"

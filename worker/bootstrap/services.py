@@ -18,7 +18,6 @@ from worker.use_cases.job.read import ReadArchive
 from worker.use_cases.job.upload_urls import SubmitArtifact
 from worker.use_cases.job.verify import VerifyJob
 from worker.use_cases.migration.migrate import MigrateArtifacts
-from worker.use_cases.ports import ArchiveFile
 from worker.use_cases.retention.change_storage_class import ChangeStorageClass
 from worker.use_cases.retention.delete import DeleteJob
 from worker.use_cases.retention.restore import RestoreJob
@@ -26,6 +25,7 @@ from worker.use_cases.retention.restore import RestoreJob
 if TYPE_CHECKING:
     from worker.packaging.reading.zip_reader import ZipReader
     from worker.storage.manage.lifecycle_rules import S3LifecycleRules
+    from worker.storage.objects.range_reader import RangeReader
     from worker.storage.presigner import Presigner
 
 
@@ -156,7 +156,7 @@ class Services(UploadServices):
         return Presigner(*make_client_and_credentials())
 
 
-def _open_remote(file: ArchiveFile) -> "ZipReader":
+def _open_remote(file: "RangeReader") -> "ZipReader":
     from worker.packaging.reading.zip_reader import open_zip
 
     return open_zip(file, file.expect)

@@ -18,6 +18,11 @@ class SqlDeletionRepository:
         self._engine = engine
 
     def begin(self, deletion: Deletion, *, who: str) -> int:
+        """Record that the deletion begins; returns the record's id.
+
+        Uploads of the job that wait for a worker become FAILED in the same transaction. Raises
+        UploadUnderWay, and records nothing, if one of them is leased.
+        """
         record = insert(deletions).values(
             job_id=deletion.job_id,
             bucket=deletion.bucket,

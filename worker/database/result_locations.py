@@ -37,6 +37,10 @@ class SqlResultLocations:
         self._insert = postgresql_insert if engine.dialect.name == "postgresql" else sqlite_insert
 
     def relocate(self, moves: Iterable[Relocation]) -> int:
+        """Write the new locations; returns how many rows changed.
+
+        An upload that has changed since it was looked at keeps its location.
+        """
         with transaction(self._engine) as connection:
             return sum(_relocated(connection, move) for move in moves)
 
@@ -51,6 +55,10 @@ class SqlResultLocations:
         former_url: str,
         landed_at: datetime,
     ) -> None:
+        """Write that the run's results lie under the key; makes the upload's row if need be.
+
+        Raises RunNotFound, and writes nothing, if the run is gone.
+        """
         values = {
             "state": UploadState.LANDED,
             "s3_key": key,

@@ -2,13 +2,18 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from worker.models.upload import Upload
-from worker.use_cases.ports import CopyRecords
+
+if TYPE_CHECKING:
+    from worker.database.uploads.multipart_ids import SqlMultipartIds
 
 
 @contextmanager
-def recorded_copy(copies: CopyRecords, upload: Upload | None) -> Iterator[Callable[[str], None]]:
+def recorded_copy(
+    copies: "SqlMultipartIds", upload: Upload | None
+) -> Iterator[Callable[[str], None]]:
     """Give a function to be called with the id of the copy's multipart upload.
 
     The id stands in the upload's row, if there is one, until the block ends.

@@ -38,6 +38,7 @@ class SqlMultipartIds:
             connection.execute(statement.values(multipart_upload_id=None))
 
     def begin_copy(self, upload: Upload, multipart_id: str) -> None:
+        """Record the multipart upload, so that recovery leaves it alone for a day."""
         statement = update(uploads).where(is_as_it_was(upload.job_id, upload.run_id, upload.fence))
         with transaction(self._engine) as connection:
             connection.execute(
@@ -47,6 +48,7 @@ class SqlMultipartIds:
             )
 
     def end_copy(self, upload: Upload, multipart_id: str) -> None:
+        """Remove the record of a multipart upload that is completed or aborted."""
         statement = update(uploads).where(
             is_as_it_was(upload.job_id, upload.run_id, upload.fence),
             uploads.c.multipart_upload_id == multipart_id,

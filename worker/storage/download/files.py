@@ -29,6 +29,7 @@ class S3Downloads:
 
     @contextmanager
     def locked(self, directory: Path) -> Iterator[None]:
+        """Make the directory, and keep every other download out of it during the block."""
         with translated_file_errors(f"writing to {directory}"):
             directory.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -58,6 +59,10 @@ class S3Downloads:
         to: Path,
         arrived: Callable[[int], None],
     ) -> None:
+        """Download the object, verified; resumes an interrupted download.
+
+        `arrived` is called with numbers of bytes, from any thread.
+        """
         with PartialFile(to, found, checksum, RANGE_SIZE) as partial_file:
             fetch = partial(self._fetch, partial_file, found, arrived)
             numbers = partial_file.missing

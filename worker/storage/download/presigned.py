@@ -15,6 +15,7 @@ class S3DownloadLocations:
     def locate(
         self, stored: StoredObject, file_name: str, expires_in: timedelta
     ) -> DownloadLocation:
+        """Where to GET the object; raises ExpiryRefused."""
         parameters = {
             "Bucket": self._bucket,
             "Key": stored.key,

@@ -21,10 +21,16 @@ class S3StorageClasses:
         self._copy_threshold = copy_threshold
 
     def require_bucket(self, name: str) -> None:
+        """Raise StorageRefused unless that bucket exists and these credentials may use it."""
         with translated_s3_errors(f"looking at the bucket {name}"):
             self._bucket.client.head_bucket(Bucket=name)
 
     def change(self, stored: StoredObject, to: StorageClass, opened: Callable[[str], None]) -> None:
+        """Change that very object's class, by a copy onto itself.
+
+        `opened` is called with the id of a multipart upload, if the copy takes one. Raises
+        ArtifactNotFound, ArtifactReplaced, ArtifactArchived.
+        """
         copy_object(
             self._bucket,
             self._bucket.require(stored.key),
@@ -37,6 +43,11 @@ class S3StorageClasses:
         )
 
     def copy_to(self, bucket: str, stored: StoredObject, storage_class: StorageClass) -> str:
+        """Copy to the same key of another bucket, verified; returns the copy's permanent URL.
+
+        Raises PlaceTaken if another object stands there, StorageRefused if the store can't tell
+        whether the copy is the same.
+        """
         key, target = stored.key, Bucket(self._bucket.client, bucket)
         source = self._bucket.require(key)
         copy = target.head(key)
@@ -63,6 +74,7 @@ class S3StorageClasses:
         return target.url(key)
 
     def restore(self, stored: StoredObject, days: int, tier: RestoreTier) -> None:
+        """Ask S3 for a readable copy for so many days from now on."""
         request = {"GlacierJobParameters": {"Tier": tier.value}}
         # from the archive tiers of Intelligent-Tiering objects come back for good
         period = {"Days": days} if stored.storage_class in NEEDS_RESTORE else {}

@@ -38,6 +38,12 @@ class S3VerifiedCopies:
         replaces: StoredObject | None = None,
         opened: Callable[[str], None] = ignore_upload,
     ) -> str | None:
+        """Copy to a key where nothing stands but `replaces`; returns the copy's `checksum`.
+
+        Does nothing if the same object stands there already. `opened` is called with the id of a
+        multipart upload, if the copy takes one. Raises ArtifactArchived, and StorageUnavailable
+        if the source or the object under the key has changed.
+        """
         in_parts = source.size > self._copy_threshold
         try:
             copied = (
@@ -53,6 +59,7 @@ class S3VerifiedCopies:
         return copied.checksum
 
     def is_same(self, one: StoredObject, other: StoredObject) -> bool:
+        """Whether they are the same bytes; reads them if S3 has nothing to tell it by."""
         if one.size != other.size or one.etag == other.etag:
             return one.size == other.size
         known = self._bucket.require(one.key).is_same(self._bucket.require(other.key))

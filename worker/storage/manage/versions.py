@@ -21,6 +21,10 @@ class S3ObjectVersions:
         self._bucket = bucket
 
     def list(self, beneath: str) -> Iterator[ObjectVersion]:
+        """Yield versions and delete markers whose keys begin with `beneath`.
+
+        Objects alone, without versions, where the store keeps none.
+        """
         with translated_s3_errors(f"listing the versions under {beneath}"):
             try:
                 yield from self._versions(beneath)
@@ -31,6 +35,7 @@ class S3ObjectVersions:
                     yield ObjectVersion(found.key, None, found.size)
 
     def delete(self, versions: Sequence[ObjectVersion]) -> dict[ObjectVersion, str]:
+        """Delete at most MAX_BATCH; returns those that could not be deleted, with the reasons."""
         refused: dict[ObjectVersion, str] = {}
         for each in versions:
             if _NO_XML.search(each.key):

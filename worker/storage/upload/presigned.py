@@ -27,6 +27,7 @@ class S3UploadLocationRepository:
     def locate(
         self, prefix: JobS3Prefix, artifact: ArtifactId, expires_in: timedelta
     ) -> UploadLocation:
+        """Where to PUT the artifact; raises ExpiryRefused."""
         key = artifact.key(prefix)
         sent = {"ContentType": artifact.kind.content_type} | self._encryption
         parameters: dict[str, Any] = {"Bucket": self._bucket, "Key": key, **sent}

@@ -3,13 +3,17 @@
 import re
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from worker.models.artifact import ArtifactId
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.presigned_url import DownloadLocation
 from worker.use_cases.job.lookup import nothing_found, prefix_of
-from worker.use_cases.job.ports import DownloadLocationRepository
-from worker.use_cases.ports import Bucket, JobRepository, RunRepository
+from worker.use_cases.ports import JobRepository, RunRepository
+
+if TYPE_CHECKING:
+    from worker.storage.download.presigned import S3DownloadLocations
+    from worker.storage.objects.bucket import Bucket
 
 #: Characters that could mean something in a header, a shell or a path.
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
@@ -20,8 +24,8 @@ LONGEST_FILE_NAME = 200
 class LocateArtifacts:
     jobs: JobRepository
     runs: RunRepository
-    bucket: Bucket
-    locations: DownloadLocationRepository
+    bucket: "Bucket"
+    locations: "S3DownloadLocations"
 
     def __call__(
         self, job_id: int, run_id: int | None = None, *, expires_in: timedelta

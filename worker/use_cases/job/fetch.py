@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from worker.errors import FileUnusable, OneprefixError
 from worker.models.artifact import ArtifactId
@@ -11,8 +12,12 @@ from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.stored_object import StoredObject
 from worker.process.parallel import map_parallel
 from worker.use_cases.job.lookup import nothing_found, prefix_of
-from worker.use_cases.job.ports import Downloads
-from worker.use_cases.ports import Bucket, JobRepository, RunRepository, UploadRecords
+from worker.use_cases.ports import JobRepository, RunRepository
+
+if TYPE_CHECKING:
+    from worker.database.uploads.upload_list import SqlUploadList
+    from worker.storage.download.files import S3Downloads
+    from worker.storage.objects.bucket import Bucket
 
 #: Objects downloaded side by side, each by several ranges.
 CONCURRENT_OBJECTS = 4
@@ -55,9 +60,9 @@ class Fetched:
 class FetchArtifacts:
     jobs: JobRepository
     runs: RunRepository
-    uploads: UploadRecords
-    bucket: Bucket
-    downloads: Downloads
+    uploads: "SqlUploadList"
+    bucket: "Bucket"
+    downloads: "S3Downloads"
     unpack: Callable[[Path, Path], None]
     """Make the second path, a new directory, from the archive at the first.
 

@@ -2,12 +2,17 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from worker.models.artifact import ArtifactId, ArtifactKind
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.stored_object import StoredObject
 from worker.models.upload import Upload, UploadState
-from worker.use_cases.ports import Bucket, JobRepository, RunRepository, UploadRecords
+from worker.use_cases.ports import JobRepository, RunRepository
+
+if TYPE_CHECKING:
+    from worker.database.uploads.upload_list import SqlUploadList
+    from worker.storage.objects.bucket import Bucket
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +57,8 @@ class Findings:
 class FindArtifacts:
     jobs: JobRepository
     runs: RunRepository
-    uploads: UploadRecords
-    bucket: Bucket
+    uploads: "SqlUploadList"
+    bucket: "Bucket"
 
     def __call__(self, job_id: int) -> Findings:
         prefix = JobS3Prefix.from_job(self.jobs.get(job_id))

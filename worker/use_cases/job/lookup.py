@@ -1,9 +1,14 @@
 """Looks up the prefix of a job, and the reason why a run's results are not under it."""
 
+from typing import TYPE_CHECKING
+
 from worker.errors import ArtifactNotFound, InvalidObjectUrl, OneprefixError, RunNotInJob
 from worker.models.job import Run
 from worker.models.job_s3_prefix import JobS3Prefix
-from worker.use_cases.ports import Bucket, JobRepository, RunRepository
+from worker.use_cases.ports import JobRepository, RunRepository
+
+if TYPE_CHECKING:
+    from worker.storage.objects.bucket import Bucket
 
 
 def prefix_of(
@@ -19,7 +24,7 @@ def prefix_of(
 
 
 def nothing_found(
-    runs: RunRepository, bucket: Bucket, prefix: JobS3Prefix, run_id: int | None
+    runs: RunRepository, bucket: "Bucket", prefix: JobS3Prefix, run_id: int | None
 ) -> OneprefixError:
     """The error that says why nothing of the job, or of the run, is under the prefix."""
     if run_id is None:
@@ -32,7 +37,7 @@ def nothing_found(
     return ArtifactNotFound(why, job_id=run.job_id, run_id=run.id)
 
 
-def _missing_because(run: Run, key: str, bucket: Bucket) -> str:
+def _missing_because(run: Run, key: str, bucket: "Bucket") -> str:
     if run.results_url is None:
         return f"its results have not landed; `oneprefix ls {run.job_id}` says why"
     named = bucket.parse(run.results_url)

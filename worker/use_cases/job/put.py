@@ -2,18 +2,21 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from worker.models.artifact import Artifact, ArtifactId
-from worker.use_cases.job.ports import ArtifactUploads
 from worker.use_cases.job.upload_urls import prefix_to_submit_to
 from worker.use_cases.ports import JobRepository, RunRepository
+
+if TYPE_CHECKING:
+    from worker.storage.upload.files import S3ArtifactUploads
 
 
 @dataclass(frozen=True, slots=True)
 class PutArtifact:
     jobs: JobRepository
     runs: RunRepository
-    uploads: ArtifactUploads
+    uploads: "S3ArtifactUploads"
 
     def __call__(self, job_id: int, artifact: ArtifactId, file: Path) -> Artifact:
         prefix = prefix_to_submit_to(self.jobs, self.runs, job_id, artifact)

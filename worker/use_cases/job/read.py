@@ -3,19 +3,24 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from worker.errors import ArtifactNotFound, MemberNotFound, OneprefixError
 from worker.models.archive import ArchiveMember
 from worker.use_cases.job.lookup import nothing_found, prefix_of
-from worker.use_cases.job.ports import OpenedZip
-from worker.use_cases.ports import ArchiveFile, Bucket, JobRepository, RunRepository
+from worker.use_cases.ports import JobRepository, RunRepository
+
+if TYPE_CHECKING:
+    from worker.packaging.reading.zip_reader import ZipReader
+    from worker.storage.objects.bucket import Bucket
+    from worker.storage.objects.range_reader import RangeReader
 
 
 @dataclass(frozen=True, slots=True)
 class RemoteArchive:
-    file: ArchiveFile
+    file: "RangeReader"
     """Counts the requests and the bytes transferred."""
-    opened: OpenedZip
+    opened: "ZipReader"
 
     def find(self, name: str) -> ArchiveMember:
         """The file of that name, plain or as `ArchiveMember.shown`; raises MemberNotFound."""
@@ -32,8 +37,8 @@ class RemoteArchive:
 class ReadArchive:
     jobs: JobRepository
     runs: RunRepository
-    bucket: Bucket
-    open_zip: Callable[[ArchiveFile], OpenedZip]
+    bucket: "Bucket"
+    open_zip: Callable[["RangeReader"], "ZipReader"]
     """Raises InvalidArchive if the file is no ZIP."""
 
     @contextmanager

@@ -2,14 +2,17 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from worker.errors import InvalidRequest
 from worker.models.artifact import ArtifactId, ArtifactKind
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.presigned_url import UploadLocation
 from worker.use_cases.job.lookup import prefix_of
-from worker.use_cases.job.ports import UploadLocationRepository
 from worker.use_cases.ports import JobRepository, RunRepository
+
+if TYPE_CHECKING:
+    from worker.storage.upload.presigned import S3UploadLocationRepository
 
 HOUR = timedelta(hours=1)
 
@@ -18,7 +21,7 @@ HOUR = timedelta(hours=1)
 class SubmitArtifact:
     jobs: JobRepository
     runs: RunRepository
-    locations: UploadLocationRepository
+    locations: "S3UploadLocationRepository"
 
     def submit_job_config(self, job_id: int, expires_in: timedelta = HOUR) -> UploadLocation:
         return self(job_id, ArtifactId(ArtifactKind.JOB_CONFIG), expires_in)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 from worker.errors import ArchiveDamaged, InvalidObjectUrl, OneprefixError, RunNotInJob
 from worker.models.artifact import ArtifactId
@@ -11,7 +12,6 @@ from worker.models.stored_object import StoredObject
 from worker.models.upload import Upload, UploadState
 from worker.process.parallel import DEFAULT_CONCURRENCY, map_parallel
 from worker.use_cases.job.find import missing_because
-from worker.use_cases.job.ports import ArchiveCheck
 from worker.use_cases.job.verification import (
     Judged,
     Verdict,
@@ -20,7 +20,13 @@ from worker.use_cases.job.verification import (
     compared,
     strangers,
 )
-from worker.use_cases.ports import Bucket, JobRepository, RunRepository, UploadRecords
+from worker.use_cases.ports import JobRepository, RunRepository
+
+if TYPE_CHECKING:
+    from worker.database.uploads.upload_list import SqlUploadList
+    from worker.models.archive import CheckedArchive
+    from worker.packaging.reading.records import Content
+    from worker.storage.objects.bucket import Bucket
 
 #: Archives read side by side; each takes some blocks of memory and a processor.
 CONCURRENT_READS = 8
@@ -30,9 +36,10 @@ CONCURRENT_READS = 8
 class VerifyJob:
     jobs: JobRepository
     runs: RunRepository
-    uploads: UploadRecords
-    bucket: Bucket
-    check: ArchiveCheck
+    uploads: "SqlUploadList"
+    bucket: "Bucket"
+    check: "Callable[[Content], CheckedArchive]"
+    """Reads an archive to its end; raises ArchiveDamaged."""
 
     def plan(self, job_id: int, run_id: int | None = None) -> VerificationPlan:
         """The uploads to be compared, of the job or of one run.
@@ -126,7 +133,7 @@ class VerifyJob:
 class ObjectContent:
     """The bytes of that very object."""
 
-    bucket: Bucket
+    bucket: "Bucket"
     found: StoredObject
 
     @property

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from heapq import merge
 from itertools import chain, groupby
+from typing import TYPE_CHECKING
 
 from worker.errors import InvalidObjectUrl, JobNotFound, OneprefixError
 from worker.models.archive import ZIP_TAIL, ends_as_zip
@@ -30,15 +31,15 @@ from worker.use_cases.migration.plan import (
     job_part,
     sort_out,
 )
-from worker.use_cases.migration.ports import MovedResults, VerifiedCopies
-from worker.use_cases.ports import (
-    Bucket,
-    CopyRecords,
-    JobRepository,
-    RunRepository,
-    UploadRecords,
-)
+from worker.use_cases.ports import JobRepository, RunRepository
 from worker.use_cases.recorded_copy import recorded_copy
+
+if TYPE_CHECKING:
+    from worker.database.result_locations import SqlResultLocations
+    from worker.database.uploads.multipart_ids import SqlMultipartIds
+    from worker.database.uploads.upload_list import SqlUploadList
+    from worker.storage.manage.verified_copies import S3VerifiedCopies
+    from worker.storage.objects.bucket import Bucket
 
 ZIP_KINDS = (ArtifactKind.JOB_INPUT, ArtifactKind.RUN_RESULTS)
 
@@ -49,11 +50,11 @@ Finding = Candidates | Kept
 class MigrateArtifacts:
     jobs: JobRepository
     runs: RunRepository
-    uploads: UploadRecords
-    bucket: Bucket
-    copies: VerifiedCopies
-    results: MovedResults
-    copy_records: CopyRecords
+    uploads: "SqlUploadList"
+    bucket: "Bucket"
+    copies: "S3VerifiedCopies"
+    results: "SqlResultLocations"
+    copy_records: "SqlMultipartIds"
 
     def __call__(
         self, job_ids: Sequence[int] | None = None, *, apply: bool = False

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from typing import TYPE_CHECKING
 
 from worker.errors import ArtifactReplaced, InvalidRequest
 from worker.models.artifact import ArtifactId, ArtifactKind
@@ -14,17 +15,16 @@ from worker.models.storage_class import StorageClass
 from worker.models.stored_object import StoredObject
 from worker.models.upload import Upload
 from worker.process.parallel import map_parallel
-from worker.use_cases.ports import (
-    Bucket,
-    CopyRecords,
-    JobRepository,
-    ResultLocations,
-    RunRepository,
-    UploadRecords,
-)
+from worker.use_cases.ports import JobRepository, RunRepository
 from worker.use_cases.recorded_copy import recorded_copy
 from worker.use_cases.retention.outcome import Outcome
-from worker.use_cases.retention.ports import StorageClasses
+
+if TYPE_CHECKING:
+    from worker.database.result_locations import SqlResultLocations
+    from worker.database.uploads.multipart_ids import SqlMultipartIds
+    from worker.database.uploads.upload_list import SqlUploadList
+    from worker.storage.manage.storage_classes import S3StorageClasses
+    from worker.storage.objects.bucket import Bucket
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +65,11 @@ class StorageChangePlan:
 class ChangeStorageClass:
     jobs: JobRepository
     runs: RunRepository
-    uploads: UploadRecords
-    bucket: Bucket
-    classes: StorageClasses
-    locations: ResultLocations
-    copy_records: CopyRecords
+    uploads: "SqlUploadList"
+    bucket: "Bucket"
+    classes: "S3StorageClasses"
+    locations: "SqlResultLocations"
+    copy_records: "SqlMultipartIds"
     clock: Callable[[], datetime]
 
     def plan(self, job_id: int, order: StorageChange) -> StorageChangePlan:

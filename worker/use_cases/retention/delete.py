@@ -3,21 +3,22 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from worker.errors import OneprefixError
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.retention import Deletion, Relocation
 from worker.models.stored_object import IncompleteUpload, ObjectVersion
 from worker.process.parallel import DEFAULT_CONCURRENCY, map_parallel
-from worker.use_cases.ports import (
-    Bucket,
-    JobRepository,
-    ResultLocations,
-    RunRepository,
-    UploadRecords,
-)
+from worker.use_cases.ports import JobRepository, RunRepository
 from worker.use_cases.retention.outcome import Outcome
-from worker.use_cases.retention.ports import DeletionRepository, ObjectVersions
+
+if TYPE_CHECKING:
+    from worker.database.deletions import SqlDeletionRepository
+    from worker.database.result_locations import SqlResultLocations
+    from worker.database.uploads.upload_list import SqlUploadList
+    from worker.storage.manage.versions import S3ObjectVersions
+    from worker.storage.objects.bucket import Bucket
 
 #: Objects that one request can delete.
 #: https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
@@ -28,11 +29,11 @@ MAX_BATCH = 1000
 class DeleteJob:
     jobs: JobRepository
     runs: RunRepository
-    uploads: UploadRecords
-    bucket: Bucket
-    versions: ObjectVersions
-    deletions: DeletionRepository
-    locations: ResultLocations
+    uploads: "SqlUploadList"
+    bucket: "Bucket"
+    versions: "S3ObjectVersions"
+    deletions: "SqlDeletionRepository"
+    locations: "SqlResultLocations"
 
     def plan(self, job_id: int) -> Deletion:
         prefix = JobS3Prefix.from_job(self.jobs.get(job_id))

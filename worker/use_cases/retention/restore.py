@@ -4,14 +4,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from typing import TYPE_CHECKING
 
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.storage_class import MAY_NEED_RESTORE, RestoreState, RestoreTier
 from worker.models.stored_object import StoredObject
 from worker.process.parallel import map_parallel
-from worker.use_cases.ports import Bucket, JobRepository
+from worker.use_cases.ports import JobRepository
 from worker.use_cases.retention.outcome import Outcome
-from worker.use_cases.retention.ports import StorageClasses
+
+if TYPE_CHECKING:
+    from worker.storage.manage.storage_classes import S3StorageClasses
+    from worker.storage.objects.bucket import Bucket
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +27,8 @@ class RestoreOrder:
 @dataclass(frozen=True, slots=True)
 class RestoreJob:
     jobs: JobRepository
-    bucket: Bucket
-    classes: StorageClasses
+    bucket: "Bucket"
+    classes: "S3StorageClasses"
     clock: Callable[[], datetime]
 
     def plan(self, job_id: int) -> list[StoredObject]:

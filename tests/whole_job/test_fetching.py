@@ -313,8 +313,8 @@ def test_an_archived_object_is_told_with_how_to_restore_it(
     outcome = fetch(installed, tmp_path / "to")["run_4_results.zip"]
     assert isinstance(outcome, ArtifactArchived)
     assert str(outcome) == (
-        f"job 12, run 4: {key} lies in GLACIER and can't be read;"
-        " `oneprefix restore` makes it readable for some days"
+        f"job 12, run 4: {key} is archived in GLACIER and not restored:"
+        " `oneprefix restore` it first"
     )
     installed.strict.upstream.restore_object(
         Bucket=installed.strict.bucket, Key=key, RestoreRequest={"Days": 1}

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from worker.packaging.reading.zip_reader import ZipReader
     from worker.storage.manage.lifecycle_rules import S3LifecycleRules
     from worker.storage.objects.range_reader import RangeReader
-    from worker.storage.presigner import Presigner
+    from worker.storage.presigned_urls import S3PresignedUrls
 
 
 @dataclass(frozen=True)
@@ -56,11 +56,7 @@ class Services(UploadServices):
 
     @cached_property
     def submit_artifact(self) -> SubmitArtifact:
-        from worker.storage.upload.presigned import S3UploadLocationRepository
-
-        bucket, how = bucket_name(self.settings), encryption(self.settings)
-        locations = S3UploadLocationRepository(self._presigner, bucket, how)
-        return SubmitArtifact(self.jobs, self.runs, locations)
+        return SubmitArtifact(self.jobs, self.runs, self._presigned_urls)
 
     @cached_property
     def put_artifact(self) -> PutArtifact:
@@ -71,10 +67,7 @@ class Services(UploadServices):
 
     @cached_property
     def locate_artifacts(self) -> LocateArtifacts:
-        from worker.storage.download.presigned import S3DownloadLocations
-
-        locations = S3DownloadLocations(self._presigner, bucket_name(self.settings))
-        return LocateArtifacts(self.jobs, self.runs, self.bucket, locations)
+        return LocateArtifacts(self.jobs, self.runs, self.bucket, self._presigned_urls)
 
     @cached_property
     def fetch_artifacts(self) -> FetchArtifacts:
@@ -144,16 +137,18 @@ class Services(UploadServices):
             uploads=self.upload_list,
             bucket=bucket,
             copies=S3VerifiedCopies(bucket, encryption(self.settings)),
-            results=self.result_locations,
+            locations=self.result_locations,
             copy_records=self.multipart_ids,
         )
 
     @cached_property
-    def _presigner(self) -> "Presigner":
+    def _presigned_urls(self) -> "S3PresignedUrls":
         from worker.storage.client import make_client_and_credentials
+        from worker.storage.presigned_urls import S3PresignedUrls
         from worker.storage.presigner import Presigner
 
-        return Presigner(*make_client_and_credentials())
+        presigner = Presigner(*make_client_and_credentials())
+        return S3PresignedUrls(presigner, bucket_name(self.settings), encryption(self.settings))
 
 
 def _open_remote(file: "RangeReader") -> "ZipReader":

@@ -1,1 +1,1 @@
-"""Download objects to files, and presign URLs to download them from."""
+"""Download objects to files, and resume interrupted downloads."""

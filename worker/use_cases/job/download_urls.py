@@ -12,8 +12,8 @@ from worker.use_cases.job.lookup import nothing_found, prefix_of
 from worker.use_cases.ports import JobRepository, RunRepository
 
 if TYPE_CHECKING:
-    from worker.storage.download.presigned import S3DownloadLocations
     from worker.storage.objects.bucket import Bucket
+    from worker.storage.presigned_urls import S3PresignedUrls
 
 #: Characters that could mean something in a header, a shell or a path.
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
@@ -25,7 +25,7 @@ class LocateArtifacts:
     jobs: JobRepository
     runs: RunRepository
     bucket: "Bucket"
-    locations: "S3DownloadLocations"
+    urls: "S3PresignedUrls"
 
     def __call__(
         self, job_id: int, run_id: int | None = None, *, expires_in: timedelta
@@ -33,7 +33,7 @@ class LocateArtifacts:
         """Locations of the job's artifacts, or of one run's, by key; raises ArtifactNotFound."""
         prefix = prefix_of(self.jobs, self.runs, job_id, run_id)
         found = [
-            self.locations.locate(each, file_name(each.key, prefix), expires_in)
+            self.urls.to_download(each, file_name(each.key, prefix), expires_in)
             for each in self.bucket.list(prefix.folder)
             if run_id is None or _is_of(run_id, each.key, prefix)
         ]

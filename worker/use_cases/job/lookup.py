@@ -1,8 +1,15 @@
-"""Looks up the prefix of a job, and the reason why a run's results are not under it."""
+"""Looks up a job's prefix, and the reason why nothing is under it."""
 
 from typing import TYPE_CHECKING
 
-from worker.errors import ArtifactNotFound, InvalidObjectUrl, OneprefixError, RunNotInJob
+from worker.errors import (
+    ArtifactNotFound,
+    InvalidObjectUrl,
+    InvalidRequest,
+    OneprefixError,
+    RunNotInJob,
+)
+from worker.models.artifact import ArtifactId, ArtifactKind
 from worker.models.job import Run
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.use_cases.ports import JobRepository, RunRepository
@@ -21,6 +28,19 @@ def prefix_of(
         if run.job_id != job.id:
             raise RunNotInJob(f"the run belongs to job {run.job_id}", job_id=job_id, run_id=run_id)
     return JobS3Prefix.from_job(job)
+
+
+def prefix_for_upload(
+    jobs: JobRepository, runs: RunRepository, job_id: int, artifact: ArtifactId
+) -> JobS3Prefix:
+    """As `prefix_of`; raises InvalidRequest for results, which only workers upload."""
+    if artifact.kind is ArtifactKind.RUN_RESULTS:
+        raise InvalidRequest(
+            "results are packed by workers: `oneprefix enqueue`",
+            job_id=job_id,
+            run_id=artifact.run_id,
+        )
+    return prefix_of(jobs, runs, job_id, artifact.run_id)
 
 
 def nothing_found(

@@ -1,11 +1,11 @@
-"""Uploads a file as one of a job's other artifacts."""
+"""Uploads a file as a job's configuration or input, or as a run's configuration or logs."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from worker.models.artifact import Artifact, ArtifactId
-from worker.use_cases.job.upload_urls import prefix_to_submit_to
+from worker.use_cases.job.lookup import prefix_for_upload
 from worker.use_cases.ports import JobRepository, RunRepository
 
 if TYPE_CHECKING:
@@ -19,5 +19,5 @@ class PutArtifact:
     uploads: "S3ArtifactUploads"
 
     def __call__(self, job_id: int, artifact: ArtifactId, file: Path) -> Artifact:
-        prefix = prefix_to_submit_to(self.jobs, self.runs, job_id, artifact)
+        prefix = prefix_for_upload(self.jobs, self.runs, job_id, artifact)
         return self.uploads.put(prefix, artifact, file)

@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from worker.errors import ArchiveDamaged, InvalidObjectUrl, OneprefixError, RunNotInJob
+from worker.models.archive import CheckedArchive
 from worker.models.artifact import ArtifactId
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.stored_object import StoredObject
@@ -24,8 +25,6 @@ from worker.use_cases.ports import JobRepository, RunRepository
 
 if TYPE_CHECKING:
     from worker.database.uploads.upload_list import SqlUploadList
-    from worker.models.archive import CheckedArchive
-    from worker.packaging.reading.records import Content
     from worker.storage.objects.bucket import Bucket
 
 #: Archives read side by side; each takes some blocks of memory and a processor.
@@ -38,8 +37,8 @@ class VerifyJob:
     runs: RunRepository
     uploads: "SqlUploadList"
     bucket: "Bucket"
-    check: "Callable[[Content], CheckedArchive]"
-    """Reads an archive to its end; raises ArchiveDamaged."""
+    check: Callable[["ObjectContent"], CheckedArchive]
+    """Checks every member's data against its CRC-32; raises ArchiveDamaged."""
 
     def plan(self, job_id: int, run_id: int | None = None) -> VerificationPlan:
         """The uploads to be compared, of the job or of one run.
@@ -131,7 +130,7 @@ class VerifyJob:
 
 @dataclass(frozen=True, slots=True)
 class ObjectContent:
-    """The bytes of that very object."""
+    """The bytes of that very object, to be read from any thread."""
 
     bucket: "Bucket"
     found: StoredObject
@@ -141,6 +140,7 @@ class ObjectContent:
         return self.found.size
 
     def read(self, start: int, end: int) -> bytes:
+        """All bytes from `start` up to `end`."""
         return b"".join(self.bucket.read(self.found, start, end))
 
 

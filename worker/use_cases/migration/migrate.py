@@ -53,7 +53,7 @@ class MigrateArtifacts:
     uploads: "SqlUploadList"
     bucket: "Bucket"
     copies: "S3VerifiedCopies"
-    results: "SqlResultLocations"
+    locations: "SqlResultLocations"
     copy_records: "SqlMultipartIds"
 
     def __call__(
@@ -145,7 +145,7 @@ class MigrateArtifacts:
     def _carry_out(self, move: Move, candidates: Candidates) -> None:
         checksum = self._copied(move, candidates)
         if candidates.run and candidates.artifact.kind is ArtifactKind.RUN_RESULTS:
-            self.results.record_moved(
+            self.locations.record_moved(
                 candidates.run,
                 key=move.key,
                 size=move.source.size,

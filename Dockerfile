@@ -16,7 +16,7 @@ COPY requirements.txt ./
 RUN uv venv /opt/oneprefix \
     && uv pip install --python /opt/oneprefix --no-build --require-hashes -r requirements.txt
 
-# setuptools, which builds the wheel, is pinned among the tools of development.
+# setuptools, which builds the wheel, is pinned in requirements-dev.txt.
 COPY requirements-dev.txt pyproject.toml LICENSE README.md celeryconfig.py ./
 COPY cli/ cli/
 COPY tasks/ tasks/
@@ -25,10 +25,10 @@ RUN uv build --wheel --build-constraints requirements-dev.txt --require-hashes -
     && uv pip install --python /opt/oneprefix --no-deps --no-index /dist/*.whl
 
 
-# The same base, since the environment's interpreter is a link to the base's.
+# The same base image, since the virtual environment links to its interpreter.
 FROM python:3.11-slim-trixie
 
-# A volume mounted over the home takes its owner from here.
+# A volume mounted over the home directory takes its owner from here.
 RUN useradd --uid 10001 --user-group --create-home --home-dir /var/lib/oneprefix \
     --shell /usr/sbin/nologin oneprefix
 COPY --from=build /opt/oneprefix /opt/oneprefix
@@ -36,6 +36,6 @@ ENV PATH=/opt/oneprefix/bin:$PATH \
     PYTHONUNBUFFERED=1
 
 WORKDIR /var/lib/oneprefix
-# As numbers: an orchestrator of containers can't tell whether a name is root's.
+# As numbers: an orchestrator of containers can't tell whether a name means root.
 USER 10001:10001
 CMD ["celery", "-A", "tasks", "worker", "--loglevel=INFO"]

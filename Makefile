@@ -1,11 +1,11 @@
-# Everything runs in .venv, made from the pinned requirements. `make help` lists what there is.
+# Everything runs in .venv, which is made from the pinned requirements. `make help` lists the targets.
 
 PYTHON ?= python3.11
-# uv takes seconds where pip takes a minute. Behind a mirror that only pip is told of:
+# uv takes seconds where pip takes a minute. With an index that only pip is configured for:
 #   make demo INSTALL=.venv/bin/pip\ install
 INSTALL ?= .venv/bin/uv pip install --quiet --python .venv/bin/python
-# uv and the pip of an older Python bring certificates of their own, which lack that of a proxy that
-# signs for its network: trust the system's, unless the environment names others.
+# uv and older versions of pip bring certificates of their own. Behind a proxy that has a certificate
+# of its network's own, only the system's certificates do: use those unless the environment says else.
 export UV_SYSTEM_CERTS ?= true
 CERTIFICATES := $(firstword $(wildcard /etc/ssl/certs/ca-certificates.crt \
 	/etc/pki/tls/certs/ca-bundle.crt /etc/ssl/ca-bundle.pem /etc/ssl/cert.pem))
@@ -20,7 +20,7 @@ BENCH_INSTALLED := .venv/installed-bench
 help: ## list what a person can do here
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
 
-demo: $(INSTALLED) ## do the main job on this machine, visibly, in under a minute
+demo: $(INSTALLED) ## upload three runs of a job on this machine, visibly, in under a minute
 	@.venv/bin/oneprefix demo
 
 test: $(INSTALLED) ## run the tests, but for the thorough ones, in under eight minutes
@@ -29,7 +29,7 @@ test: $(INSTALLED) ## run the tests, but for the thorough ones, in under eight m
 test-all: $(INSTALLED) ## run every test, as CI does
 	@.venv/bin/pytest -n auto --dist loadgroup --all $(ARGS)
 
-chaos: $(INSTALLED) ## break everything for twenty minutes, and write docs/reliability.md's figures
+chaos: $(INSTALLED) ## kill processes and servers for twenty minutes, and write docs/reliability.md's figures
 	@ONEPREFIX_CHAOS=long ONEPREFIX_CHAOS_REPORT=$(REPORTS)/chaos.json \
 		.venv/bin/pytest tests/chaos --all -p no:xdist --timeout 1800 $(ARGS)
 	@.venv/bin/python -m tests.chaos.report $(REPORTS)/chaos.json
@@ -40,20 +40,20 @@ check: $(INSTALLED) ## format, lint, types, and who may import whom
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 
-bench: $(BENCH_INSTALLED) ## measure against peers and floors, in about three minutes
+bench: $(BENCH_INSTALLED) ## measure speed and memory against other tools, in about four minutes
 	@.venv/bin/python -m benchmarks quick --throughput $(REPORTS)/quick-throughput.svg \
 		--memory $(REPORTS)/quick-memory.svg $(ARGS)
 
-bench-full: $(BENCH_INSTALLED) ## the same with the full data sets, in about half an hour
+bench-full: $(BENCH_INSTALLED) ## measure with the full data sets, in about half an hour
 	@.venv/bin/python -m benchmarks full $(ARGS)
 
 REPORTS := benchmarks/reports
 
-format: $(INSTALLED) ## format, and mend what the linter can
+format: $(INSTALLED) ## format, and correct what the linter can
 	.venv/bin/ruff format .
 	.venv/bin/ruff check --fix .
 
-requirements: $(INSTALLED) ## pin anew what pyproject.toml asks for
+requirements: $(INSTALLED) ## pin the newest versions that pyproject.toml allows
 	.venv/bin/uv pip compile $(COMPILE) pyproject.toml --extra flower -o requirements.txt
 	.venv/bin/uv pip compile $(COMPILE) pyproject.toml --all-extras --group dev -c requirements.txt -o requirements-dev.txt
 	.venv/bin/uv pip compile $(COMPILE) pyproject.toml --all-extras --group bench -c requirements-dev.txt -o requirements-bench.txt
@@ -61,7 +61,7 @@ requirements: $(INSTALLED) ## pin anew what pyproject.toml asks for
 COMPILE := --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header --quiet
 
-clean: ## remove what was installed and cached
+clean: ## remove .venv and caches
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info
 
 $(INSTALLED): requirements-dev.txt requirements-uv.txt pyproject.toml

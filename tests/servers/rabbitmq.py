@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from worker.embedded.ports import HOST, free_port
+from worker.embedded.loopback import HOST, free_port
 
 #: Debian's wrapper on the PATH would change the user; this is the program itself.
 SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")

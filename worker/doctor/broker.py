@@ -1,4 +1,4 @@
-"""What a worker needs of its broker, and what messages may be lost by."""
+"""What a worker needs of its broker, and settings of the broker that may lose messages."""
 
 from functools import cached_property
 from typing import Any

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from redis import Redis
 from redis.exceptions import RedisError
 
-from worker.embedded.ports import HOST, free_port, is_free
+from worker.embedded.loopback import HOST, free_port, is_free
 from worker.errors import InvalidSettings
 from worker.process.child_process import spawn
 

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from urllib.error import URLError
 from urllib.request import ProxyHandler, build_opener
 
-from worker.embedded.ports import HOST, free_port
+from worker.embedded.loopback import HOST, free_port
 from worker.errors import InvalidSettings
 from worker.process.child_process import spawn
 

@@ -1,4 +1,4 @@
-"""Loopback ports for the embedded servers."""
+"""TCP ports on the loopback interface for the embedded servers."""
 
 import socket
 

@@ -38,7 +38,12 @@ class CommandServer:
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 cwd=Path(__file__).parents[2],
-                env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+                # rich reads the width once, when the command line is imported
+                env={
+                    **os.environ,
+                    "PYTHONPATH": str(Path(__file__).parents[2]),
+                    "COLUMNS": "200",
+                },
             )
         atexit.register(self._socket.close)
 

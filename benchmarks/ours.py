@@ -22,7 +22,7 @@ from worker.models.job import Run
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.packaging.package import Packing, TreePackager
 from worker.process.processors import processors
-from worker.storage.upload.sending import Sending
+from worker.storage.upload.limits import Sending
 from worker.use_cases.upload.completion import complete
 from worker.use_cases.upload.ports import Package
 

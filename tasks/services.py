@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from worker.bootstrap.services import Services
-from worker.process.pool import WorkerPool
+from worker.process.worker_pool import WorkerPool
 from worker.settings import load_settings
 
 log = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from worker.models.archive import ArchiveMember
 from worker.settings import load_settings
 
 if TYPE_CHECKING:
-    from worker.storage.objects.range_reader import RangeReader
+    from worker.storage.objects.seekable_object import RangeReader
 
 
 def contents(job: JobId, run: RunId, as_json: Json = False) -> None:

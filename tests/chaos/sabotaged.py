@@ -12,8 +12,8 @@ from celery import current_task
 
 from tasks import app
 from tasks.messaging import transport
+from worker.database.uploads.attempts import SqlUploadRepository
 from worker.database.uploads.requests import SqlRequestRepository
-from worker.database.uploads.upload_repository import SqlUploadRepository
 from worker.use_cases.upload import upload_results
 from worker.use_cases.upload.completion import complete
 

@@ -38,7 +38,7 @@ from worker.errors import (
 )
 from worker.models.artifact import ArtifactKind
 from worker.models.job_s3_prefix import JobS3Prefix
-from worker.storage.download.files import RANGE_SIZE
+from worker.storage.download.download_files import RANGE_SIZE
 from worker.use_cases.job.download_urls import file_name
 from worker.use_cases.job.fetch import Fetched
 

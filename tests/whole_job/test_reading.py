@@ -25,7 +25,7 @@ from worker.errors import (
 )
 from worker.models.artifact import ArtifactKind
 from worker.packaging.zip.format import MAX_16
-from worker.storage.objects.range_reader import TAIL
+from worker.storage.objects.seekable_object import TAIL
 
 
 def gets(request: S3Request) -> bool:

@@ -11,11 +11,11 @@ from worker.database.engine import make_engine
 from worker.database.inventory import SqlInventory
 from worker.database.jobs import SqlJobRepository, SqlRunRepository
 from worker.database.result_locations import SqlResultLocations
+from worker.database.uploads.attempts import SqlUploadRepository
 from worker.database.uploads.multipart_ids import SqlMultipartIds
 from worker.database.uploads.outbox import SqlOutbox
 from worker.database.uploads.requests import SqlRequestRepository
 from worker.database.uploads.upload_list import SqlUploadList
-from worker.database.uploads.upload_repository import SqlUploadRepository
 from worker.settings import Settings
 
 

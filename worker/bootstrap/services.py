@@ -25,7 +25,7 @@ from worker.use_cases.retention.restore import RestoreJob
 if TYPE_CHECKING:
     from worker.packaging.reading.zip_reader import ZipReader
     from worker.storage.manage.lifecycle_rules import S3LifecycleRules
-    from worker.storage.objects.range_reader import RangeReader
+    from worker.storage.objects.seekable_object import RangeReader
     from worker.storage.presigned_urls import S3PresignedUrls
 
 
@@ -60,7 +60,7 @@ class Services(UploadServices):
 
     @cached_property
     def put_artifact(self) -> PutArtifact:
-        from worker.storage.upload.files import S3ArtifactUploads
+        from worker.storage.upload.upload_files import S3ArtifactUploads
 
         uploads = S3ArtifactUploads(self.bucket, encryption(self.settings))
         return PutArtifact(self.jobs, self.runs, uploads)
@@ -72,7 +72,7 @@ class Services(UploadServices):
     @cached_property
     def fetch_artifacts(self) -> FetchArtifacts:
         from worker.packaging.reading.unpack import unpack
-        from worker.storage.download.files import CONCURRENT_RANGES, S3Downloads
+        from worker.storage.download.download_files import CONCURRENT_RANGES, S3Downloads
 
         bucket = make_bucket(self.settings, CONCURRENT_OBJECTS * CONCURRENT_RANGES)
         return FetchArtifacts(
@@ -144,8 +144,7 @@ class Services(UploadServices):
     @cached_property
     def _presigned_urls(self) -> "S3PresignedUrls":
         from worker.storage.client import make_client_and_credentials
-        from worker.storage.presigned_urls import S3PresignedUrls
-        from worker.storage.presigner import Presigner
+        from worker.storage.presigned_urls import Presigner, S3PresignedUrls
 
         presigner = Presigner(*make_client_and_credentials())
         return S3PresignedUrls(presigner, bucket_name(self.settings), encryption(self.settings))

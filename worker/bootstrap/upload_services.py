@@ -28,7 +28,7 @@ from worker.use_cases.upload.upload_results import UploadResults
 
 if TYPE_CHECKING:
     from worker.packaging.package import TreePackager
-    from worker.process.pool import WorkerPool
+    from worker.process.worker_pool import WorkerPool
     from worker.storage.objects.bucket import Bucket
     from worker.storage.upload.results_store import S3ResultsStore
 
@@ -51,7 +51,7 @@ class UploadServices(Repositories):
 
     @cached_property
     def upload_results(self) -> UploadResults:
-        from worker.process.pool import WorkerPool  # needs Linux, as workers do
+        from worker.process.worker_pool import WorkerPool  # needs Linux, as workers do
 
         pool = self.pool or WorkerPool()
         return UploadResults(
@@ -106,8 +106,8 @@ class UploadServices(Repositories):
 
     @cached_property
     def results(self) -> "S3ResultsStore":
+        from worker.storage.upload.limits import BandwidthLimit, Sending
         from worker.storage.upload.results_store import S3ResultsStore
-        from worker.storage.upload.sending import BandwidthLimit, Sending
 
         settings, limit = self.settings, self.settings.bandwidth_mib
         sending = Sending(

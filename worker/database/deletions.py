@@ -5,7 +5,7 @@ from sqlalchemy import Connection, Engine, Update, insert, or_, select, update
 from worker.database.engine import transaction
 from worker.database.tables import deletions, uploads
 from worker.database.types import now
-from worker.database.uploads.statements import NOBODY, is_leased, lease_ran_out
+from worker.database.uploads.conditions import NOBODY, is_leased, lease_ran_out
 from worker.errors import UploadUnderWay
 from worker.models.retention import Deletion
 from worker.models.upload import UploadState

@@ -23,7 +23,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from worker.database.engine import transaction
 from worker.database.tables import runs, uploads
 from worker.database.types import now
-from worker.database.uploads.statements import is_as_it_was
+from worker.database.uploads.conditions import is_as_it_was
 from worker.errors import RunNotFound
 from worker.models.job import Run
 from worker.models.retention import Relocation

@@ -1,12 +1,78 @@
-"""Presigned URLs of artifacts: to upload one under its job's prefix, to download one."""
+"""Presigned URLs of artifacts, to upload and to download them, by signature version 4."""
 
-from datetime import timedelta
+from bisect import bisect_left
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import parse_qs, urlsplit
 
+from botocore.credentials import Credentials, RefreshableCredentials
+
+from worker.errors import ExpiryRefused
 from worker.models.artifact import ArtifactId
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.presigned_url import DownloadLocation, UploadLocation
 from worker.models.stored_object import StoredObject
-from worker.storage.presigner import Presigner
+from worker.storage.errors import translated_s3_errors
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+#: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
+MAX_EXPIRY = timedelta(days=7)
+#: https://docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.html
+MAX_SESSION = timedelta(hours=36)
+
+
+class Presigner:
+    def __init__(self, client: "S3Client", credentials: Credentials | None) -> None:
+        self._client = client
+        self._credentials = credentials
+
+    def presigned(
+        self,
+        operation: Literal["get_object", "put_object"],
+        parameters: dict[str, Any],
+        expires_in: timedelta,
+    ) -> tuple[str, datetime]:
+        """The URL and the time when it expires; raises ExpiryRefused."""
+        key = parameters["Key"]
+        with translated_s3_errors(f"signing a URL of {key}"):
+            self._require_allowed(key, expires_in)
+            url = self._client.generate_presigned_url(
+                operation, Params=parameters, ExpiresIn=int(expires_in.total_seconds())
+            )
+        return url, _signed_at(url) + expires_in
+
+    def _require_allowed(self, key: str, expires_in: timedelta) -> None:
+        refused = f"a URL of {key} can't live {expires_in}"
+        if not timedelta(seconds=1) <= expires_in <= MAX_EXPIRY:
+            raise ExpiryRefused(f"{refused}: S3 allows a second to {MAX_EXPIRY.days} days")
+        lifetime = self._lifetime()
+        if lifetime is not None and expires_in > lifetime:
+            raise ExpiryRefused(
+                f"{refused}: the credentials that sign it live {lifetime} at most;"
+                " ask for less, or sign with others"
+            )
+
+    def _lifetime(self) -> timedelta | None:
+        """How much longer the credentials live, MAX_EXPIRY at most; None if they do not expire."""
+        credentials = self._credentials
+        if isinstance(credentials, RefreshableCredentials):
+            credentials.get_frozen_credentials()  # renews them if that is due
+
+            def end_within(seconds: int) -> bool:
+                return bool(credentials.refresh_needed(refresh_in=seconds))
+
+            seconds = range(int(MAX_EXPIRY.total_seconds()) + 1)
+            return timedelta(seconds=max(0, bisect_left(seconds, True, key=end_within) - 1))
+        # credentials with a token expire, at a time that is not known
+        return MAX_SESSION if credentials and credentials.token else None
+
+
+def _signed_at(url: str) -> datetime:
+    [written] = parse_qs(urlsplit(url).query)["X-Amz-Date"]
+    return datetime.strptime(written, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+
 
 #: Headers in which arguments of `put_object` travel.
 _HEADERS = {

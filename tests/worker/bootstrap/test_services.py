@@ -7,7 +7,7 @@ from worker.bootstrap.services import Services
 from worker.bootstrap.upload_services import MIB
 from worker.packaging.package import Packing
 from worker.packaging.zip.deflate import FAST, SMALL, STORE
-from worker.process.pool import WorkerPool
+from worker.process.worker_pool import WorkerPool
 from worker.settings import Settings
 
 ROOTS = (Path("/results"),)

@@ -22,11 +22,11 @@ from tests.worker.database.landed import land
 from worker.database.engine import make_engine
 from worker.database.jobs import SqlRunRepository, add_job
 from worker.database.schema import upgrade_schema
+from worker.database.uploads.attempts import SqlUploadRepository
 from worker.database.uploads.multipart_ids import SqlMultipartIds
 from worker.database.uploads.outbox import SqlOutbox
 from worker.database.uploads.requests import SqlRequestRepository
 from worker.database.uploads.upload_list import SqlUploadList
-from worker.database.uploads.upload_repository import SqlUploadRepository
 from worker.models.job import Job, Run
 from worker.models.upload import Upload
 from worker.use_cases.ports import RunRepository

@@ -2,9 +2,9 @@
 
 from sqlalchemy import Engine
 
+from worker.database.uploads.attempts import SqlUploadRepository
 from worker.database.uploads.requests import SqlRequestRepository
 from worker.database.uploads.upload_list import SqlUploadList
-from worker.database.uploads.upload_repository import SqlUploadRepository
 from worker.models.upload import Upload
 from worker.models.upload_request import UploadRequest
 

@@ -10,9 +10,9 @@ from tests.worker.database.landed import claim, row
 from worker.database.deletions import SqlDeletionRepository
 from worker.database.jobs import add_job
 from worker.database.tables import deletions
+from worker.database.uploads.attempts import SqlUploadRepository
 from worker.database.uploads.requests import SqlRequestRepository
 from worker.database.uploads.upload_list import SqlUploadList
-from worker.database.uploads.upload_repository import SqlUploadRepository
 from worker.errors import UploadUnderWay
 from worker.models.retention import Deletion
 from worker.models.upload import Upload, UploadState

@@ -13,8 +13,8 @@ from worker.database.inventory import SqlInventory
 from worker.database.jobs import SqlJobRepository, SqlRunRepository
 from worker.database.result_locations import SqlResultLocations
 from worker.database.schema import upgrade_schema
+from worker.database.uploads.attempts import SqlUploadRepository
 from worker.database.uploads.requests import SqlRequestRepository
-from worker.database.uploads.upload_repository import SqlUploadRepository
 from worker.errors import DatabaseRefused, JobNotFound, RunNotFound
 from worker.models.job import Run
 from worker.models.job_s3_prefix import JobS3Prefix

@@ -5,7 +5,7 @@ from sqlalchemy import Engine
 from tests.worker.database.landed import URL, claim, land, row
 from worker.database.jobs import SqlRunRepository
 from worker.database.result_locations import SqlResultLocations
-from worker.database.uploads.upload_repository import SqlUploadRepository
+from worker.database.uploads.attempts import SqlUploadRepository
 from worker.models.retention import Relocation
 from worker.models.upload import Upload, UploadState
 

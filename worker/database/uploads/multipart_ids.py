@@ -5,7 +5,7 @@ from sqlalchemy import Engine, not_, select, update
 from worker.database.engine import transaction
 from worker.database.tables import uploads
 from worker.database.types import now
-from worker.database.uploads.statements import (
+from worker.database.uploads.conditions import (
     UPLOAD,
     as_upload,
     is_as_it_was,

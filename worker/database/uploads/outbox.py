@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Engine, and_, func, or_, select, update
 from worker.database.engine import transaction
 from worker.database.tables import uploads
 from worker.database.types import now
-from worker.database.uploads.statements import is_upload, lease_ran_out, retry_is_due
+from worker.database.uploads.conditions import is_upload, lease_ran_out, retry_is_due
 from worker.models.upload import UploadState
 from worker.models.upload_request import DueMessage, UploadRequest
 

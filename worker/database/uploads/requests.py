@@ -9,7 +9,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from worker.database.engine import transaction
 from worker.database.tables import uploads
 from worker.database.types import now
-from worker.database.uploads.statements import NOBODY, UPLOAD, as_upload, is_upload
+from worker.database.uploads.conditions import NOBODY, UPLOAD, as_upload, is_upload
 from worker.models.upload import Upload, UploadState
 from worker.models.upload_request import Refusal, UploadRequest
 

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Engine, and_, func, select, true
 from worker.database.engine import transaction
 from worker.database.tables import uploads
 from worker.database.types import now
-from worker.database.uploads.statements import UPLOAD, as_upload, is_upload
+from worker.database.uploads.conditions import UPLOAD, as_upload, is_upload
 from worker.models.upload import Upload, UploadState
 from worker.models.upload_request import Refusal
 

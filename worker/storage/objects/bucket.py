@@ -12,8 +12,8 @@ from botocore.exceptions import ClientError
 from worker.errors import ArtifactNotFound, InvalidObjectUrl, OneprefixError
 from worker.models.stored_object import IncompleteUpload, ObjectUrl, StoredObject
 from worker.storage.errors import is_not_found, refuses_conditions, translated_s3_errors
-from worker.storage.objects.range_reader import RangeReader
-from worker.storage.objects.ranges import read_range
+from worker.storage.objects.read_range import read_range
+from worker.storage.objects.seekable_object import RangeReader
 from worker.storage.objects.url import parse_url, permanent_url
 
 if TYPE_CHECKING:

@@ -19,10 +19,10 @@ from worker.storage.upload.checksums import (
     is_stored,
 )
 from worker.storage.upload.conditional_write import Condition, ConditionalWriter
+from worker.storage.upload.fast_part_requests import PartRequests
+from worker.storage.upload.limits import Sending
 from worker.storage.upload.part_body import PartBody, SendingStopped
-from worker.storage.upload.part_requests import PartRequests
 from worker.storage.upload.parts import Part
-from worker.storage.upload.sending import Sending
 
 if TYPE_CHECKING:
     from types_boto3_s3.type_defs import CompletedPartTypeDef, PartTypeDef

@@ -21,15 +21,15 @@ from worker.storage.upload.checksums import (
     RequestChecksums,
 )
 from worker.storage.upload.conditional_write import Condition, ConditionalWriter
+from worker.storage.upload.fast_part_requests import PartRequests, listening
+from worker.storage.upload.limits import Sending
 from worker.storage.upload.multipart import (
     MultipartUpload,
     Target,
     aborted_unless_resumable,
     stored_parts,
 )
-from worker.storage.upload.part_requests import PartRequests, listening
 from worker.storage.upload.parts import Part, in_parts, peeked
-from worker.storage.upload.sending import Sending
 from worker.storage.upload.single_put import SinglePut
 
 CONTENT_TYPE = "application/zip"

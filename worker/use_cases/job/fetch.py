@@ -16,7 +16,7 @@ from worker.use_cases.ports import JobRepository, RunRepository
 
 if TYPE_CHECKING:
     from worker.database.uploads.upload_list import SqlUploadList
-    from worker.storage.download.files import S3Downloads
+    from worker.storage.download.download_files import S3Downloads
     from worker.storage.objects.bucket import Bucket
 
 #: Objects downloaded side by side, each by several ranges.

@@ -9,7 +9,7 @@ from worker.use_cases.job.lookup import prefix_for_upload
 from worker.use_cases.ports import JobRepository, RunRepository
 
 if TYPE_CHECKING:
-    from worker.storage.upload.files import S3ArtifactUploads
+    from worker.storage.upload.upload_files import S3ArtifactUploads
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from worker.use_cases.ports import JobRepository, RunRepository
 if TYPE_CHECKING:
     from worker.packaging.reading.zip_reader import ZipReader
     from worker.storage.objects.bucket import Bucket
-    from worker.storage.objects.range_reader import RangeReader
+    from worker.storage.objects.seekable_object import RangeReader
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import Engine, text
 
 from tests.worker.database.conftest import Store
+from worker.database.uploads.attempts import SqlUploadRepository
 from worker.database.uploads.outbox import SqlOutbox
 from worker.database.uploads.requests import SqlRequestRepository
-from worker.database.uploads.upload_repository import SqlUploadRepository
 from worker.models.upload import Upload
 from worker.models.upload_request import UploadRequest
 from worker.use_cases.recovery.ports import Outbox

@@ -8,10 +8,10 @@ from sqlalchemy import Engine, text
 
 from worker.database.engine import make_engine
 from worker.database.schema import upgrade_schema
+from worker.database.uploads.attempts import SqlUploadRepository
 from worker.database.uploads.outbox import SqlOutbox
 from worker.database.uploads.requests import SqlRequestRepository
 from worker.database.uploads.upload_list import SqlUploadList
-from worker.database.uploads.upload_repository import SqlUploadRepository
 from worker.models.upload import UploadState
 from worker.models.upload_request import Refusal, UploadRequest
 

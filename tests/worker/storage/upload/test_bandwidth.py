@@ -1,7 +1,7 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from worker.storage.upload.sending import BandwidthLimit
+from worker.storage.upload.limits import BandwidthLimit
 
 
 def test_all_that_share_it_keep_to_the_rate_together() -> None:

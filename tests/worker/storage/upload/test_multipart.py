@@ -9,10 +9,10 @@ import pytest
 from worker.storage.objects.bucket import Bucket
 from worker.storage.upload.checksums import Crc32Checksums
 from worker.storage.upload.conditional_write import ConditionalWriter
+from worker.storage.upload.fast_part_requests import PartRequests
+from worker.storage.upload.limits import Sending
 from worker.storage.upload.multipart import MultipartUpload, Target, aborted_unless_resumable
-from worker.storage.upload.part_requests import PartRequests
 from worker.storage.upload.parts import Part
-from worker.storage.upload.sending import Sending
 
 
 class SlowStore:

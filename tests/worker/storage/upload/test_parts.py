@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from worker.storage.objects.checksums import encode_crc32
 from worker.storage.upload.checksums import WholeObject
+from worker.storage.upload.limits import PACKING_MEMORY, Sending
 from worker.storage.upload.parts import (
     MAX_PART_SIZE,
     MAX_PARTS,
@@ -17,7 +18,6 @@ from worker.storage.upload.parts import (
     part_size,
     peeked,
 )
-from worker.storage.upload.sending import PACKING_MEMORY, Sending
 
 CHUNKS = st.lists(st.binary(max_size=20) | st.binary(max_size=20).map(bytearray))
 

@@ -24,8 +24,8 @@ from worker.models.job import Run
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.storage.objects.bucket import Bucket
 from worker.storage.upload.checksums import Md5Checksums
+from worker.storage.upload.limits import Sending
 from worker.storage.upload.results_store import S3ResultsStore
-from worker.storage.upload.sending import Sending
 
 PART_SIZE = Sending().part_size
 PREFIX = JobS3Prefix(12, datetime(2025, 10, 23, 21, 15, tzinfo=UTC))

@@ -17,8 +17,8 @@ from tests.worker.storage.upload.test_results_store import (
 from worker.errors import LeaseLost, StorageUnavailable, TransientError
 from worker.storage.objects.bucket import Bucket
 from worker.storage.upload.checksums import Md5Checksums
+from worker.storage.upload.limits import Sending
 from worker.storage.upload.results_store import S3ResultsStore
-from worker.storage.upload.sending import Sending
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 
 from worker.errors import ExpiryRefused, StorageUnavailable
 from worker.storage.client import make_client_and_credentials
-from worker.storage.presigner import Presigner
+from worker.storage.presigned_urls import Presigner
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.storage.objects import range_reader
-from worker.storage.objects.range_reader import TAIL, RangeReader
+from worker.storage.objects import seekable_object as range_reader
+from worker.storage.objects.seekable_object import TAIL, RangeReader
 
 CONTENT = os.urandom(3 * TAIL)
 

@@ -8,7 +8,7 @@ from sqlalchemy import Engine, Update, literal_column, or_, select, update
 from worker.database.engine import transaction
 from worker.database.tables import runs, uploads
 from worker.database.types import now
-from worker.database.uploads.statements import (
+from worker.database.uploads.conditions import (
     NOBODY,
     UPLOAD,
     as_upload,

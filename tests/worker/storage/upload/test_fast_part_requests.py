@@ -16,10 +16,10 @@ from tests.servers.strict_bucket import Strict
 from tests.worker.storage.conftest import RecordedAttempt, store
 from tests.worker.storage.upload.test_results_store import KEY, LARGER, PREFIX, RUN
 from worker.storage.client import make_client
-from worker.storage.upload import part_requests
+from worker.storage.upload import fast_part_requests as part_requests
 from worker.storage.upload.checksums import Crc32Checksums, Md5Checksums, RequestChecksums
+from worker.storage.upload.fast_part_requests import PartRequests
 from worker.storage.upload.part_body import PartBody
-from worker.storage.upload.part_requests import PartRequests
 from worker.storage.upload.parts import Part
 from worker.storage.upload.results_store import S3ResultsStore
 

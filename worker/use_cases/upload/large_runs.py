@@ -1,14 +1,17 @@
 """Limits how many large runs a worker packs at once, so that small runs always find a process."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from worker.errors import MustWait
-from worker.use_cases.upload.ports import Semaphore
+
+if TYPE_CHECKING:
+    from worker.process.semaphore import ProcessSemaphore
 
 
 @dataclass(frozen=True, slots=True)
 class LargeRuns:
-    slots: Semaphore
+    slots: "ProcessSemaphore"
     """Shared by all processes of the worker."""
     threshold: int
     """Bytes from which a run is large."""

@@ -98,16 +98,6 @@ class Packager(Protocol):
         ...
 
 
-class Semaphore(Protocol):
-    """A limit shared by the processes of one worker."""
-
-    def acquire(self) -> bool:
-        """Whether this process holds a slot now; it holds one at most."""
-        ...
-
-    def release(self) -> None: ...
-
-
 class OutgoingArchive(Protocol):
     """An archive on its way to its key in S3."""
 

@@ -23,7 +23,6 @@ OneprefixError
 │   ├── UploadUnderWay             a job can't be deleted while a worker uploads to it
 │   ├── PartlyFailed               a bulk operation failed for some objects
 │   ├── StorageRefused             S3 will refuse the request again
-│   │   ├── StorageForbidden       the credentials do not permit the request
 │   │   └── LifecycleUnknown       the store has no lifecycle rules
 │   ├── DatabaseRefused            the database will refuse the statement again
 │   └── AttemptsExhausted          a transient error, too often
@@ -171,6 +170,10 @@ class PartlyFailed(PermanentError):
 class StorageRefused(PermanentError):
     """S3 refused the request and will refuse it again."""
 
+    #: Whether the credentials do not permit the request. S3 answers so to a HEAD of an absent
+    #: object too, unless the bucket may be listed.
+    is_forbidden = False
+
 
 class DatabaseRefused(PermanentError):
     """The database refused the statement and will refuse it again."""
@@ -237,13 +240,6 @@ class Stalled(TransientError):
 
 class StorageUnavailable(TransientError):
     """S3 did not answer, or answered that it can't now."""
-
-
-class StorageForbidden(StorageRefused):
-    """The credentials do not permit the request.
-
-    S3 answers so to a HEAD of an absent object too, unless the bucket may be listed.
-    """
 
 
 class LifecycleUnknown(StorageRefused):

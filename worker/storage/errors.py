@@ -14,7 +14,6 @@ from botocore.exceptions import (
 from worker.errors import (
     ArtifactArchived,
     OneprefixError,
-    StorageForbidden,
     StorageRefused,
     StorageUnavailable,
 )
@@ -52,7 +51,7 @@ _PASSING_CODES = frozenset(
 
 @contextmanager
 def translated_s3_errors(doing: str) -> Iterator[None]:
-    """Raise StorageRefused, StorageForbidden or StorageUnavailable for botocore's errors.
+    """Raise StorageRefused or StorageUnavailable for botocore's errors.
 
     `doing` begins the message: "storing run 4's results under …".
     """
@@ -85,7 +84,9 @@ def _answered(doing: str, error: ClientError) -> OneprefixError:
     # 400 is HEAD's answer for an expired token
     if code in _PASSING_CODES or code == "400" or status in (0, 429) or status >= 500:
         return StorageUnavailable(line)
-    return StorageForbidden(line) if code in _FORBIDDEN_CODES else StorageRefused(line)
+    refused = StorageRefused(line)
+    refused.is_forbidden = code in _FORBIDDEN_CODES
+    return refused
 
 
 def is_not_found(error: ClientError) -> bool:

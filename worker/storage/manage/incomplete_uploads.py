@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterator
 
-from worker.errors import StorageForbidden
+from worker.errors import StorageRefused
 from worker.models.job_s3_prefix import ALL_JOBS
 from worker.models.stored_object import IncompleteUpload
 from worker.storage.objects.bucket import Bucket
@@ -19,7 +19,9 @@ class S3IncompleteUploads:
         """Yield those of all jobs; none if the credentials may not list them."""
         try:
             yield from self._bucket.incomplete_uploads(ALL_JOBS)
-        except StorageForbidden as error:
+        except StorageRefused as error:
+            if not error.is_forbidden:
+                raise
             log.info("%s", error)
 
     def abort(self, key: str, multipart_id: str) -> bool:

@@ -82,7 +82,7 @@ class S3VerifiedCopies:
                     raise
                 self._sends_conditions, self._looks_first = False, True
                 return self._copy_at_once(source, key, replaces)
-        etag, at = told["ETag"].strip('"'), told["LastModified"]
+        etag, at = told["ETag"].strip('"'), told.get("LastModified", source.modified_at)
         return StoredObject(key, source.size, etag, source.storage_class, at, told)
 
     def _copy_in_parts(

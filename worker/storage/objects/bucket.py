@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 class Bucket:
     """The bucket `name` as `client` reaches it. Every method may be called from any thread.
 
-    Methods that ask S3 raise StorageRefused, StorageForbidden or StorageUnavailable.
+    Methods that ask S3 raise StorageRefused or StorageUnavailable.
     """
 
     def __init__(self, client: "S3Client", name: str) -> None:
@@ -61,7 +61,7 @@ class Bucket:
     def head(self, key: str, *, part: int | None = None) -> StoredObject | None:
         """The object under the key, or None. With `part`, its size is that of the part alone.
 
-        Raises StorageForbidden for an absent object too, unless the bucket may be listed.
+        Raises StorageRefused, forbidden, for an absent object too if the bucket may not be listed.
         """
         only: dict[str, Any] = {} if part is None else {"PartNumber": part}
         with translated_s3_errors(f"looking at {key}"):
@@ -116,7 +116,10 @@ class Bucket:
         return RangeReader(found.size, partial(self.read, found))
 
     def delete(self, found: StoredObject) -> None:
-        """Delete that very object; no other that has taken its place."""
+        """Delete that very object; no other that has taken its place.
+
+        A store that refuses conditions deletes the object that stands there.
+        """
         place: Any = {"Bucket": self.name, "Key": found.key}
         with translated_s3_errors(f"deleting {found.key}"):
             try:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
-from worker.errors import StorageForbidden, StorageUnavailable
+from worker.errors import StorageRefused, StorageUnavailable
 from worker.models.artifact import Artifact
 from worker.storage.errors import refuses_conditions
 from worker.storage.objects.bucket import Bucket
@@ -62,8 +62,10 @@ class ConditionalWriter:
         """Whether this very object stands under its key; None if the store can't or won't tell."""
         try:
             found = self._bucket.head(artifact.key)
-        except StorageForbidden:  # also for an absent object, unless the bucket may be listed
-            return None
+        except StorageRefused as error:
+            if not error.is_forbidden:
+                raise
+            return None  # there may be such an object, or none
         if found is None or found.size != artifact.size:
             return False
         if found.checksum:
@@ -76,6 +78,8 @@ class ConditionalWriter:
         """The condition that the key's object is still the one that stands there now."""
         try:
             found = self._bucket.head(key)
-        except StorageForbidden:
+        except StorageRefused as error:
+            if not error.is_forbidden:
+                raise
             return {}
         return {"IfMatch": found.quoted_etag} if found else NOTHING_STANDS

@@ -8,7 +8,7 @@ import pytest
 
 from tests.servers.faults import AnswerError
 from tests.servers.strict_bucket import Strict, only_moto
-from worker.errors import ArtifactNotFound, ArtifactReplaced, StorageForbidden, StorageRefused
+from worker.errors import ArtifactNotFound, ArtifactReplaced, StorageRefused
 from worker.models.stored_object import ObjectUrl
 from worker.storage.client import make_client
 from worker.storage.objects.bucket import Bucket
@@ -51,8 +51,9 @@ def test_who_may_not_look_is_told_so_and_not_that_nothing_is_there(
     bucket: Bucket, strict: Strict
 ) -> None:
     strict.proxy.fault(lambda r: r.operation == "HeadObject", AnswerError(403, "AccessDenied"))
-    with pytest.raises(StorageForbidden, match="looking at k: S3 answered 403"):
+    with pytest.raises(StorageRefused, match="looking at k: S3 answered 403") as refusal:
         bucket.head("k")
+    assert refusal.value.is_forbidden
 
 
 def test_ranges_are_read_of_that_very_object_alone(bucket: Bucket, strict: Strict) -> None:

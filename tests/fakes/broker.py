@@ -32,4 +32,5 @@ class FakeDeliveries:
         return [Delivery(tag, age) for tag, (age, _) in self.taken.items() if age >= older_than]
 
     def read(self, tag: str) -> UploadMessage | None:
-        return self.taken[tag][1]
+        _, message = self.taken.get(tag, (0.0, None))
+        return message

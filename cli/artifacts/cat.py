@@ -8,9 +8,8 @@ import typer
 
 from cli.arguments import JobId, RunId
 from cli.artifacts.contents import say_transfer, transfer
-from cli.output import Json, print_json, reported
-from worker.bootstrap.services import Services
-from worker.settings import load_settings
+from cli.output import Json, print_json
+from cli.services import configured_services
 
 
 def cat(
@@ -20,7 +19,7 @@ def cat(
     as_json: Json = False,
 ) -> None:
     """Print a file of a run's archive; exit code 1 if its CRC-32 is wrong, once it is printed."""
-    with reported(as_json), Services(load_settings()).read_archive(job, run) as archive:
+    with configured_services(as_json) as services, services.read_archive(job, run) as archive:
         member = archive.find(name)
         chunks = archive.opened.read(member)
         if as_json:

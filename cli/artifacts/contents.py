@@ -1,15 +1,13 @@
 """`oneprefix contents`: lists the files in a run's archive without downloading the archive."""
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from cli.arguments import JobId, RunId
-from cli.output import Json, errors, human_size, print_json, reported
-from worker.bootstrap.services import Services
+from cli.output import Json, errors, human_size, print_json
+from cli.services import configured_services
 from worker.models.archive import ArchiveMember
-from worker.settings import load_settings
 
 if TYPE_CHECKING:
     from worker.storage.objects.seekable_object import RangeReader
@@ -17,10 +15,7 @@ if TYPE_CHECKING:
 
 def contents(job: JobId, run: RunId, as_json: Json = False) -> None:
     """List the files in a run's archive: size, time and name, with unprintable letters escaped."""
-    with (
-        reported(as_json),
-        Services(load_settings()).read_archive(job, run) as archive,
-    ):
+    with configured_services(as_json) as services, services.read_archive(job, run) as archive:
         members = archive.opened.members
     if as_json:
         rows = [_row(each) for each in members]
@@ -33,14 +28,13 @@ def contents(job: JobId, run: RunId, as_json: Json = False) -> None:
 
 
 def _row(member: ArchiveMember) -> dict[str, Any]:
-    row = asdict(member)
     return {
         "name": member.name,
         "shown": member.shown,
         "size": member.size,
         "compressed_size": member.compressed_size,
         "crc32": f"{member.crc:08x}",
-        "modified_at": row["modified_at"],
+        "modified_at": member.modified_at,
     }
 
 

@@ -10,10 +10,9 @@ from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
 
 from cli.arguments import DryRun, JobId, with_optional_run
-from cli.output import Json, console, errors, human_size, print_error, print_json, reported
-from worker.bootstrap.services import Services
+from cli.output import Json, console, errors, human_size, print_error, print_json
+from cli.services import configured_services
 from worker.errors import OneprefixError
-from worker.settings import load_settings
 from worker.use_cases.job.fetch import Fetched, FetchPlan, PlannedFetch
 
 
@@ -34,8 +33,8 @@ def fetch(
 ) -> None:
     """Download a job's artifacts and verify them. Resumes interrupted downloads."""
     run, (directory,) = with_optional_run(words, least=1, most=1)
-    with reported(as_json):
-        fetch_artifacts = Services(load_settings()).fetch_artifacts
+    with configured_services(as_json) as services:
+        fetch_artifacts = services.fetch_artifacts
         plan = fetch_artifacts.plan(job, run, Path(directory), unpack=unpack)
         if dry_run:
             _show_plan(plan, as_json)

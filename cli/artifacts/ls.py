@@ -10,9 +10,8 @@ from rich.table import Table
 from rich.tree import Tree
 
 from cli.arguments import JobId
-from cli.output import Json, console, human_size, print_json, reported
-from worker.bootstrap.services import Services
-from worker.settings import load_settings
+from cli.output import Json, console, human_size, print_json
+from cli.services import configured_services
 from worker.use_cases.job.find import Findings, FoundArtifact, Missing
 
 
@@ -22,8 +21,8 @@ def ls(
     as_json: Json = False,
 ) -> None:
     """List a job's artifacts, and the runs whose results have not landed."""
-    with reported(as_json):
-        findings = Services(load_settings()).find_artifacts(job)
+    with configured_services(as_json) as services:
+        findings = services.find_artifacts(job)
     if as_json:
         print_json(asdict(findings))
         return

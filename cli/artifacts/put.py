@@ -9,11 +9,10 @@ import typer
 from rich.markup import escape
 
 from cli.arguments import Expires, JobId, with_optional_run
-from cli.output import Json, console, errors, human_size, print_json, reported
-from worker.bootstrap.services import Services
+from cli.output import Json, console, errors, human_size, print_json
+from cli.services import configured_services
 from worker.models.artifact import ArtifactId, ArtifactKind
 from worker.models.presigned_url import UploadLocation
-from worker.settings import load_settings
 from worker.use_cases.job.upload_urls import HOUR
 
 
@@ -41,8 +40,7 @@ def put(
     artifact = ArtifactId(_kind(kind, of_run=run is not None), run)
     if expires and not location:
         raise typer.BadParameter("--expires is for --location")
-    with reported(as_json):
-        services = Services(load_settings())
+    with configured_services(as_json) as services:
         if location:
             found = services.submit_artifact(job, artifact, expires or HOUR)
             _show_location(found, files[0] if files else "FILE", as_json)

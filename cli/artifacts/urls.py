@@ -6,11 +6,10 @@ from typing import Annotated
 import typer
 
 from cli.arguments import Expires, JobId, whole_number
-from cli.output import Json, errors, print_json, reported
-from worker.bootstrap.services import Services
+from cli.output import Json, errors, print_json
+from cli.services import configured_services
 from worker.models.presigned_url import DownloadLocation
 from worker.models.storage_class import NEEDS_RESTORE
-from worker.settings import load_settings
 from worker.use_cases.job.upload_urls import HOUR
 
 
@@ -24,8 +23,7 @@ def urls(
     as_json: Json = False,
 ) -> None:
     """Print a presigned URL for each of a job's artifacts, one per line."""
-    with reported(as_json):
-        services = Services(load_settings())
+    with configured_services(as_json) as services:
         found = services.locate_artifacts(job, run, expires_in=expires or HOUR)
     if as_json:
         print_json({"urls": [asdict(each) for each in found]})

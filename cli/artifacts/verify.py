@@ -7,10 +7,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.arguments import DryRun, JobId, OptionalRunId
-from cli.output import Json, console, human_size, print_json, reported
+from cli.output import Json, console, human_size, print_json
 from cli.progress import counting
-from worker.bootstrap.services import Services
-from worker.settings import load_settings
+from cli.services import configured_services
 from worker.use_cases.job.verification import Verdict, Verification, VerificationPlan
 from worker.use_cases.job.verify import VerifyJob
 
@@ -28,10 +27,9 @@ def verify(
     as_json: Json = False,
 ) -> None:
     """Compare a job's landed results with S3's own checksums; exit code 1 if any differs."""
-    with reported(as_json):
-        verify_job = Services(load_settings()).verify_job
-        plan = verify_job.plan(job, run)
-        verification = None if dry_run else _verified(verify_job, plan, deep)
+    with configured_services(as_json) as services:
+        plan = services.verify_job.plan(job, run)
+        verification = None if dry_run else _verified(services.verify_job, plan, deep)
     if verification is None:
         _say_plan(plan, deep, as_json)
         return

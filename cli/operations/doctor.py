@@ -6,18 +6,17 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from cli.output import Json, console, print_json, reported
-from worker.bootstrap.services import Services
+from cli.output import Json, console, print_json
+from cli.services import configured_services
 from worker.doctor.finding import Finding, Health
-from worker.settings import load_settings
 
 _COLOURS = {Health.OK: "green", Health.WARNING: "yellow", Health.BROKEN: "red"}
 
 
 def doctor(as_json: Json = False) -> None:
     """Check everything that a worker needs; exit code 1 if anything is broken."""
-    with reported(as_json):
-        findings = list(Services(load_settings()).doctor())
+    with configured_services(as_json) as services:
+        findings = list(services.doctor())
     is_broken = any(each.health is Health.BROKEN for each in findings)
     if as_json:
         print_json({"healthy": not is_broken, "findings": [asdict(each) for each in findings]})

@@ -9,10 +9,9 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from cli.output import Json, console, human_size, print_json, reported
-from worker.bootstrap.services import Services
+from cli.output import Json, console, human_size, print_json
+from cli.services import configured_services
 from worker.database.inventory import By, Landed
-from worker.settings import load_settings
 
 DAY = "%Y-%m-%d"
 NEVER = datetime(9999, 12, 31, tzinfo=UTC)
@@ -36,8 +35,8 @@ def inventory(
         raise typer.BadParameter("--until must be after --since")
     if as_csv and as_json:
         raise typer.BadParameter("give --csv or --json, not both")
-    with reported(as_json):
-        found = Services(load_settings()).inventory.landed(start, end, by)
+    with configured_services(as_json) as services:
+        found = services.inventory.landed(start, end, by)
     if as_json:
         print_json({"landed": [asdict(each) for each in found], "total": asdict(_total(found))})
     elif as_csv:

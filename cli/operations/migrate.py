@@ -9,10 +9,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.arguments import JobIds
-from cli.output import Json, console, errors, human_size, print_error, print_json, reported
-from worker.bootstrap.services import Services
+from cli.output import Json, console, errors, human_size, print_error, print_json
+from cli.services import configured_services
 from worker.errors import OneprefixError
-from worker.settings import load_settings
 from worker.use_cases.migration.plan import Decision, Kept, Move
 
 
@@ -32,8 +31,8 @@ def migrate(
     if bool(jobs) is everything:
         raise typer.BadParameter("name jobs, or give --all")
     tally = _Tally(limit)
-    with reported(as_json), errors.status("Listing …") as status:
-        for _, outcome in Services(load_settings()).migrate_artifacts(jobs, apply=apply):
+    with configured_services(as_json) as services, errors.status("Listing …") as status:
+        for _, outcome in services.migrate_artifacts(jobs, apply=apply):
             tally.add(outcome)
             status.update(f"{tally.moves:,} artifacts, {human_size(tally.size)}")
     if as_json:

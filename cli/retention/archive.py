@@ -7,12 +7,11 @@ from typing import Annotated
 import typer
 
 from cli.arguments import DryRun, JobId
-from cli.output import Json, reported
+from cli.output import Json
 from cli.progress import collected
 from cli.retention.outcomes import show
-from worker.bootstrap.services import Services
+from cli.services import configured_services
 from worker.models.storage_class import StorageClass
-from worker.settings import load_settings
 from worker.use_cases.retention.change_storage_class import StorageChange
 
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
@@ -47,8 +46,8 @@ def archive(
 ) -> None:
     """Move a job's artifacts to another storage class; those already in it are left alone."""
     order = StorageChange(storage_class, older_than or timedelta(), to_bucket)
-    with reported(as_json):
-        archive_job = Services(load_settings()).change_storage_class
+    with configured_services(as_json) as services:
+        archive_job = services.change_storage_class
         plan = archive_job.plan(job, order)
         outcomes = (
             plan.outcomes()

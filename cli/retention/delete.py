@@ -11,11 +11,10 @@ import typer
 from rich.markup import escape
 
 from cli.arguments import DryRun, JobId, MovedTo
-from cli.output import Json, console, errors, human_size, print_error, print_json, reported
+from cli.output import Json, console, errors, human_size, print_error, print_json
 from cli.progress import collected
-from worker.bootstrap.services import Services
+from cli.services import configured_services
 from worker.models.retention import Deletion
-from worker.settings import load_settings
 from worker.use_cases.retention.delete import DeleteJob
 from worker.use_cases.retention.outcome import Outcome
 
@@ -30,8 +29,8 @@ def delete(
     """Delete all objects, versions and incomplete multipart uploads under a job's prefix."""
     if not (yes or dry_run or sys.stdin.isatty()):
         raise typer.BadParameter("standard input is no terminal to confirm on: give --yes")
-    with reported(as_json):
-        delete_job = Services(load_settings()).delete_job(bucket)
+    with configured_services(as_json) as services:
+        delete_job = services.delete_job(bucket)
         plan = delete_job.plan(job)
         if not (yes or dry_run):
             _confirm(plan)

@@ -8,27 +8,21 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from cli.output import Json, console, errors, print_json, reported
-from worker.bootstrap.services import Services
+from cli.output import Json, console, errors, print_json
+from cli.services import configured_services
 from worker.models.lifecycle import LifecycleRule, aborts_incomplete_uploads, our_rules
 from worker.models.storage_class import StorageClass
-from worker.settings import load_settings
 
 app = typer.Typer(
     help="Show or replace the bucket's lifecycle rules for artifacts.", no_args_is_help=True
 )
 
 
-@app.callback()
-def lifecycle() -> None:
-    """Show or replace the bucket's lifecycle rules for artifacts."""
-
-
 @app.command()
 def show(as_json: Json = False) -> None:
     """Show the bucket's lifecycle rules, and which are oneprefix's own."""
-    with reported(as_json):
-        rules = Services(load_settings()).lifecycle.lifecycle_rules()
+    with configured_services(as_json) as services:
+        rules = services.lifecycle.lifecycle_rules()
     _print(rules, as_json)
 
 
@@ -58,8 +52,8 @@ def apply(
         expire_days=expire_days,
         abort_days=abort_days,
     )
-    with reported(as_json):
-        rules = Services(load_settings()).lifecycle.apply(ours)
+    with configured_services(as_json) as services:
+        rules = services.lifecycle.apply(ours)
     _print(rules, as_json)
 
 

@@ -5,12 +5,11 @@ from typing import Annotated
 import typer
 
 from cli.arguments import DryRun, JobId, MovedTo
-from cli.output import Json, reported
+from cli.output import Json
 from cli.progress import collected
 from cli.retention.outcomes import show
-from worker.bootstrap.services import Services
+from cli.services import configured_services
 from worker.models.storage_class import RestoreTier
-from worker.settings import load_settings
 from worker.use_cases.retention.restore import RestoreOrder
 
 
@@ -25,8 +24,8 @@ def restore(
     as_json: Json = False,
 ) -> None:
     """Ask S3 for readable copies of a job's archived artifacts; repeat to see the progress."""
-    with reported(as_json):
-        restore_job = Services(load_settings()).restore_job(bucket)
+    with configured_services(as_json) as services:
+        restore_job = services.restore_job(bucket)
         plan = restore_job.plan(job)
         work = restore_job.states(plan) if dry_run else restore_job(plan, RestoreOrder(days, tier))
         outcomes = collected(work, "asking", len(plan))

@@ -8,11 +8,10 @@ from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
 from cli.arguments import JobId, RunId
-from cli.output import Json, as_row, console, errors, print_error, print_json, reported
-from worker.bootstrap.services import Services
+from cli.output import Json, as_row, console, errors, print_error, print_json
+from cli.services import configured_services
 from worker.database.uploads.upload_list import SqlUploadList
 from worker.models.upload import Upload, UploadState
-from worker.settings import load_settings
 
 #: Seconds between two reads of the row with --wait.
 LOOK_EVERY = 0.3
@@ -33,10 +32,10 @@ def enqueue(
     """Request the upload of a run's results: writes the row, then sends the message."""
     from tasks import enqueue as request_upload  # imports Celery, which is slow
 
-    with reported(as_json):
+    with configured_services(as_json) as services:
         upload = request_upload(job, run, path, replace=replace)
         if wait:
-            upload = _wait(upload, Services(load_settings()).upload_list)
+            upload = _wait(upload, services.upload_list)
     if as_json:
         print_json(as_row(upload))
     else:

@@ -7,10 +7,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.arguments import OptionalJobId, OptionalRunId
-from cli.output import Json, as_row, console, print_json, reported
-from worker.bootstrap.services import Services
+from cli.output import Json, as_row, console, print_json
+from cli.services import configured_services
 from worker.models.upload import Upload, UploadState
-from worker.settings import load_settings
 
 
 def failed(
@@ -25,9 +24,8 @@ def failed(
     as_json: Json = False,
 ) -> None:
     """List FAILED uploads with path, attempts and reason."""
-    with reported(as_json):
-        listed = Services(load_settings()).upload_list
-        found = listed.uploads(job, run, state=UploadState.FAILED, limit=limit)
+    with configured_services(as_json) as services:
+        found = services.upload_list.uploads(job, run, state=UploadState.FAILED, limit=limit)
     if as_json:
         print_json({"failed": [as_row(upload) for upload in found]})
         return

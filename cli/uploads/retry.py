@@ -5,11 +5,10 @@ from typing import Annotated, Any
 import typer
 
 from cli.arguments import OptionalJobId, OptionalRunId
-from cli.output import Json, as_row, console, print_error, print_json, reported
-from worker.bootstrap.services import Services
+from cli.output import Json, as_row, console, print_error, print_json
+from cli.services import configured_services
 from worker.errors import OneprefixError
 from worker.models.upload import UploadState
-from worker.settings import load_settings
 from worker.use_cases.requests.retry_failed import retry_failed
 
 
@@ -24,9 +23,8 @@ def retry(
         raise typer.BadParameter("name a job, or give --all")
     from tasks import enqueue  # imports Celery, which is slow
 
-    with reported(as_json):
-        listed = Services(load_settings()).upload_list
-        failed = listed.uploads(job, run, state=UploadState.FAILED)
+    with configured_services(as_json) as services:
+        failed = services.upload_list.uploads(job, run, state=UploadState.FAILED)
         asked, refused = retry_failed(failed, enqueue)
     if as_json:
         print_json({"retried": [as_row(upload) for upload in asked], "refused": _as_dicts(refused)})

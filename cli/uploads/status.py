@@ -13,12 +13,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.arguments import OptionalJobId
-from cli.output import Json, as_row, console, human_size, print_json, reported
-from worker.bootstrap.services import Services
+from cli.output import Json, as_row, console, human_size, print_json
+from cli.services import configured_services
 from worker.database.uploads.upload_list import IncompleteUploadCounts, SqlUploadList
 from worker.models.upload import Upload, UploadState
 from worker.models.upload_request import Refusal
-from worker.settings import load_settings
 
 #: Seconds between two refreshes with --watch.
 LOOK_EVERY = 1.0
@@ -43,8 +42,8 @@ def status(
     as_json: Json = False,
 ) -> None:
     """Show the state of each upload, and the messages that were refused."""
-    with reported(as_json), suppress(KeyboardInterrupt):
-        listed = Services(load_settings()).upload_list
+    with configured_services(as_json) as services, suppress(KeyboardInterrupt):
+        listed = services.upload_list
         if watch and console.is_terminal and not as_json:
             _watch(listed, job, limit)
         _show(_Look.at(listed, job, limit), as_json)

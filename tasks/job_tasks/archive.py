@@ -16,7 +16,7 @@ from worker.use_cases.retention.change_storage_class import StorageChange
 
 
 @app.task(
-    name="tasks.change_storage_class",
+    name="tasks.archive_job",
     bind=True,
     throws=(PermanentError,),
     autoretry_for=(TransientError,),

@@ -21,9 +21,7 @@ app = Celery(
     include=[
         "tasks.upload_task",
         "tasks.job_tasks.verify",
-        "tasks.job_tasks.archive",
-        "tasks.job_tasks.restore",
-        "tasks.job_tasks.delete",
+        "tasks.job_tasks.retention",
         "tasks.job_tasks.migrate",
     ],
     set_as_current=False,

@@ -2,45 +2,19 @@
 
 OneprefixError
 ├── PermanentError
-│   ├── InvalidSettings            a setting is missing or invalid
-│   ├── InvalidRequest             a message's or a caller's arguments
-│   │   └── InvalidId
-│   ├── IllegalTransition          the upload's state machine has no such transition
-│   ├── JobNotFound · RunNotFound · RunNotInJob
-│   ├── PathRefused                outside the results roots, or through a symbolic link
-│   ├── InvalidResultsDirectory    no run directory, or none that can be packed
-│   ├── PrefixMismatch             a prefix of one job for a run of another
-│   ├── InvalidObjectUrl           a text that is no URL of an object in S3
-│   ├── ArchiveDamaged             a stored archive's bytes contradict themselves
-│   ├── VerificationFailed         results in S3 differ from what was recorded
-│   ├── ExpiryRefused              longer than S3 or the credentials allow
-│   ├── ArtifactNotFound           no object under the key
-│   ├── ArtifactArchived           an object that must be restored before it is read
-│   ├── InvalidArchive             no ZIP, a damaged one, or a malicious one
-│   ├── MemberNotFound             the archive holds no such file
-│   ├── FileUnusable               a file of this machine can't be read or written
-│   ├── PlaceTaken                 another object stands under the key to copy to
-│   ├── UploadUnderWay             a job can't be deleted while a worker uploads to it
-│   ├── PartlyFailed               a bulk operation failed for some objects
-│   ├── StorageRefused             S3 will refuse the request again
-│   │   └── LifecycleUnknown       the store has no lifecycle rules
-│   ├── DatabaseRefused            the database will refuse the statement again
-│   └── AttemptsExhausted          a transient error, too often
+│   ├── settings, requests   InvalidSettings · InvalidRequest (InvalidId) · IllegalTransition
+│   │                        JobNotFound · RunNotFound · RunNotInJob · PrefixMismatch
+│   ├── the machine's files  PathRefused · InvalidResultsDirectory · FileUnusable
+│   ├── artifacts            ArtifactNotFound · ArtifactArchived · InvalidObjectUrl · PlaceTaken
+│   │                        InvalidArchive · ArchiveDamaged · MemberNotFound · ExpiryRefused
+│   ├── whole jobs           VerificationFailed · UploadUnderWay · PartlyFailed
+│   ├── surroundings         StorageRefused (StorageForbidden, LifecycleUnknown) · DatabaseRefused
+│   └── AttemptsExhausted
 └── TransientError
-    ├── ResultsRootMissing         a results root can't be opened here: a mount, mostly
-    ├── ResultsDirectoryMissing    shared file systems lag; retried a few times only
-    ├── TreeChanged                a file changed, vanished or could not be read
-    ├── HelperLost                 a helper process died while packing
-    ├── Postponed                  no failure, and not counted as an attempt
-    │   ├── MustWait               all slots for large runs are busy
-    │   └── HandedBack             the worker stops; another one continues
-    ├── Stalled                    no byte moved for too long
-    ├── StorageUnavailable         S3, or the network to it
-    ├── ArtifactReplaced           another object stands under the key by now
-    ├── DatabaseUnavailable        the database, or the network to it
-    ├── BrokerUnavailable          the broker, or the network to it
-    ├── RecordNotWritten           the object is complete, but its row is not written
-    └── LeaseLost                  another worker may hold the upload now
+    ├── the run's directory  ResultsRootMissing · ResultsDirectoryMissing · TreeChanged
+    ├── the worker           HelperLost · Stalled · LeaseLost · Postponed (MustWait, HandedBack)
+    ├── artifacts            ArtifactReplaced · RecordNotWritten
+    └── surroundings         StorageUnavailable · DatabaseUnavailable · BrokerUnavailable
 """
 
 from typing import Self
@@ -212,15 +186,8 @@ class Postponed(TransientError):
     `size` is the run's size in bytes, if it was measured.
     """
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        size: int | None = None,
-        job_id: int | None = None,
-        run_id: int | None = None,
-    ) -> None:
-        super().__init__(message, job_id=job_id, run_id=run_id)
+    def __init__(self, message: str, *, size: int | None = None, **ids: int | None) -> None:
+        super().__init__(message, **ids)
         self.size = size
 
 
@@ -261,15 +228,8 @@ class BrokerUnavailable(TransientError):
 class RecordNotWritten(TransientError):
     """The object is complete under `key`, but its row could not be written."""
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        key: str = "",
-        job_id: int | None = None,
-        run_id: int | None = None,
-    ) -> None:
-        super().__init__(message, job_id=job_id, run_id=run_id)
+    def __init__(self, message: str, *, key: str = "", **ids: int | None) -> None:
+        super().__init__(message, **ids)
         self.key = key
 
 

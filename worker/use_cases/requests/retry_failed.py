@@ -1,7 +1,7 @@
 """Ask anew for uploads that have failed, once their cause is mended."""
 
 from collections.abc import Iterable
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from worker.errors import OneprefixError
 from worker.models.upload import Upload
@@ -11,17 +11,13 @@ class Enqueue(Protocol):
     def __call__(self, job_id: int, run_id: int, path: str, *, replace: bool) -> Upload: ...
 
 
-class Retried(NamedTuple):
-    asked: list[Upload]
-    """The uploads that were asked for anew, as they are now."""
-    refused: list[OneprefixError]
-    """Why the others were not; each error names its job and run."""
+def retry_failed(
+    failed: Iterable[Upload], enqueue: Enqueue
+) -> tuple[list[Upload], list[OneprefixError]]:
+    """Enqueue each upload again with its own path; return the new rows and why others were refused.
 
-
-def retry_failed(failed: Iterable[Upload], enqueue: Enqueue) -> Retried:
-    """Enqueue each upload again with its own path; a refused one does not stop the others.
-
-    An upload that had landed before failed to replace its results, so it asks to replace again.
+    A refused one does not stop the others, and its error names job and run. An upload that had
+    landed before failed to replace its results, so it asks to replace again.
     """
     asked: list[Upload] = []
     refused: list[OneprefixError] = []
@@ -31,4 +27,4 @@ def retry_failed(failed: Iterable[Upload], enqueue: Enqueue) -> Retried:
             asked.append(enqueue(upload.job_id, upload.run_id, upload.path, replace=has_landed))
         except OneprefixError as error:
             refused.append(error.concerning(job_id=upload.job_id, run_id=upload.run_id))
-    return Retried(asked, refused)
+    return asked, refused

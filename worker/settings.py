@@ -1,7 +1,6 @@
 """The settings; nothing else reads the environment."""
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -153,19 +152,13 @@ def load_settings() -> Settings:
         raise InvalidSettings("; ".join(map(_line, error.errors()))) from None
 
 
-@dataclass(frozen=True, slots=True)
-class Described:
-    """A setting for a person to read: secrets are masked, and `value` is None if not set."""
+def described(settings: Settings) -> list[tuple[str, str | None, str]]:
+    """Return variable, value and meaning of each setting, in the order of their declaration.
 
-    name: str
-    value: str | None
-    meaning: str
-
-
-def described(settings: Settings) -> list[Described]:
-    """Return the settings in the order of their declaration."""
+    Secrets are masked; the value is None if it is not set.
+    """
     return [
-        Described(name, _shown(getattr(settings, name)), field.description or "")
+        (PREFIX + name.upper(), _shown(getattr(settings, name)), field.description or "")
         for name, field in Settings.model_fields.items()
     ]
 

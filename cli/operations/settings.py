@@ -4,7 +4,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.output import Json, console, print_json, reported
-from worker.settings import PREFIX, described, load_settings
+from worker.settings import described, load_settings
 
 
 def settings(as_json: Json = False) -> None:
@@ -12,13 +12,9 @@ def settings(as_json: Json = False) -> None:
     with reported(as_json):
         rows = described(load_settings())
         if as_json:
-            print_json({PREFIX + row.name.upper(): row.value for row in rows})
+            print_json({variable: value for variable, value, _ in rows})
             return
         table = Table("setting", "value", "meaning", box=None, header_style="bold")
-        for row in rows:
-            table.add_row(
-                PREFIX + row.name.upper(),
-                escape(row.value) if row.value else "[dim]not set[/]",
-                row.meaning,
-            )
+        for variable, value, meaning in rows:
+            table.add_row(variable, escape(value) if value else "[dim]not set[/]", meaning)
         console.print(table)

@@ -80,9 +80,9 @@ def test_secrets_are_masked_where_settings_are_shown(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("ONEPREFIX_DATABASE_URL", "postgresql://ada:hunter2@host/db")
     monkeypatch.setenv("ONEPREFIX_BROKER_URL", "redis://:hunter@2@host:6379/0?password=hunter2")
     settings = load_settings()
-    shown = {row.name: row.value for row in described(settings)}
-    assert shown["database_url"] == "postgresql://***@host/db"
-    assert shown["broker_url"] == "redis://***@host:6379/0"
+    shown = {variable: value for variable, value, _ in described(settings)}
+    assert shown["ONEPREFIX_DATABASE_URL"] == "postgresql://***@host/db"
+    assert shown["ONEPREFIX_BROKER_URL"] == "redis://***@host:6379/0"
     assert "hunter" not in repr(settings) + str(shown)
 
 

@@ -16,7 +16,7 @@ from worker.errors import (
     PermanentError,
     TransientError,
 )
-from worker.use_cases.requests.read_message import UploadMessage
+from worker.models.upload_request import UploadMessage
 
 log = logging.getLogger(__name__)
 

@@ -11,8 +11,8 @@ from redis.exceptions import RedisError
 
 from tasks.messaging.upload_message import decoded
 from worker.errors import BrokerUnavailable
+from worker.models.upload_request import UploadMessage
 from worker.use_cases.recovery.ports import Delivery
-from worker.use_cases.requests.read_message import UploadMessage
 
 
 class KombuDeliveries:

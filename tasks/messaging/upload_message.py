@@ -5,7 +5,7 @@ import logging
 from base64 import b64decode
 
 from tasks.messaging.queue_entry import problem_with
-from worker.use_cases.requests.read_message import UploadMessage
+from worker.models.upload_request import UploadMessage
 
 log = logging.getLogger("oneprefix.recovery")
 

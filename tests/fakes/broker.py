@@ -3,9 +3,8 @@
 from dataclasses import dataclass, field
 
 from worker.errors import BrokerUnavailable
-from worker.models.upload_request import UploadRequest
+from worker.models.upload_request import UploadMessage, UploadRequest
 from worker.use_cases.recovery.ports import Delivery
-from worker.use_cases.requests.read_message import UploadMessage
 
 
 @dataclass

@@ -20,11 +20,6 @@ class UploadState(StrEnum):
         return following in _FOLLOWING[self]
 
     @property
-    def preceding(self) -> tuple["UploadState", ...]:
-        """The states from which an upload may go to this one."""
-        return tuple(state for state in UploadState if state.may_become(self))
-
-    @property
     def is_over(self) -> bool:
         return self in (UploadState.LANDED, UploadState.FAILED)
 

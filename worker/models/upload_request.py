@@ -14,6 +14,17 @@ MAX_PATH_BYTES = 4095
 
 
 @dataclass(frozen=True, slots=True)
+class UploadMessage:
+    """The content of an upload's message: arguments of any type, as a producer sent them."""
+
+    task_id: str | None
+    job_id: object
+    run_id: object
+    path: object
+    replace: object = False
+
+
+@dataclass(frozen=True, slots=True)
 class UploadRequest:
     job_id: int
     run_id: int
@@ -23,22 +34,14 @@ class UploadRequest:
     """The id of the message that asks. The same message a second time asks for nothing new."""
 
     @classmethod
-    def parse(
-        cls,
-        job_id: object,
-        run_id: object,
-        path: object,
-        *,
-        replace: object = False,
-        task_id: str | None = None,
-    ) -> Self:
-        """Make the request from arguments of unknown type; raises InvalidRequest."""
+    def parse(cls, message: UploadMessage) -> Self:
+        """Make the request that the message asks for; raises InvalidRequest."""
         return cls(
-            job_id=_storable_id("job id", job_id),
-            run_id=_storable_id("run id", run_id),
-            path=_absolute_path(path),
-            replace=_flag(replace),
-            task_id=task_id,
+            job_id=_storable_id("job id", message.job_id),
+            run_id=_storable_id("run id", message.run_id),
+            path=_absolute_path(message.path),
+            replace=_flag(message.replace),
+            task_id=message.task_id,
         )
 
 
@@ -100,16 +103,15 @@ class Refusal:
     task_id: str | None = None
 
     @classmethod
-    def of(
-        cls, job_id: object, run_id: object, path: object, *, reason: str, task_id: str | None
-    ) -> "Refusal":
-        """Refuse arguments of unknown type; an id that no column can hold becomes None."""
+    def of(cls, message: UploadMessage, reason: str) -> Self:
+        """Refuse the message; an id that no column can hold becomes None."""
+        job_id, run_id, path = message.job_id, message.run_id, message.path
         return cls(
             job_id=_column_id(job_id),
             run_id=_column_id(run_id),
             path=storable(path if isinstance(path, str) else repr(path)),
             reason=storable(f"job {job_id!r:.40}, run {run_id!r:.40}: {reason}"),
-            task_id=task_id,
+            task_id=message.task_id,
         )
 
 

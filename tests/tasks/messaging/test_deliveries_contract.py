@@ -12,8 +12,8 @@ from tasks.messaging.deliveries import KombuDeliveries
 from tests.fakes.broker import FakeDeliveries
 from worker.embedded.broker import EmbeddedBroker
 from worker.errors import BrokerUnavailable
+from worker.models.upload_request import UploadMessage
 from worker.use_cases.recovery.ports import Deliveries
-from worker.use_cases.requests.read_message import UploadMessage
 
 TASK = "tasks.package_and_upload"
 

@@ -5,8 +5,7 @@ from typing import NamedTuple, Protocol
 
 from worker.models.stored_object import IncompleteUpload
 from worker.models.upload import Upload
-from worker.models.upload_request import DueMessage, UploadRequest
-from worker.use_cases.requests.read_message import UploadMessage
+from worker.models.upload_request import DueMessage, UploadMessage, UploadRequest
 
 
 class Outbox(Protocol):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from worker.errors import OneprefixError
 from worker.models.upload import Upload
-from worker.models.upload_request import UploadRequest
+from worker.models.upload_request import UploadMessage, UploadRequest
 from worker.use_cases.requests.ports import Publisher, RequestRepository
 
 log = logging.getLogger(__name__)
@@ -27,9 +27,8 @@ class EnqueueUpload:
         DatabaseRefused if there is no row. A message that can't be published is no error:
         recovery publishes it for the row.
         """
-        request = UploadRequest.parse(
-            job_id, run_id, path, replace=replace, task_id=self.new_task_id()
-        )
+        message = UploadMessage(self.new_task_id(), job_id, run_id, path, replace)
+        request = UploadRequest.parse(message)
         upload = self.requests.request(request, published=False)
         is_new = upload.task_id == request.task_id
         if is_new and self.publisher.publish(request):

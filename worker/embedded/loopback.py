@@ -1,6 +1,9 @@
-"""TCP ports on the loopback interface for the embedded servers."""
+"""TCP ports on the loopback interface for the embedded servers, and the wait for their answers."""
 
 import socket
+import subprocess
+import time
+from collections.abc import Callable
 
 HOST = "127.0.0.1"
 
@@ -18,4 +21,16 @@ def is_free(port: int) -> bool:
             probe.bind((HOST, port))
         except OSError:
             return False
+    return True
+
+
+def wait_for(
+    answers: Callable[[], bool], process: subprocess.Popen[bytes], *, timeout: float
+) -> bool:
+    """Return whether the server answers within `timeout` seconds, before its process ends."""
+    deadline = time.monotonic() + timeout
+    while not answers():
+        if process.poll() is not None or time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
     return True

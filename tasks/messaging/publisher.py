@@ -20,11 +20,7 @@ class CeleryPublisher:
         self._app = app
 
     def publish(self, request: UploadRequest, *, urgent: bool = False) -> bool:
-        """Publish the request's message; True if the broker confirmed it.
-
-        After False the broker may have the message nevertheless. An `urgent` message is delivered
-        before those that wait, if this process uses our own transport, or RabbitMQ 4.
-        """
+        """Publish; `urgent` works where this process uses our own transport, or on RabbitMQ 4."""
         try:
             self._app.send_task(
                 TASK,

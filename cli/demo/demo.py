@@ -2,13 +2,13 @@
 
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 from zipfile import ZipFile
 
 import typer
+from rich.console import Console
 from rich.live import Live
 from rich.tree import Tree
 
@@ -26,9 +26,14 @@ from worker.models.stored_object import StoredObject
 from worker.models.upload import Upload, UploadState
 from worker.settings import load_settings
 
+if TYPE_CHECKING:
+    from worker.storage.objects.bucket import Bucket
+
 JOB_ID, RUN_IDS = 12, (4, 5, 6)
 CREATED_AT = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
 BUCKET = "oneprefix-demo"
+#: Name of the archive that is downloaded and compared, file by file.
+DOWNLOADED = "run_4_results.zip"
 #: Seconds between the ends of two runs, and until the demo gives up.
 BETWEEN_RUNS, TIMEOUT = 2.0, 120.0
 
@@ -44,116 +49,91 @@ def demo(
 
     Starts a broker, an S3 server and a worker on this machine, and stops them again.
     """
-    say = _silent if as_json else console.print
+    screen = Console(quiet=True) if as_json else console
     with reported(as_json), ExitStack() as stack:
         directory = stack.enter_context(workplace(keep))
-        say("[bold]Starting[/] an S3 server, a broker and a worker, all on this machine …")
+        screen.print("[bold]Starting[/] an S3 server, a broker and a worker, all on this machine …")
         endpoint = stack.enter_context(s3_server())
         configure(directory, endpoint, BUCKET)
         stack.enter_context(running_worker())
-        shown = _run_job(directory / "results", quiet=as_json)
+        services = Services(load_settings())
+        services.bucket.create()
+        prefix = JobS3Prefix.from_job(add_job(services.engine, JOB_ID, CREATED_AT, RUN_IDS))
+        _upload_runs(services.upload_list, directory / "results", screen)
+        files = _verify(services.bucket, prefix, directory)
+        found = services.bucket.list(prefix.folder)
+        artifacts = [services.bucket.require(each.key) for each in found]
         if as_json:
-            print_json(shown.as_dict())
+            _print_json(prefix, artifacts, files)
         else:
-            _tell(shown)
+            _print(prefix, artifacts, files)
             if keep:
-                say(f"Left in {directory}: results, archive, database.")
+                console.print(f"Left in {directory}: results, archive, database.")
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
-    prefix: str
-    uploads: list[Upload]
-    artifacts: list[StoredObject]
-    verified: str
-    """Name of the archive that was downloaded and compared, file by file."""
-    files: int
-
-    def as_dict(self) -> dict[str, Any]:
-        return {
-            "prefix": self.prefix,
-            "artifacts": [
-                {"key": each.key, "size": each.size, "checksum": each.checksum}
-                for each in self.artifacts
-            ],
-            "verified": self.verified,
-            "files": self.files,
-        }
-
-
-def _silent(*_: object) -> None:
-    pass
-
-
-def _run_job(results: Path, *, quiet: bool) -> Shown:
+def _upload_runs(listed: SqlUploadList, results: Path, screen: Console) -> None:
+    """Finish runs seconds apart, and request each one's upload; TransientError unless all land."""
     from tasks import enqueue
 
-    services = Services(load_settings())
-    bucket = services.bucket
-    bucket.create()
-    job = add_job(services.engine, JOB_ID, CREATED_AT, RUN_IDS)
-    prefix = JobS3Prefix.from_job(job)
-    with Live(console=console, refresh_per_second=8, transient=quiet) as live:
-        show = _silent if quiet else live.update
+    with Live(console=screen, refresh_per_second=8) as live:
         for number, run_id in enumerate(RUN_IDS):
             directory = results / f"RUN{run_id}"
             write_run(directory, seed=run_id)
             enqueue(JOB_ID, run_id, str(directory))
             if number + 1 < len(RUN_IDS):
-                _watch(services.upload_list, show, until=time.monotonic() + BETWEEN_RUNS)
-        uploads = _watch(
-            services.upload_list, show, until=time.monotonic() + TIMEOUT, all_over=True
-        )
+                _watch(listed, live, until=time.monotonic() + BETWEEN_RUNS)
+        uploads = _watch(listed, live, until=time.monotonic() + TIMEOUT, all_over=True)
     if any(upload.state is not UploadState.LANDED for upload in uploads):
         raise TransientError("not every run has landed, see the table above")
-    archive = results.parent / "run_4_results.zip"
-    stored = bucket.require(prefix.run_results_key(RUN_IDS[0]))
-    archive.write_bytes(b"".join(bucket.read(stored, 0, stored.size)))
-    files = _verify(archive, results)
-    artifacts = [bucket.require(found.key) for found in bucket.list(prefix.folder)]
-    return Shown(prefix.base_prefix, uploads, artifacts, archive.name, files)
 
 
 def _watch(
-    listed: SqlUploadList, show: Any, *, until: float, all_over: bool = False
+    listed: SqlUploadList, live: Live, *, until: float, all_over: bool = False
 ) -> list[Upload]:
     """Show the uploads until a time on the monotonic clock, or until all have ended."""
     while True:
         uploads = listed.uploads(JOB_ID)
-        show(table_of(uploads, remarks=False))
+        live.update(table_of(uploads, remarks=False))
         over = all_over and all(upload.state.is_over for upload in uploads)
         if over or time.monotonic() > until:
             return uploads
         time.sleep(0.1)
 
 
-def _verify(archive: Path, results: Path) -> int:
-    """Compare the archive with its directory, and return the number of files.
+def _verify(bucket: "Bucket", prefix: JobS3Prefix, directory: Path) -> int:
+    """Download a run's archive and compare it with its results; return the number of files.
 
     PermanentError if a name or a byte differs.
     """
+    results, archive = directory / "results", directory / DOWNLOADED
+    stored = bucket.require(prefix.run_results_key(RUN_IDS[0]))
+    archive.write_bytes(b"".join(bucket.read(stored, 0, stored.size)))
     on_disk = {
-        path.relative_to(results).as_posix()
+        path.relative_to(results).as_posix(): path.read_bytes()
         for path in (results / f"RUN{RUN_IDS[0]}").rglob("*")
         if path.is_file()
     }
     with ZipFile(archive) as packed:
-        names = {name for name in packed.namelist() if not name.endswith("/")}
-        if names != on_disk or any(
-            packed.read(name) != (results / name).read_bytes() for name in names
-        ):
+        files = [name for name in packed.namelist() if not name.endswith("/")]
+        if {name: packed.read(name) for name in files} != on_disk:
             raise PermanentError(f"{archive.name} differs from the directory it was made from")
-    return len(names)
+    return len(files)
 
 
-def _tell(shown: Shown) -> None:
-    tree = Tree(f"[bold]s3://{BUCKET}/{shown.prefix}/[/]")
-    for artifact in shown.artifacts:
-        name = artifact.key.removeprefix(shown.prefix + "/")
+def _print_json(prefix: JobS3Prefix, artifacts: list[StoredObject], files: int) -> None:
+    rows = [{"key": each.key, "size": each.size, "checksum": each.checksum} for each in artifacts]
+    shown = {"prefix": prefix.base_prefix, "verified": DOWNLOADED, "files": files}
+    print_json(shown | {"artifacts": rows})
+
+
+def _print(prefix: JobS3Prefix, artifacts: list[StoredObject], files: int) -> None:
+    tree = Tree(f"[bold]s3://{BUCKET}/{prefix.folder}[/]")
+    for artifact in artifacts:
+        name = artifact.key.removeprefix(prefix.folder)
         tree.add(f"{name}  {human_size(artifact.size)}  [dim]{artifact.checksum}[/]")
     console.print()
     console.print(tree)
     console.print(
-        f"[green]Verified:[/] {shown.verified} was downloaded; "
-        f"its {shown.files} files are those of the run's directory, byte for byte."
+        f"[green]Verified:[/] {DOWNLOADED} was downloaded; "
+        f"its {files} files are those of the run's directory, byte for byte."
     )

@@ -2,15 +2,17 @@
 
 import os
 import shutil
+import subprocess
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 from cli.operations.supervisor import Supervisor
-from worker.errors import OneprefixError, PermanentError
+from worker.errors import PermanentError
 from worker.settings import load_settings
 
 
@@ -59,26 +61,21 @@ def configure(directory: Path, endpoint: str, bucket: str) -> None:
 @contextmanager
 def running_worker() -> Iterator[None]:
     """Run a supervised worker; the block begins when the schema is there and a worker started."""
-    # Linux counts the thread that starts a child as its parent, so the supervisor keeps one thread
-    stop, hurry, failed = threading.Event(), threading.Event(), list[OneprefixError]()
+    stop, hurry = threading.Event(), threading.Event()
     supervisor = Supervisor(
-        load_settings(), lambda _: None, worker_options=["--concurrency=2"], quiet=True
+        load_settings(),
+        lambda _: None,
+        worker_options=["--concurrency=2"],
+        output=subprocess.DEVNULL,
     )
-
-    def supervise() -> None:
+    # Linux counts the thread that starts a child as its parent, so the supervisor keeps one thread
+    with ThreadPoolExecutor(1) as thread:
+        running = thread.submit(supervisor.run, stop, hurry)
         try:
-            supervisor.run(stop, hurry)
-        except OneprefixError as error:
-            failed.append(error)
-
-    thread = threading.Thread(target=supervise)
-    thread.start()
-    try:
-        while not supervisor.is_up:
-            if not thread.is_alive():
-                raise failed[0]
-            time.sleep(0.05)
-        yield
-    finally:
-        stop.set()
-        thread.join()
+            while not supervisor.is_up:
+                if running.done():
+                    running.result()
+                time.sleep(0.05)
+            yield
+        finally:
+            stop.set()

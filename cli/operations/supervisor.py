@@ -25,7 +25,7 @@ STABLE_AFTER = 60.0
 
 
 class Supervisor:
-    """Reports events to `say`. The worker's output goes to `output`, or to /dev/null if `quiet`.
+    """Reports events to `say`. The worker's output goes to `output`, as `spawn` takes it.
 
     InvalidSettings or StorageRefused if the settings do not suffice.
     """
@@ -36,14 +36,12 @@ class Supervisor:
         say: Callable[[str], None],
         *,
         worker_options: Sequence[str] = (),
-        output: IO[bytes] | None = None,
-        quiet: bool = False,
+        output: IO[bytes] | int | None = None,
     ) -> None:
         require_worker_settings(settings)
         self._settings = settings
         self._say = say
         self._output = output
-        self._quiet = quiet
         self._command = [
             *(sys.executable, "-P", "-m", "tasks.worker", "--without-mingle"),
             *worker_options,
@@ -78,7 +76,7 @@ class Supervisor:
                 self._broker.stop()
 
     def _start_worker(self) -> None:
-        self._worker = spawn(self._command, output=self._output, quiet=self._quiet)
+        self._worker = spawn(self._command, output=self._output)
         self._started_at = monotonic()
         self._say("A worker is up.")
 
@@ -106,9 +104,7 @@ class Supervisor:
         self._worker.send_signal(signal.SIGTERM)
         while self._worker.poll() is None:
             if hurry.wait(LOOK_EVERY):
-                self._worker.send_signal(
-                    signal.SIGTERM
-                )  # the second signal makes it hand back at once
+                self._worker.send_signal(signal.SIGTERM)  # the second one: hand back at once
                 break
         try:
             self._worker.wait(LAST_PAUSE)

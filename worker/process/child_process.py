@@ -13,19 +13,18 @@ _PR_SET_PDEATHSIG = 1
 
 
 def spawn(
-    command: Sequence[str], *, output: IO[bytes] | None = None, quiet: bool = False
+    command: Sequence[str], *, output: IO[bytes] | int | None = None
 ) -> subprocess.Popen[bytes]:
     """Start `command` in a session of its own, so that Ctrl-C reaches only the parent.
 
-    The child's output goes to `output`, to /dev/null if `quiet`, and otherwise where the parent's
-    goes. On Linux the child receives SIGTERM when the parent dies, however that happens.
+    The child's output goes to `output`, a file or subprocess.DEVNULL, or where the parent's goes.
+    On Linux the child receives SIGTERM when the parent dies, however that happens.
     """
-    sink = subprocess.DEVNULL if quiet else output
     return subprocess.Popen(  # noqa: S603  the commands are ours
         [sys.executable, "-P", "-m", __name__, str(os.getpid()), *command],
         stdin=subprocess.DEVNULL,
-        stdout=sink,
-        stderr=sink,
+        stdout=output,
+        stderr=output,
         start_new_session=True,
     )
 

@@ -4,11 +4,11 @@ import time
 from typing import Annotated
 
 import typer
-from rich.markup import escape
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+from rich.progress import BarColumn, DownloadColumn, TextColumn
 
 from cli.arguments import JobId, RunId
-from cli.output import Json, as_row, console, errors, print_error, print_json
+from cli.output import Json, as_row, console, print_error, print_json, print_line
+from cli.progress import progress_bar
 from cli.services import configured_services
 from worker.database.uploads.upload_list import SqlUploadList
 from worker.models.upload import Upload, UploadState
@@ -45,15 +45,8 @@ def enqueue(
 
 
 def _wait(upload: Upload, listed: SqlUploadList) -> Upload:
-    progress = Progress(
-        TextColumn("run {task.fields[run]} {task.fields[state]}"),
-        BarColumn(),
-        DownloadColumn(binary_units=True),
-        console=errors,
-        transient=True,
-        disable=not errors.is_terminal,
-    )
-    with progress:
+    told = TextColumn("run {task.fields[run]} {task.fields[state]}")
+    with progress_bar(told, BarColumn(), DownloadColumn(binary_units=True)) as progress:
         bar = progress.add_task("", total=None, run=upload.run_id, state=upload.state)
         while not upload.state.is_over:
             time.sleep(LOOK_EVERY)
@@ -69,8 +62,8 @@ def _say(upload: Upload) -> None:
     match upload.state:
         case UploadState.LANDED:
             line = f"{where} landed: {upload.results_url or upload.error}"
-            console.print(escape(line), soft_wrap=True, highlight=False)
+            print_line(line)
         case UploadState.FAILED:
             print_error(upload.error or f"{where} failed")
         case state:
-            console.print(f"{where}: {state}", highlight=False)
+            console.print(f"{where}: {state}")

@@ -1,5 +1,6 @@
 """Arguments and options that several commands take."""
 
+import re
 from datetime import timedelta
 from typing import Annotated
 
@@ -14,16 +15,16 @@ def whole_number(text: str) -> int:
     return int(text)
 
 
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
-def duration(text: str) -> timedelta:
-    """Parse a number with its unit: s, m, h or d."""
-    number, unit = text[:-1], _UNITS.get(text[-1:])
+def duration(text: str, units: str = "smhd", example: str = "90s, 30m, 1h or 7d") -> timedelta:
+    """Parse a number with one of the units."""
     # six digits are more than anybody waits, and less than a timedelta can hold
-    if unit is None or not (number.isdecimal() and number.isascii() and len(number) < 7):
-        raise typer.BadParameter(f"{text!r} is not a duration such as 90s, 30m, 1h or 7d")
-    return timedelta(**{unit: int(number)})
+    found = re.fullmatch(rf"([0-9]{{1,6}})([{units}])", text)
+    if not found:
+        raise typer.BadParameter(f"{text!r} is not a duration such as {example}")
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
 def with_optional_run(words: list[str], *, least: int, most: int) -> tuple[int | None, list[str]]:
@@ -48,7 +49,7 @@ JobIds = Annotated[
 ]
 RunId = Annotated[int, typer.Argument(help="The run's id.", parser=whole_number)]
 OptionalRunId = Annotated[
-    int | None, typer.Argument(help="Only the upload of the run with this id.", parser=whole_number)
+    int | None, typer.Argument(help="Only the run with this id.", parser=whole_number)
 ]
 OptionalJobId = Annotated[
     int | None, typer.Argument(help="Only uploads of the job with this id.", parser=whole_number)

@@ -14,8 +14,8 @@ from rich.markup import escape
 from worker.errors import OneprefixError
 from worker.models.upload import Upload
 
-console = Console()
-errors = Console(stderr=True)
+console = Console(highlight=False)
+errors = Console(stderr=True, highlight=False)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 
@@ -39,7 +39,12 @@ def reported(as_json: bool) -> Iterator[None]:
 
 def print_error(line: str) -> None:
     """Print one line on standard error."""
-    errors.print(f"[red]oneprefix:[/] {escape(line)}", highlight=False, soft_wrap=True)
+    errors.print(f"[red]oneprefix:[/] {escape(line)}", soft_wrap=True)
+
+
+def print_line(line: str, on: Console = console) -> None:
+    """Print one line as it is: neither wrapped nor searched for markup."""
+    on.print(line, markup=False, soft_wrap=True)
 
 
 def as_row(upload: Upload) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from cli.arguments import JobId, RunId
-from cli.output import Json, errors, human_size, print_json
+from cli.output import Json, errors, human_size, print_json, print_line
 from cli.services import configured_services
 from worker.models.archive import ArchiveMember
 
@@ -51,4 +51,4 @@ def say_transfer(file: "RangeReader", what: str) -> None:
     """Print on standard error how much of the archive was transferred."""
     moved, whole = human_size(file.transferred), human_size(file.size)
     line = f"{what}; transferred {moved} of {whole} in {file.requests:,} requests"
-    errors.print(line, highlight=False, markup=False, soft_wrap=True)
+    print_line(line, errors)

@@ -7,10 +7,11 @@ from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
+from rich.progress import BarColumn, DownloadColumn, TransferSpeedColumn
 
 from cli.arguments import DryRun, JobId, with_optional_run
-from cli.output import Json, console, errors, human_size, print_error, print_json
+from cli.output import Json, console, errors, human_size, print_error, print_json, print_line
+from cli.progress import progress_bar
 from cli.services import configured_services
 from worker.errors import OneprefixError
 from worker.use_cases.job.fetch import Fetched, FetchPlan, PlannedFetch
@@ -39,7 +40,8 @@ def fetch(
         if dry_run:
             _show_plan(plan, as_json)
             return
-        with _progress(plan) as progress:
+        columns = BarColumn(), DownloadColumn(binary_units=True), TransferSpeedColumn()
+        with progress_bar(*columns) as progress:
             bar = progress.add_task("", total=plan.size)
             outcomes = fetch_artifacts(plan, lambda size: progress.advance(bar, size))
             done, failed = _report(outcomes, as_json)
@@ -49,17 +51,6 @@ def fetch(
         _remark(plan)
     if failed:
         raise typer.Exit(1)
-
-
-def _progress(plan: FetchPlan) -> Progress:
-    return Progress(
-        BarColumn(),
-        DownloadColumn(binary_units=True),
-        TransferSpeedColumn(),
-        console=errors,
-        transient=True,
-        disable=not errors.is_terminal or not plan.size,
-    )
 
 
 def _report(
@@ -75,7 +66,7 @@ def _report(
             continue
         done.append(asdict(planned) | asdict(outcome))
         if not as_json:
-            console.print(_line(planned, outcome), highlight=False, soft_wrap=True)
+            console.print(_line(planned, outcome), soft_wrap=True)
     return done, failed
 
 
@@ -93,14 +84,13 @@ def _show_plan(plan: FetchPlan, as_json: bool) -> None:
     for each in plan.fetches:
         unpack = f", to be unpacked to {each.unpack_to}" if each.unpack_to else ""
         line = f"{each.key}  {human_size(each.size)}  to {each.file}{unpack}"
-        console.print(escape(line), highlight=False, soft_wrap=True)
-    console.print(f"{len(plan.fetches):,} artifacts, {human_size(plan.size)}", highlight=False)
+        print_line(line)
+    console.print(f"{len(plan.fetches):,} artifacts, {human_size(plan.size)}")
     _remark(plan)
 
 
 def _remark(plan: FetchPlan) -> None:
     if plan.others:
         errors.print(
-            f"{len(plan.others):,} objects under the prefix are not artifacts and are not fetched.",
-            highlight=False,
+            f"{len(plan.others):,} objects under the prefix are not artifacts and are not fetched."
         )

@@ -4,7 +4,6 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 from rich.tree import Tree
@@ -12,7 +11,7 @@ from rich.tree import Tree
 from cli.arguments import JobId
 from cli.output import Json, console, human_size, print_json
 from cli.services import configured_services
-from worker.use_cases.job.find import Findings, FoundArtifact, Missing
+from worker.use_cases.job.find import Findings, FoundArtifact
 
 
 def ls(
@@ -27,10 +26,9 @@ def ls(
         print_json(asdict(findings))
         return
     console.print(_tree(findings) if as_tree else _table(findings))
-    console.print(_missing(findings.missing), end="")
-    console.print(
-        f"{len(findings.found):,} artifacts, {human_size(findings.size)}", highlight=False
-    )
+    for missing in findings.missing:
+        console.print(f"[yellow]run {missing.run_id} is not there:[/] {escape(missing.why)}")
+    console.print(f"{len(findings.found):,} artifacts, {human_size(findings.size)}")
 
 
 def _table(findings: Findings) -> Table:
@@ -49,21 +47,13 @@ def _table(findings: Findings) -> Table:
 
 def _tree(findings: Findings) -> Tree:
     tree = Tree(f"[bold]{findings.prefix}/[/]")
-    branches: dict[int, Tree] = {}
+    branches: dict[int | None, Tree] = {None: tree}
     for each in findings.found:
-        branch = tree
-        if each.run_id:
-            if each.run_id not in branches:
-                branches[each.run_id] = tree.add(f"run {each.run_id}")
-            branch = branches[each.run_id]
-        branch.add(f"{escape(_name(each, findings))}  {human_size(each.size)}", highlight=False)
+        if each.run_id not in branches:
+            branches[each.run_id] = tree.add(f"run {each.run_id}")
+        line = f"{escape(_name(each, findings))}  {human_size(each.size)}"
+        branches[each.run_id].add(line)
     return tree
-
-
-def _missing(missing: list[Missing]) -> RenderableType:
-    return Group(
-        *(f"[yellow]run {each.run_id} is not there:[/] {escape(each.why)}" for each in missing)
-    )
 
 
 def _name(found: FoundArtifact, findings: Findings) -> str:

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from cli.arguments import Expires, JobId, with_optional_run
-from cli.output import Json, console, errors, human_size, print_json
+from cli.output import Json, errors, human_size, print_json, print_line
 from cli.services import configured_services
 from worker.models.artifact import ArtifactId, ArtifactKind
 from worker.models.presigned_url import UploadLocation
@@ -50,19 +49,15 @@ def put(
         print_json(asdict(stored))
     else:
         line = f"{stored.key}  {human_size(stored.size)}  {stored.checksum}"
-        console.print(line, highlight=False, soft_wrap=True)
+        print_line(line)
 
 
 def _kind(name: str, *, of_run: bool) -> ArtifactKind:
     of = "run" if of_run else "job"
-    kinds = [ArtifactKind.RUN_CONFIG, ArtifactKind.RUN_LOGS]
-    if not of_run:
-        kinds = [ArtifactKind.JOB_CONFIG, ArtifactKind.JOB_INPUT]
-    for kind in kinds:
-        if kind == f"{of}_{name}":
-            return kind
-    names = " or ".join(kind.removeprefix(f"{of}_") for kind in kinds)
-    raise typer.BadParameter(f"a {of} has {names}, not {name!r}")
+    names = ("config", "logs") if of_run else ("config", "input")
+    if name not in names:
+        raise typer.BadParameter(f"a {of} has {' or '.join(names)}, not {name!r}")
+    return ArtifactKind(f"{of}_{name}")
 
 
 def _show_location(found: UploadLocation, file: str, as_json: bool) -> None:
@@ -71,5 +66,5 @@ def _show_location(found: UploadLocation, file: str, as_json: bool) -> None:
         return
     headers = [part for name in found.headers for part in ("-H", f"{name}: {found.headers[name]}")]
     command = shlex.join(["curl", "--fail", "--upload-file", file, *headers, found.url])
-    console.print(escape(command), highlight=False, soft_wrap=True)
-    errors.print(f"Valid until {found.expires_at:%Y-%m-%d %H:%M:%S} UTC.", highlight=False)
+    print_line(command)
+    errors.print(f"Valid until {found.expires_at:%Y-%m-%d %H:%M:%S} UTC.")

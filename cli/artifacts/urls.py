@@ -1,24 +1,19 @@
 """`oneprefix urls`: presigned URLs that download a job's artifacts without credentials."""
 
 from dataclasses import asdict
-from typing import Annotated
 
 import typer
 
-from cli.arguments import Expires, JobId, whole_number
+from cli.arguments import Expires, JobId, OptionalRunId
 from cli.output import Json, errors, print_json
 from cli.services import configured_services
-from worker.models.presigned_url import DownloadLocation
 from worker.models.storage_class import NEEDS_RESTORE
 from worker.use_cases.job.upload_urls import HOUR
 
 
 def urls(
     job: JobId,
-    run: Annotated[
-        int | None,
-        typer.Argument(help="Only artifacts of the run with this id.", parser=whole_number),
-    ] = None,
+    run: OptionalRunId = None,
     expires: Expires = None,
     as_json: Json = False,
 ) -> None:
@@ -30,15 +25,8 @@ def urls(
         return
     for each in found:
         typer.echo(each.url)
-    _remark(found)
-
-
-def _remark(found: list[DownloadLocation]) -> None:
     until = f"{found[0].expires_at:%Y-%m-%d %H:%M:%S} UTC"
-    errors.print(f"{len(found):,} URLs, valid until {until}.", highlight=False)
+    errors.print(f"{len(found):,} URLs, valid until {until}.")
     archived = sum(each.storage_class in NEEDS_RESTORE for each in found)
     if archived:
-        errors.print(
-            f"{archived:,} of the objects must be restored before their URLs answer.",
-            highlight=False,
-        )
+        errors.print(f"{archived:,} of the objects must be restored before their URLs answer.")

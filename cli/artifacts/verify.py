@@ -1,5 +1,6 @@
 """`oneprefix verify`: compares a job's results in S3 with what was recorded."""
 
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
@@ -57,10 +58,7 @@ def _say_plan(plan: VerificationPlan, deep: bool, as_json: bool) -> None:
         keys = [plan.prefix.run_results_key(upload.run_id) for upload in plan.landed]
         print_json({"job_id": plan.prefix.job_id, "keys": keys, "bytes_to_read": size})
         return
-    console.print(
-        f"{len(plan.landed):,} objects would be checked, {human_size(size)} read.",
-        highlight=False,
-    )
+    console.print(f"{len(plan.landed):,} objects would be checked, {human_size(size)} read.")
 
 
 def _as_dict(verification: Verification) -> dict[str, Any]:
@@ -70,14 +68,7 @@ def _as_dict(verification: Verification) -> dict[str, Any]:
         "is_right": verification.is_right,
         "counts": verification.counts,
         "judged": [
-            {
-                "key": each.key,
-                "run_id": each.run_id,
-                "verdict": each.verdict,
-                "is_right": each.verdict.is_right,
-                "detail": each.detail,
-            }
-            for each in verification.judged
+            asdict(each) | {"is_right": each.verdict.is_right} for each in verification.judged
         ],
     }
 
@@ -98,4 +89,4 @@ def _say(verification: Verification) -> None:
             )
         console.print(table)
     counted = ", ".join(f"{count:,} {verdict}" for verdict, count in verification.counts.items())
-    console.print(counted or "Nothing to verify.", highlight=False)
+    console.print(counted or "Nothing to verify.")

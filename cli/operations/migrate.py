@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.arguments import JobIds
-from cli.output import Json, console, errors, human_size, print_error, print_json
+from cli.output import Json, console, errors, human_size, print_error, print_json, print_line
 from cli.services import configured_services
 from worker.errors import OneprefixError
 from worker.use_cases.migration.plan import Decision, Kept, Move
@@ -92,20 +92,13 @@ class _Tally:
         console.print(self._table())
         for each in self.first_left:
             told = f"{_words(each.reason)}, {each.why}" if each.why else _words(each.reason)
-            console.print(
-                f"[yellow]stays:[/] {escape(each.found.key)}: {escape(told)}",
-                highlight=False,
-                soft_wrap=True,
-            )
+            line = f"[yellow]stays:[/] {escape(each.found.key)}: {escape(told)}"
+            console.print(line, soft_wrap=True)
         done = "moved" if applied else "to move; --apply does it"
         left = ", ".join(f"{count:,} {_words(reason)}" for reason, count in self.left.items())
         stay = f"; staying: {left}" if left else ""
         failed = f"; {len(self.failures):,} failed" if self.failures else ""
-        console.print(
-            f"{self.moves:,} artifacts, {human_size(self.size)} {done}{stay}{failed}",
-            highlight=False,
-            soft_wrap=True,
-        )
+        print_line(f"{self.moves:,} artifacts, {human_size(self.size)} {done}{stay}{failed}")
 
     def _table(self) -> Table:
         table = Table("size", "from", "to", box=None)

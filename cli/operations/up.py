@@ -4,7 +4,6 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
-from types import FrameType
 from typing import Annotated
 
 import typer
@@ -31,7 +30,7 @@ def up(
         if as_json:
             print_json({"event": line})
         else:
-            console.print(f"[bold]oneprefix:[/] {escape(line)}", highlight=False)
+            console.print(f"[bold]oneprefix:[/] {escape(line)}")
 
     # with --json, standard output is JSON alone
     output = sys.stderr.buffer if as_json else None
@@ -45,7 +44,7 @@ def up(
 def _on_signals(say: Callable[[str], None]) -> tuple[threading.Event, threading.Event]:
     stop, hurry = threading.Event(), threading.Event()
 
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
+    def on_signal(*_: object) -> None:
         if stop.is_set():
             hurry.set()
         else:

@@ -1,12 +1,11 @@
 """`oneprefix archive`: moves a job's artifacts to a cheaper storage class or another bucket."""
 
-import re
 from datetime import timedelta
 from typing import Annotated
 
 import typer
 
-from cli.arguments import DryRun, JobId
+from cli.arguments import DryRun, JobId, duration
 from cli.output import Json
 from cli.progress import collected
 from cli.retention.outcomes import show
@@ -14,14 +13,9 @@ from cli.services import configured_services
 from worker.models.storage_class import StorageClass
 from worker.use_cases.retention.change_storage_class import StorageChange
 
-_UNITS = {"h": "hours", "d": "days", "w": "weeks"}
-
 
 def _age(text: str) -> timedelta:
-    found = re.fullmatch(r"([0-9]{1,5})([hdw])", text)
-    if not found:
-        raise typer.BadParameter(f"{text!r} is not an age such as 12h, 90d or 4w")
-    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+    return duration(text, units="hdw", example="12h, 90d or 4w")
 
 
 def archive(

@@ -8,14 +8,12 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from cli.arguments import DryRun, JobId, MovedTo
-from cli.output import Json, console, errors, human_size, print_error, print_json
+from cli.output import Json, errors, human_size, print_error, print_json, print_line
 from cli.progress import collected
 from cli.services import configured_services
 from worker.models.retention import Deletion
-from worker.use_cases.retention.delete import DeleteJob
 from worker.use_cases.retention.outcome import Outcome
 
 
@@ -34,7 +32,9 @@ def delete(
         plan = delete_job.plan(job)
         if not (yes or dry_run):
             _confirm(plan)
-        outcomes = [] if dry_run else _deleted(delete_job, plan)
+        total = plan.objects + plan.incomplete_uploads
+        work = [] if dry_run else delete_job(plan, who=_who())
+        outcomes = collected(work, "deleting", total)
     failed = [each for each in outcomes if each.error]
     if as_json:
         failures = [{"key": each.key, "error": each.error} for each in failed]
@@ -45,11 +45,6 @@ def delete(
         raise typer.Exit(1)
 
 
-def _deleted(delete_job: DeleteJob, plan: Deletion) -> list[Outcome]:
-    total = plan.objects + plan.incomplete_uploads
-    return collected(delete_job(plan, who=_who()), "deleting", total)
-
-
 def _as_dict(plan: Deletion) -> dict[str, Any]:
     told = asdict(plan)
     told["open_uploads"] = told.pop("incomplete_uploads")  # its name in JSON from the beginning
@@ -57,7 +52,7 @@ def _as_dict(plan: Deletion) -> dict[str, Any]:
 
 
 def _confirm(plan: Deletion) -> None:
-    errors.print(escape(f"This deletes {_told(plan)}, for good."), highlight=False, soft_wrap=True)
+    print_line(f"This deletes {_told(plan)}, for good.", errors)
     if typer.prompt("Type the job's id to confirm", err=True) != str(plan.job_id):
         print_error("this is not the job's id; nothing was deleted")
         raise typer.Exit(1)
@@ -74,7 +69,7 @@ def _say(plan: Deletion, outcomes: list[Outcome], failed: list[Outcome], *, dry_
         )
     else:
         line = f"Deleted: {_told(plan)}."
-    console.print(escape(line), highlight=False, soft_wrap=True)
+    print_line(line)
 
 
 def _told(plan: Deletion) -> str:

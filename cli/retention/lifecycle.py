@@ -68,7 +68,6 @@ def _print(rules: list[LifecycleRule], as_json: bool) -> None:
         errors.print(
             "[yellow]warning:[/] nothing aborts incomplete multipart uploads under jobs/, whose"
             " parts cost money: `oneprefix lifecycle apply`",
-            highlight=False,
             soft_wrap=True,
         )
 

@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from cli.output import console, human_size, print_error, print_json
+from cli.output import console, human_size, print_error, print_json, print_line
 from worker.use_cases.retention.outcome import Outcome
 
 
@@ -36,7 +36,7 @@ def _print(found: list[Outcome], failed: list[Outcome]) -> None:
     counts = Counter(each.state for each in found)
     if counts:
         told = ", ".join(f"{count:,} {state}" for state, count in counts.most_common())
-        console.print(escape(told), highlight=False, soft_wrap=True)
+        print_line(told)
 
 
 def printable(key: str) -> str:

@@ -32,7 +32,7 @@ def failed(
     console.print(_table(found) if found else "No upload has failed.")
     for upload in found if with_traceback else []:
         console.print(f"\n[bold]job {upload.job_id}, run {upload.run_id}[/]")
-        console.print(escape(upload.traceback or "no traceback"), highlight=False)
+        console.print(escape(upload.traceback or "no traceback"))
 
 
 def _table(uploads: list[Upload]) -> Table:

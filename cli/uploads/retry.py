@@ -31,7 +31,7 @@ def retry(
     else:
         for each in refused:
             print_error(str(each))
-        console.print(f"{len(asked):,} uploads are requested again.", highlight=False)
+        console.print(f"{len(asked):,} uploads are requested again.")
     if refused:
         raise typer.Exit(1)
 

@@ -1,7 +1,7 @@
 """`oneprefix status`: the state of each upload."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any, Self
@@ -43,13 +43,16 @@ def status(
 ) -> None:
     """Show the state of each upload, and the messages that were refused."""
     with configured_services(as_json) as services, suppress(KeyboardInterrupt):
-        listed = services.upload_list
+        looks = _looks(services.upload_list, job, limit, watch=watch)
         if watch and console.is_terminal and not as_json:
-            _watch(listed, job, limit)
-        _show(_Look.at(listed, job, limit), as_json)
-        while watch:
-            time.sleep(LOOK_EVERY)
-            _show(_Look.at(listed, job, limit), as_json)
+            with Live(console=console, auto_refresh=False) as live:
+                for look in looks:
+                    live.update(look, refresh=True)
+        for look in looks:
+            if as_json:
+                print_json(look.as_dict())
+            else:
+                console.print(look)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,18 +92,12 @@ class _Look:
         return Group(table_of(self.uploads), *counts, *parts, *refused)
 
 
-def _show(look: _Look, as_json: bool) -> None:
-    if as_json:
-        print_json(look.as_dict())
-    else:
-        console.print(look)
-
-
-def _watch(listed: SqlUploadList, job: int | None, limit: int) -> None:
-    with Live(console=console, auto_refresh=False) as live:
-        while True:
-            live.update(_Look.at(listed, job, limit), refresh=True)
-            time.sleep(LOOK_EVERY)
+def _looks(listed: SqlUploadList, job: int | None, limit: int, *, watch: bool) -> Iterator[_Look]:
+    """Yield one look; with `watch`, go on for ever."""
+    yield _Look.at(listed, job, limit)
+    while watch:
+        time.sleep(LOOK_EVERY)
+        yield _Look.at(listed, job, limit)
 
 
 def table_of(uploads: Sequence[Upload], *, remarks: bool = True) -> Table:

@@ -5,7 +5,6 @@ import os
 import signal
 import sys
 import threading
-from types import FrameType
 
 from tasks.app import app
 from tasks.messaging.broker import use_own_transport
@@ -22,12 +21,8 @@ def main(parent: int) -> None:
         level=logging.INFO, format="[%(asctime)s: %(levelname)s/recovery] %(message)s"
     )
     stop = threading.Event()
-
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    signal.signal(signal.SIGTERM, on_signal)
-    signal.signal(signal.SIGINT, on_signal)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
     use_own_transport()
     recover = services().recover(CeleryPublisher(app), KombuDeliveries(app))
     recover(wait=lambda seconds: stop.wait(seconds) or os.getppid() != parent)

@@ -18,9 +18,7 @@ class PoolStep(bootsteps.StartStopStep):
 
     requires = ("celery.worker.components:Pool", "celery.worker.components:Timer")
 
-    def __init__(self, parent: Any, **options: Any) -> None:
-        super().__init__(parent, **options)
-        self._watch: Any = None
+    _watch: Any = None
 
     def start(self, parent: Any) -> None:
         self._watch = parent.timer.call_repeatedly(LOOK_EVERY, parent.pool.maintain_pool)

@@ -16,10 +16,8 @@ class RecoveryStep(bootsteps.StartStopStep):
 
     requires = ("celery.worker.components:Timer",)
 
-    def __init__(self, parent: Any, **options: Any) -> None:
-        super().__init__(parent, **options)
-        self._process: subprocess.Popen[bytes] | None = None
-        self._watch: Any = None
+    _process: subprocess.Popen[bytes] | None = None
+    _watch: Any = None
 
     def start(self, parent: Any) -> None:
         # after the worker's own start, which needs the processors

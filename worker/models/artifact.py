@@ -45,27 +45,24 @@ class ArtifactId(NamedTuple):
         name = key.removeprefix(prefix.folder)
         number = name.partition("_")[2].partition("_")[0] if name.startswith("run_") else ""
         run_id = int(number) if number.isascii() and number.isdecimal() and int(number) else None
-        artifacts = (cls(kind, run_id if kind.is_of_run else None) for kind in ArtifactKind)
-        possible = (each for each in artifacts if each.kind.is_of_run == (run_id is not None))
-        return next((each for each in possible if each.key(prefix) == key), None)
+        kinds = (kind for kind in ArtifactKind if kind.is_of_run == (run_id is not None))
+        artifacts = (cls(kind, run_id) for kind in kinds)
+        return next((each for each in artifacts if each.key(prefix) == key), None)
 
     def key(self, prefix: JobS3Prefix) -> str:
         """The artifact's key; raises InvalidId without a run where the kind needs one."""
+        run_id = self.run_id or 0  # no run's id, so that making the key raises InvalidId
         match self.kind:
             case ArtifactKind.JOB_CONFIG:
                 return prefix.job_config_key()
             case ArtifactKind.JOB_INPUT:
                 return prefix.job_input_key()
             case ArtifactKind.RUN_CONFIG:
-                return prefix.run_config_key(self._run)
+                return prefix.run_config_key(run_id)
             case ArtifactKind.RUN_RESULTS:
-                return prefix.run_results_key(self._run)
+                return prefix.run_results_key(run_id)
             case ArtifactKind.RUN_LOGS:
-                return prefix.run_logs_key(self._run)
-
-    @property
-    def _run(self) -> int:
-        return self.run_id or 0  # no run's id, so that making the key raises InvalidId
+                return prefix.run_logs_key(run_id)
 
 
 @dataclass(frozen=True, slots=True)

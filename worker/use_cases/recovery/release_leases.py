@@ -23,17 +23,12 @@ class ReleaseLeases:
         """Release the leases of this machine's dead processes; return how many."""
         if not self.machine:
             return 0
-        abandoned = [
-            upload
-            for upload in self.leases.held_on(self.machine)
-            if upload.owner and self.has_ended(upload.owner)
-        ]
-        for upload in abandoned:
-            log.info(
-                "job %d, run %d: released, its worker %s is gone",
-                upload.job_id,
-                upload.run_id,
-                (upload.owner or "").partition("@")[0],
-            )
-            self.leases.release(upload)
-        return len(abandoned)
+        released = 0
+        for upload in self.leases.held_on(self.machine):
+            if upload.owner and self.has_ended(upload.owner):
+                worker = upload.owner.partition("@")[0]
+                where = (upload.job_id, upload.run_id)
+                log.info("job %d, run %d: released, its worker %s is gone", *where, worker)
+                self.leases.release(upload)
+                released += 1
+        return released

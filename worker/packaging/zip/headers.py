@@ -25,7 +25,8 @@ VERSION_NEEDED, VERSION_NEEDED_ZIP64 = 20, 45
 #: Bytes that all headers of an entry take at most, beside its name, which stands there twice.
 ENTRY_OVERHEAD = 30 + 20 + 9 + 24 + 46 + 28 + 9
 
-#: The fields that the local and the central header share, and those behind them in the central one.
+#: The fields that the local and the central header share, and those behind them in the central one:
+#: comment, disk, internal attributes (all 0), attributes and offset.
 _SHARED, _CENTRAL_REST = Struct("<5H3L2H"), Struct("<3H2L")
 _LOCAL_START = LOCAL_HEADER.signature
 _CENTRAL_START = CENTRAL_HEADER.signature + pack("<H", VERSION_MADE_BY)
@@ -83,7 +84,8 @@ def central_header(entry: ZipEntry, offset: int) -> bytes:
     version = VERSION_NEEDED_ZIP64 if wide or zip64 else VERSION_NEEDED
     flags = SIZES_FOLLOW if streamed else 0
     shared, end = _shared(name, mtime, method, crc, compressed_size, size, wide, version, flags)
-    return _CENTRAL_START + shared + _central_rest(name, mode, offset) + end
+    rest = _CENTRAL_REST.pack(0, 0, 0, _attributes(name, mode), offset)
+    return _CENTRAL_START + shared + rest + end
 
 
 def small_headers(  # noqa: PLR0917  names cost a tenth of it
@@ -101,8 +103,8 @@ def small_headers(  # noqa: PLR0917  names cost a tenth of it
     Equal to those of the functions above in under half of their time: there may be a million.
     """
     shared, end = _shared(name, mtime, method, crc, compressed_size, size)
-    central = _CENTRAL_START + shared + _central_rest(name, mode, offset) + end
-    return _LOCAL_START + shared + end, central
+    rest = _CENTRAL_REST.pack(0, 0, 0, _attributes(name, mode), offset)
+    return _LOCAL_START + shared + end, _CENTRAL_START + shared + rest + end
 
 
 def _shared(  # noqa: PLR0917  as above
@@ -123,14 +125,25 @@ def _shared(  # noqa: PLR0917  as above
     dos_time, dos_date, timestamp = _times(mtime)
     if not name.isascii() and _is_utf_8(name):
         flags |= UTF_8
-    end = name + wide + timestamp
-    sizes = crc, compressed_size, size, len(name), len(end) - len(name)
-    return _SHARED.pack(version, flags, method, dos_time, dos_date, *sizes), end
+    extra = wide + timestamp
+    fields = _SHARED.pack(
+        version,
+        flags,
+        method,
+        dos_time,
+        dos_date,
+        crc,
+        compressed_size,
+        size,
+        len(name),
+        len(extra),
+    )
+    return fields, name + extra
 
 
-def _central_rest(name: bytes, mode: int, offset: int) -> bytes:
-    """No comment, disk 0, no internal attributes; mode and MS-DOS's directory bit; the offset."""
-    return _CENTRAL_REST.pack(0, 0, 0, mode << 16 | (0x10 if name.endswith(b"/") else 0), offset)
+def _attributes(name: bytes, mode: int) -> int:
+    """The Unix mode, and MS-DOS's bit for a directory."""
+    return mode << 16 | (0x10 if name.endswith(b"/") else 0)
 
 
 def _is_utf_8(name: bytes) -> bool:

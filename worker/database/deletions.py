@@ -1,8 +1,8 @@
 """Record deletions of jobs' artifacts: when each began, who asked, how it ended."""
 
-from sqlalchemy import Connection, Engine, Update, insert, or_, select, update
+from sqlalchemy import Connection, Update, insert, or_, select, update
 
-from worker.database.engine import transaction
+from worker.database.engine import SqlRepository, transaction
 from worker.database.tables import deletions, uploads
 from worker.database.types import now
 from worker.database.uploads.conditions import NOBODY, is_leased, lease_ran_out
@@ -13,10 +13,7 @@ from worker.models.upload import UploadState
 _WAITING = (UploadState.REQUESTED, UploadState.RETRYING)
 
 
-class SqlDeletionRepository:
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-
+class SqlDeletionRepository(SqlRepository):
     def begin(self, deletion: Deletion, *, who: str) -> int:
         """Record that the deletion begins; returns the record's id.
 
@@ -32,7 +29,7 @@ class SqlDeletionRepository:
             bytes=deletion.bytes,
             begun_at=now(),
         )
-        with transaction(self._engine) as connection:
+        with transaction(self.engine) as connection:
             # in this order: a worker that waits for the locks of the update has nothing to claim
             connection.execute(_failing_what_waits(deletion.job_id, who))
             _require_no_lease(connection, deletion.job_id)
@@ -40,8 +37,7 @@ class SqlDeletionRepository:
 
     def finish(self, deletion_id: int, *, failures: int) -> None:
         statement = update(deletions).where(deletions.c.id == deletion_id)
-        with transaction(self._engine) as connection:
-            connection.execute(statement.values(finished_at=now(), failures=failures))
+        self._changed(statement.values(finished_at=now(), failures=failures))
 
 
 def _failing_what_waits(job_id: int, who: str) -> Update:

@@ -1,15 +1,20 @@
 """Make SQL engines for PostgreSQL and SQLite, and run transactions on them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypeVarTuple
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, Row, Table, Update, create_engine, event
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
+from sqlalchemy.sql.selectable import TypedReturnsRows
 
 from worker.database.errors import translated_sql_errors
 from worker.errors import InvalidSettings
+
+Columns = TypeVarTuple("Columns")
 
 #: Seconds until a database that does not answer counts as unavailable.
 CONNECT_TIMEOUT = 5
@@ -29,6 +34,28 @@ def make_engine(url: str) -> Engine:
             raise InvalidSettings(
                 f"ONEPREFIX_DATABASE_URL names {other!r}; use postgresql:// or sqlite:///"
             )
+
+
+@dataclass(frozen=True, slots=True)
+class SqlRepository:
+    """Reads and writes tables. Raises DatabaseUnavailable or DatabaseRefused."""
+
+    engine: Engine
+
+    def _rows(self, query: TypedReturnsRows[*Columns]) -> Sequence[Row[*Columns]]:
+        """Execute the statement in a transaction of its own; returns all its rows."""
+        with transaction(self.engine) as connection:
+            return connection.execute(query).all()
+
+    def _changed(self, statement: Update) -> int:
+        """Execute the statement in a transaction of its own; returns how many rows it changed."""
+        with transaction(self.engine) as connection:
+            return connection.execute(statement).rowcount
+
+    def _insert_into(self, table: Table) -> sqlite.Insert | postgresql.Insert:
+        """An INSERT that may have an ON CONFLICT clause."""
+        is_sqlite = self.engine.dialect.name == "sqlite"
+        return sqlite.insert(table) if is_sqlite else postgresql.insert(table)
 
 
 @contextmanager

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, Date, Engine, cast, distinct, func, select
+from sqlalchemy import BigInteger, Date, cast, distinct, func, select
 
-from worker.database.engine import transaction
+from worker.database.engine import SqlRepository
 from worker.database.tables import uploads
 from worker.models.upload import UploadState
 
@@ -29,10 +29,7 @@ class Landed:
     """Of the archives."""
 
 
-class SqlInventory:
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-
+class SqlInventory(SqlRepository):
     def landed(self, since: datetime, until: datetime, by: By | None = None) -> list[Landed]:
         """Count what landed from `since` on and before `until`, per day and job, or `by` one.
 
@@ -61,5 +58,4 @@ class SqlInventory:
             .order_by(*chosen)
         )
         ungrouped = {"day": None, "job_id": None}
-        with transaction(self._engine) as connection:
-            return [Landed(**ungrouped | row._asdict()) for row in connection.execute(query)]
+        return [Landed(**ungrouped | row._asdict()) for row in self._rows(query)]

@@ -3,35 +3,25 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Engine, Row, insert, select
+from sqlalchemy import ColumnElement, Engine, insert, select
 
-from worker.database.engine import transaction
+from worker.database.engine import SqlRepository, transaction
 from worker.database.tables import jobs, runs
 from worker.errors import JobNotFound, RunNotFound
 from worker.models.job import Job, Run
 from worker.models.upload_request import MAX_ID
 
 
-class SqlJobRepository:
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-
+class SqlJobRepository(SqlRepository):
     def get(self, job_id: int) -> Job:
-        row = self._row(job_id) if job_id <= MAX_ID else None  # drivers choke on larger ones
-        if row is None:
-            raise JobNotFound("there is no such job", job_id=job_id)
-        return Job(id=row.id, created_at=row.created_at)
-
-    def _row(self, job_id: int) -> Row[int, datetime] | None:
         query = select(jobs.c.id, jobs.c.created_at).where(jobs.c.id == job_id)
-        with transaction(self._engine) as connection:
-            return connection.execute(query).one_or_none()
+        found = self._rows(query) if job_id <= MAX_ID else ()  # drivers choke on larger ones
+        if not found:
+            raise JobNotFound("there is no such job", job_id=job_id)
+        return Job(id=found[0].id, created_at=found[0].created_at)
 
 
-class SqlRunRepository:
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-
+class SqlRunRepository(SqlRepository):
     def get(self, run_id: int) -> Run:
         found = self._where(runs.c.id == run_id)
         if not found:
@@ -43,8 +33,7 @@ class SqlRunRepository:
 
     def _where(self, condition: ColumnElement[bool]) -> list[Run]:
         query = select(runs.c.id, runs.c.job_id, runs.c.status, runs.c.results_url)
-        with transaction(self._engine) as connection:
-            rows = connection.execute(query.where(condition).order_by(runs.c.id)).all()
+        rows = self._rows(query.where(condition).order_by(runs.c.id))
         return [Run(id=row[0], job_id=row[1], status=row[2], results_url=row[3]) for row in rows]
 
 

@@ -6,8 +6,6 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
-    Connection,
-    Engine,
     Update,
     and_,
     case,
@@ -17,10 +15,8 @@ from sqlalchemy import (
     true,
     update,
 )
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-from worker.database.engine import transaction
+from worker.database.engine import SqlRepository, transaction
 from worker.database.tables import runs, uploads
 from worker.database.types import now
 from worker.database.uploads.conditions import is_as_it_was
@@ -31,18 +27,19 @@ from worker.models.upload import UploadState
 from worker.models.upload_request import storable
 
 
-class SqlResultLocations:
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._insert = postgresql_insert if engine.dialect.name == "postgresql" else sqlite_insert
-
+class SqlResultLocations(SqlRepository):
     def relocate(self, moves: Iterable[Relocation]) -> int:
         """Write the new locations; returns how many rows changed.
 
         An upload that has changed since it was looked at keeps its location.
         """
-        with transaction(self._engine) as connection:
-            return sum(_relocated(connection, move) for move in moves)
+        with transaction(self.engine) as connection:
+            # the run first: its condition looks at the upload's row as it was
+            return sum(
+                connection.execute(statement).rowcount
+                for move in moves
+                for statement in (_run_relocated(move), _upload_relocated(move))
+            )
 
     def record_moved(
         self,
@@ -66,7 +63,7 @@ class SqlResultLocations:
             "archive_size": size,
             "checksum": checksum,
         }
-        new_row = self._insert(uploads).values(
+        new_row = self._insert_into(uploads).values(
             job_id=run.job_id, run_id=run.id, path=former_url, landed_at=landed_at, **values
         )
         landed = new_row.on_conflict_do_update(
@@ -82,7 +79,7 @@ class SqlResultLocations:
                 results_uploaded_at=func.coalesce(runs.c.results_uploaded_at, landed_at),
             )
         )
-        with transaction(self._engine) as connection:
+        with transaction(self.engine) as connection:
             if connection.execute(moved).rowcount == 0:
                 raise RunNotFound("the run disappeared", job_id=run.job_id, run_id=run.id)
             connection.execute(landed)
@@ -103,12 +100,6 @@ def _has_nothing_else_to_tell() -> ColumnElement[bool]:
     """Not of an upload that is still asked for, or that failed to replace landed results."""
     never_landed = and_(uploads.c.state == UploadState.FAILED, uploads.c.landed_at.is_(None))
     return or_(uploads.c.state == UploadState.LANDED, never_landed)
-
-
-def _relocated(connection: Connection, move: Relocation) -> int:
-    # the run first: its condition looks at the upload's row as it was
-    statements = (_run_relocated(move), _upload_relocated(move))
-    return sum(connection.execute(statement).rowcount for statement in statements)
 
 
 def _run_relocated(move: Relocation) -> Update:

@@ -3,9 +3,9 @@
 import json
 from typing import Any
 
-from sqlalchemy import Engine, Update, literal_column, or_, select, update
+from sqlalchemy import Update, literal_column, or_, select, update
 
-from worker.database.engine import transaction
+from worker.database.engine import SqlRepository, transaction
 from worker.database.tables import runs, uploads
 from worker.database.types import now
 from worker.database.uploads.conditions import (
@@ -27,10 +27,7 @@ from worker.models.upload_request import storable
 MAX_LEFT_OUT = 200
 
 
-class SqlUploadRepository:
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-
+class SqlUploadRepository(SqlRepository):
     def claim(self, job_id: int, run_id: int, *, owner: str, lease: float) -> Upload | None:
         due = or_(uploads.c.state == UploadState.REQUESTED, retry_is_due(), lease_ran_out())
         taken = (
@@ -49,20 +46,15 @@ class SqlUploadRepository:
             )
             .returning(*UPLOAD)
         )
-        with transaction(self._engine) as connection:
-            row = connection.execute(taken).one_or_none()
-        return as_upload(row) if row else None
+        return next(map(as_upload, self._rows(taken)), None)
 
     def held_on(self, machine: str) -> list[Upload]:
         there = uploads.c.owner.contains(f"@{machine}.", autoescape=True)
-        query = select(*UPLOAD).where(is_leased(), there)
-        with transaction(self._engine) as connection:
-            return [as_upload(row) for row in connection.execute(query)]
+        return [as_upload(row) for row in self._rows(select(*UPLOAD).where(is_leased(), there))]
 
     def release(self, upload: Upload) -> None:
-        statement = _held(upload).values(lease_until=now(-1), published_at=None, updated_at=now())
-        with transaction(self._engine) as connection:
-            connection.execute(statement)
+        given_back = {"lease_until": now(-1), "published_at": None, "updated_at": now()}
+        self._changed(_held(upload).values(given_back))
 
     def renew(self, upload: Upload, *, lease: float, bytes_done: int) -> None:
         self._write(upload, UploadState.UPLOADING, lease_until=now(lease), bytes_done=bytes_done)
@@ -105,7 +97,7 @@ class SqlUploadRepository:
             updated_at=now(),
             **NOBODY,
         )
-        with transaction(self._engine) as connection:
+        with transaction(self.engine) as connection:
             if connection.execute(landed).rowcount == 0:
                 raise _lost(upload)
             if connection.execute(_run_landed(upload, results_url)).rowcount == 0:
@@ -151,9 +143,8 @@ class SqlUploadRepository:
     def _write(self, upload: Upload, state: UploadState, **values: Any) -> None:
         upload.to(state)
         statement = _held(upload).values(state=state, updated_at=now(), **values)
-        with transaction(self._engine) as connection:
-            if connection.execute(statement).rowcount == 0:
-                raise _lost(upload)
+        if self._changed(statement) == 0:
+            raise _lost(upload)
 
 
 def _held(upload: Upload) -> Update:

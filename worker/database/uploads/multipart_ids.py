@@ -1,8 +1,8 @@
 """The ids of S3's multipart uploads that rows of `uploads` name."""
 
-from sqlalchemy import Engine, not_, select, update
+from sqlalchemy import not_, select, update
 
-from worker.database.engine import transaction
+from worker.database.engine import SqlRepository
 from worker.database.tables import uploads
 from worker.database.types import now
 from worker.database.uploads.conditions import (
@@ -19,33 +19,24 @@ from worker.models.upload import Upload
 MAX_COPY_SECONDS = 24 * 60 * 60.0
 
 
-class SqlMultipartIds:
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-
+class SqlMultipartIds(SqlRepository):
     def of_ended_uploads(self) -> list[Upload]:
         named = uploads.c.multipart_upload_id.is_not(None)
         query = select(*UPLOAD).where(is_over(), named, not_(is_being_copied()))
-        with transaction(self._engine) as connection:
-            return [as_upload(row) for row in connection.execute(query)]
+        return [as_upload(row) for row in self._rows(query)]
 
     def forget(self, upload: Upload) -> None:
         statement = update(uploads).where(
             is_upload(upload.job_id, upload.run_id),
             uploads.c.multipart_upload_id == upload.multipart_upload_id,
         )
-        with transaction(self._engine) as connection:
-            connection.execute(statement.values(multipart_upload_id=None))
+        self._changed(statement.values(multipart_upload_id=None))
 
     def begin_copy(self, upload: Upload, multipart_id: str) -> None:
         """Record the multipart upload, so that recovery leaves it alone for a day."""
         statement = update(uploads).where(is_as_it_was(upload.job_id, upload.run_id, upload.fence))
-        with transaction(self._engine) as connection:
-            connection.execute(
-                statement.values(
-                    multipart_upload_id=multipart_id, lease_until=now(MAX_COPY_SECONDS)
-                )
-            )
+        until = now(MAX_COPY_SECONDS)
+        self._changed(statement.values(multipart_upload_id=multipart_id, lease_until=until))
 
     def end_copy(self, upload: Upload, multipart_id: str) -> None:
         """Remove the record of a multipart upload that is completed or aborted."""
@@ -53,5 +44,4 @@ class SqlMultipartIds:
             is_as_it_was(upload.job_id, upload.run_id, upload.fence),
             uploads.c.multipart_upload_id == multipart_id,
         )
-        with transaction(self._engine) as connection:
-            connection.execute(statement.values(multipart_upload_id=None, lease_until=None))
+        self._changed(statement.values(multipart_upload_id=None, lease_until=None))

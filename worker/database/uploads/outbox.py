@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Engine, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
 
-from worker.database.engine import transaction
+from worker.database.engine import SqlRepository
 from worker.database.tables import uploads
 from worker.database.types import now
 from worker.database.uploads.conditions import is_upload, lease_ran_out, retry_is_due
@@ -13,19 +13,17 @@ from worker.models.upload_request import DueMessage, UploadRequest
 
 
 @dataclass(frozen=True, slots=True)
-class SqlOutbox:
+class SqlOutbox(SqlRepository):
     """`grace`: seconds that a new row waits for its producer's own message.
     `republish`: seconds after which a message that caused no progress counts as lost.
     """
 
-    engine: Engine
     grace: float
     republish: float
 
     def due(self, limit: int = 100) -> list[int]:
         query = select(uploads.c.id).where(self._is_due()).order_by(uploads.c.id).limit(limit)
-        with transaction(self.engine) as connection:
-            return list(connection.scalars(query))
+        return [row for (row,) in self._rows(query)]
 
     def take(self, row: int, *, task_id: str) -> DueMessage | None:
         taken = (
@@ -40,16 +38,14 @@ class SqlOutbox:
                 uploads.c.state,
             )
         )
-        with transaction(self.engine) as connection:
-            found = connection.execute(taken).one_or_none()
+        found = next(iter(self._rows(taken)), None)
         if found is None:
             return None
         request = UploadRequest(found.job_id, found.run_id, found.path, task_id=found.task_id)
         return DueMessage(request, found.state != UploadState.REQUESTED)
 
     def give_back(self, row: int) -> None:
-        with transaction(self.engine) as connection:
-            connection.execute(update(uploads).where(uploads.c.id == row).values(published_at=None))
+        self._changed(update(uploads).where(uploads.c.id == row).values(published_at=None))
 
     def mark_due_if_stuck(self, request: UploadRequest, *, since: float) -> bool:
         stuck = update(uploads).where(
@@ -58,8 +54,7 @@ class SqlOutbox:
             uploads.c.published_at <= now(-since),
             or_(uploads.c.state == UploadState.REQUESTED, retry_is_due(), lease_ran_out()),
         )
-        with transaction(self.engine) as connection:
-            return connection.execute(stuck.values(published_at=None)).rowcount > 0
+        return self._changed(stuck.values(published_at=None)) > 0
 
     def _is_due(self) -> ColumnElement[bool]:
         unpublished = uploads.c.published_at.is_(None)

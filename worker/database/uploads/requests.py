@@ -2,11 +2,9 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, Update, and_, func, not_, or_, select, true, update
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy import ColumnElement, Update, and_, func, not_, or_, select, true, update
 
-from worker.database.engine import transaction
+from worker.database.engine import SqlRepository, transaction
 from worker.database.tables import uploads
 from worker.database.types import now
 from worker.database.uploads.conditions import NOBODY, UPLOAD, as_upload, is_upload
@@ -14,15 +12,11 @@ from worker.models.upload import Upload, UploadState
 from worker.models.upload_request import Refusal, UploadRequest
 
 
-class SqlRequestRepository:
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._insert = postgresql_insert if engine.dialect.name == "postgresql" else sqlite_insert
-
+class SqlRequestRepository(SqlRepository):
     def request(self, request: UploadRequest, *, published: bool) -> Upload:
         published_at = now() if published else None
         new_row = (
-            self._insert(uploads)
+            self._insert_into(uploads)
             .values(
                 job_id=request.job_id,
                 run_id=request.run_id,
@@ -34,7 +28,7 @@ class SqlRequestRepository:
             .returning(uploads.c.id)
         )
         stored = select(*UPLOAD).where(is_upload(request.job_id, request.run_id))
-        with transaction(self._engine) as connection:
+        with transaction(self.engine) as connection:
             if connection.execute(new_row).first() is None:
                 connection.execute(_renewed(request, published_at))
             row = connection.execute(stored).one()
@@ -50,7 +44,7 @@ class SqlRequestRepository:
         is_its_own = uploads.c.task_id == refusal.task_id
         has_failed = uploads.c.state == UploadState.FAILED
         with_ids = (
-            self._insert(uploads)
+            self._insert_into(uploads)
             .values(job_id=refusal.job_id, run_id=refusal.run_id, **failed)
             .on_conflict_do_update(
                 index_elements=["job_id", "run_id"],
@@ -60,12 +54,12 @@ class SqlRequestRepository:
             .returning(uploads.c.id)
         )
         delivered_before = select(uploads.c.id).where(is_its_own, has_failed)
-        with transaction(self._engine) as connection:
+        with transaction(self.engine) as connection:
             if connection.execute(delivered_before).first():
                 return
             if connection.execute(with_ids).first() is None:
                 # the run has an upload of its own, which must not suffer from this message
-                connection.execute(self._insert(uploads).values(**failed))
+                connection.execute(self._insert_into(uploads).values(**failed))
 
     def mark_published(self, upload: Upload) -> None:
         statement = update(uploads).where(
@@ -74,8 +68,7 @@ class SqlRequestRepository:
             uploads.c.state == UploadState.REQUESTED,
             uploads.c.published_at.is_(None),
         )
-        with transaction(self._engine) as connection:
-            connection.execute(statement.values(published_at=now()))
+        self._changed(statement.values(published_at=now()))
 
 
 def _renewed(request: UploadRequest, published_at: now | None) -> Update:
@@ -91,7 +84,7 @@ def _renewed(request: UploadRequest, published_at: now | None) -> Update:
             state=UploadState.REQUESTED,
             path=request.path,
             task_id=request.task_id,
-            superseded=_with_former_message(),
+            superseded=uploads.c.superseded + " " + func.coalesce(uploads.c.task_id, "") + " ",
             fence=uploads.c.fence + 1,
             attempt=0,
             next_attempt_at=None,
@@ -119,10 +112,6 @@ def _is_new_message(request: UploadRequest) -> ColumnElement[bool]:
         uploads.c.task_id.is_distinct_from(request.task_id),
         not_(uploads.c.superseded.contains(f" {request.task_id} ", autoescape=True)),
     )
-
-
-def _with_former_message() -> ColumnElement[str]:
-    return uploads.c.superseded + " " + func.coalesce(uploads.c.task_id, "") + " "
 
 
 def _asks_anew(request: UploadRequest) -> ColumnElement[bool]:

@@ -2,12 +2,11 @@
 
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Engine, and_, func, select, true
+from sqlalchemy import ColumnElement, and_, func, select, true
 
-from worker.database.engine import transaction
+from worker.database.engine import SqlRepository
 from worker.database.tables import uploads
-from worker.database.types import now
-from worker.database.uploads.conditions import UPLOAD, as_upload, is_upload
+from worker.database.uploads.conditions import UPLOAD, as_upload, is_leased, is_upload
 from worker.models.upload import Upload, UploadState
 from worker.models.upload_request import Refusal
 
@@ -24,15 +23,11 @@ class IncompleteUploadCounts(NamedTuple):
     """By uploads that will be resumed or aborted."""
 
 
-class SqlUploadList:
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-
+class SqlUploadList(SqlRepository):
     def find(self, job_id: int, run_id: int) -> Upload | None:
         """The run's upload, if anybody asked for one."""
-        with transaction(self._engine) as connection:
-            row = connection.execute(select(*UPLOAD).where(is_upload(job_id, run_id))).one_or_none()
-        return as_upload(row) if row else None
+        query = select(*UPLOAD).where(is_upload(job_id, run_id))
+        return next(map(as_upload, self._rows(query)), None)
 
     def uploads(
         self,
@@ -52,24 +47,22 @@ class SqlUploadList:
         if state is not None:
             chosen &= uploads.c.state == state
         query = select(*UPLOAD).where(chosen).order_by(uploads.c.updated_at.desc())
-        with transaction(self._engine) as connection:
-            found = [as_upload(row) for row in connection.execute(query.limit(limit))]
+        found = [as_upload(row) for row in self._rows(query.limit(limit))]
         return sorted(found, key=lambda upload: (upload.job_id, upload.run_id))
 
     def counts(self, job_id: int | None = None) -> dict[UploadState, int]:
         """The number of uploads, or of a job's uploads, in each state that has any."""
         query = select(uploads.c.state, func.count()).where(_of(job_id)).group_by(uploads.c.state)
-        with transaction(self._engine) as connection:
-            found = {row[0]: row[1] for row in connection.execute(query)}
+        found = {row[0]: row[1] for row in self._rows(query)}
         return {state: found[state] for state in UploadState if state in found}
 
     def incomplete_uploads(self) -> IncompleteUploadCounts:
-        held = and_(uploads.c.state == UploadState.UPLOADING, uploads.c.lease_until >= now())
+        held = is_leased()
         query = select(func.count().filter(held), func.count().filter(held.is_not(true()))).where(
             uploads.c.multipart_upload_id.is_not(None)
         )
-        with transaction(self._engine) as connection:
-            return IncompleteUploadCounts(*connection.execute(query).one())
+        [counts] = self._rows(query)
+        return IncompleteUploadCounts(*counts)
 
     def refusals(self, *, limit: int | None = None) -> list[Refusal]:
         """The messages that made no request, newest first."""
@@ -85,9 +78,8 @@ class SqlUploadList:
             .order_by(uploads.c.id.desc())
             .limit(limit)
         )
-        with transaction(self._engine) as connection:
-            rows = connection.execute(query).all()
-        return [Refusal(job, run, path, error or "", task) for job, run, path, error, task in rows]
+        found = self._rows(query)
+        return [Refusal(job, run, path, error or "", task) for job, run, path, error, task in found]
 
 
 def _of(job_id: int | None) -> ColumnElement[bool]:

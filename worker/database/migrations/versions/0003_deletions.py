@@ -5,8 +5,6 @@ from alembic import op
 
 revision = "0003"
 down_revision = "0002"
-branch_labels = None
-depends_on = None
 
 _id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _time = sa.DateTime(timezone=True)

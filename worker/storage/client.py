@@ -18,13 +18,14 @@ CONNECT_TIMEOUT, READ_TIMEOUT = 5, 60
 #: Tries of one request. After the last, the whole attempt is retried later, by any worker.
 REQUEST_ATTEMPTS = 4
 
-
 #: botocore reads only the second name; Lambda, ECS and other SDKs set the first.
 _VARIABLES: Any = {"region": ("region", ["AWS_REGION", "AWS_DEFAULT_REGION"], None, None)}
 
 
-#: Seconds and tries of a client that only asks whether the store answers.
-QUICK_TIMEOUT, QUICK_ATTEMPTS = 3, 2
+#: Of a client that only asks whether the store answers: it gives up after twice three seconds.
+_QUICK = Config(
+    connect_timeout=3, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2}
+)
 
 
 def make_client(connections: int = 10, *, quick: bool = False) -> "S3Client":
@@ -46,19 +47,22 @@ def make_client_and_credentials(
     with translated_s3_errors("making the S3 client"):
         session = botocore.session.Session(_VARIABLES)
         session.register_component("data_loader", _loader(session.get_config_variable("data_path")))
-        config = _config(connections)
+        config = Config(
+            signature_version="s3v4",
+            max_pool_connections=connections,
+            connect_timeout=CONNECT_TIMEOUT,
+            read_timeout=READ_TIMEOUT,
+            tcp_keepalive=True,
+            retries={"mode": "standard", "total_max_attempts": REQUEST_ATTEMPTS},
+            # we send our own checksums; botocore would compute another one over every part
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+        )
         if quick:
             session.set_default_client_config(_QUICK)  # also for requests for credentials
             config = config.merge(_QUICK)
         client = session.create_client("s3", config=config)
         return cast("S3Client", client), session.get_credentials()
-
-
-_QUICK = Config(
-    connect_timeout=QUICK_TIMEOUT,
-    read_timeout=QUICK_TIMEOUT,
-    retries={"mode": "standard", "total_max_attempts": QUICK_ATTEMPTS},
-)
 
 
 @cache
@@ -69,17 +73,3 @@ def _loader(data_path: str | None) -> Loader:
 
 def is_amazon(endpoint: str) -> bool:
     return endpoint.rstrip("/").endswith(".amazonaws.com")
-
-
-def _config(connections: int) -> Config:
-    return Config(
-        signature_version="s3v4",
-        max_pool_connections=connections,
-        connect_timeout=CONNECT_TIMEOUT,
-        read_timeout=READ_TIMEOUT,
-        tcp_keepalive=True,
-        retries={"mode": "standard", "total_max_attempts": REQUEST_ATTEMPTS},
-        # we send our own checksums; botocore would compute another one over every part
-        request_checksum_calculation="when_required",
-        response_checksum_validation="when_required",
-    )

@@ -63,17 +63,12 @@ def translated_s3_errors(doing: str) -> Iterator[None]:
         raise _answered(doing, error) from error
     except (ParamValidationError, ProfileNotFound, UnknownRegionError, ValueError) as error:
         raise StorageRefused(f"{doing}: {redacted(error)}") from error
-    except RuntimeError as error:
-        if not _tells_of_expired_credentials(error):
+    except RuntimeError as error:  # a bare one where refreshed credentials are expired as well
+        if "expired" not in str(error):
             raise
         raise StorageUnavailable(f"{doing}: {error}") from error
     except BotoCoreError as error:
         raise StorageUnavailable(f"{doing}: {redacted(error)}") from error
-
-
-def _tells_of_expired_credentials(error: RuntimeError) -> bool:
-    """botocore raises a bare RuntimeError when refreshed credentials are expired as well."""
-    return "expired" in str(error)
 
 
 def _answered(doing: str, error: ClientError) -> OneprefixError:

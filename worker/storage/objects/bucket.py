@@ -73,14 +73,7 @@ class Bucket:
                 if is_not_found(error):
                     return None
                 raise
-        return StoredObject(
-            key=key,
-            size=fields["ContentLength"],
-            etag=fields["ETag"].strip('"'),
-            storage_class=fields.get("StorageClass", "STANDARD"),
-            modified_at=fields["LastModified"],
-            fields=fields,
-        )
+        return _stored(key, fields["ContentLength"], fields, fields)
 
     def require(self, key: str) -> StoredObject:
         """As `head`, but raises ArtifactNotFound instead of returning None."""
@@ -95,13 +88,7 @@ class Bucket:
         with translated_s3_errors(f"listing {beneath}"):
             for page in pages.paginate(Bucket=self.name, Prefix=beneath):
                 for found in page.get("Contents", []):
-                    yield StoredObject(
-                        key=found["Key"],
-                        size=found["Size"],
-                        etag=found["ETag"].strip('"'),
-                        storage_class=found.get("StorageClass", "STANDARD"),
-                        modified_at=found["LastModified"],
-                    )
+                    yield _stored(found["Key"], found["Size"], found, {})
 
     def read(self, found: StoredObject, start: int, end: int) -> Iterator[bytes]:
         """Yield the bytes from `start` up to `end` of that very object.
@@ -160,6 +147,12 @@ class Bucket:
                 self.client.abort_multipart_upload(Bucket=self.name, Key=key, UploadId=upload_id)
             except self.client.exceptions.NoSuchUpload:
                 return
+
+
+def _stored(key: str, size: int, told: Any, fields: Any) -> StoredObject:
+    """The object from what S3 has told of it, by boto3's names."""
+    etag, storage_class = told["ETag"].strip('"'), told.get("StorageClass", "STANDARD")
+    return StoredObject(key, size, etag, storage_class, told["LastModified"], fields)
 
 
 def _clock(answer: Any) -> datetime:

@@ -33,16 +33,11 @@ def parse_url(text: str, *, endpoint: str = "") -> ObjectUrl:
     `endpoint`: of a store that is not Amazon's, whose URLs have the bucket in their path. Raises
     InvalidObjectUrl for every other text.
     """
-    found = _of_s3(text) if text.startswith("s3://") else _of_http(text, endpoint)
+    is_s3 = text.startswith("s3://")  # where a key stands as it is, without escapes
+    found = _of_path(text.removeprefix("s3://")) if is_s3 else _of_http(text, endpoint)
     if found is None or not _BUCKET.fullmatch(found[0]) or not found[1]:
         raise InvalidObjectUrl(f"{redacted(text)!r:.300} names no object in S3")
     return ObjectUrl(*found)
-
-
-def _of_s3(text: str) -> tuple[str, str]:
-    """A key in an s3:// URL stands as it is, without escapes."""
-    bucket, _, key = text.removeprefix("s3://").partition("/")
-    return bucket, key
 
 
 def _of_http(text: str, endpoint: str) -> tuple[str, str] | None:
@@ -56,13 +51,13 @@ def _of_http(text: str, endpoint: str) -> tuple[str, str] | None:
     if url.fragment or not all(_SIGNING.fullmatch(name) for name, _ in queried):
         return None  # a version or a part of the object
     if own and (url.scheme, url.netloc) == (own.scheme, own.netloc):
-        return _of_path(path.removeprefix(own.path.rstrip("/")))
+        return _of_path(path.removeprefix(own.path.rstrip("/")).removeprefix("/"))
     host = _AMAZON.fullmatch(url.netloc)
     if url.scheme != "https" or not host:
         return None
-    return (host["bucket"], path[1:]) if host["bucket"] else _of_path(path)
+    return (host["bucket"], path[1:]) if host["bucket"] else _of_path(path[1:])
 
 
 def _of_path(path: str) -> tuple[str, str]:
-    bucket, _, key = path.removeprefix("/").partition("/")
+    bucket, _, key = path.partition("/")
     return bucket, key

@@ -10,7 +10,6 @@ from cli.progress import collected
 from cli.retention.outcomes import show
 from cli.services import configured_services
 from worker.models.storage_class import RestoreTier
-from worker.use_cases.retention.restore import RestoreOrder
 
 
 def restore(
@@ -27,6 +26,6 @@ def restore(
     with configured_services(as_json) as services:
         restore_job = services.restore_job(bucket)
         plan = restore_job.plan(job)
-        work = restore_job.states(plan) if dry_run else restore_job(plan, RestoreOrder(days, tier))
+        work = restore_job.states(plan) if dry_run else restore_job(plan, days, tier)
         outcomes = collected(work, "asking", len(plan))
     show(outcomes, as_json, job_id=job, dry_run=dry_run)

@@ -14,7 +14,6 @@ from worker.errors import InvalidRequest, PermanentError, TransientError
 from worker.models.storage_class import RestoreTier, StorageClass
 from worker.models.validation import positive_id
 from worker.use_cases.retention.change_storage_class import StorageChange
-from worker.use_cases.retention.restore import RestoreOrder
 
 _RETRIED: dict[str, Any] = {
     "bind": True,
@@ -52,10 +51,10 @@ def restore_job(
 ) -> None:
     """Do what `oneprefix restore` does. `bucket`: where the artifacts were moved to, if at all."""
     with _reading_an_order("restore"):
-        order = RestoreOrder(positive_id("days", days), RestoreTier(tier))
+        order = positive_id("days", days), RestoreTier(tier)
     restore = services().restore_job(bucket)
     plan = restore.plan(positive_id("job id", job_id))
-    do_all(self, restore(plan, order), len(plan))
+    do_all(self, restore(plan, *order), len(plan))
 
 
 @app.task(name="tasks.delete_job", bind=True, throws=(PermanentError,))

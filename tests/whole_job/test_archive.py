@@ -35,7 +35,6 @@ from worker.use_cases.retention.change_storage_class import (
     planned,
 )
 from worker.use_cases.retention.outcome import Outcome
-from worker.use_cases.retention.restore import RestoreOrder
 
 MIB = 1 << 20
 BIG = bytes(range(256)) * (11 * MIB // 256)
@@ -538,7 +537,7 @@ class TestAMoveToAnotherBucket:
 
 def restore(installed: Installation, days: int = 7, **order: Any) -> dict[str, Outcome]:
     job = installed.services.restore_job()
-    outcomes = job(job.plan(12), RestoreOrder(days, **order))
+    outcomes = job(job.plan(12), days, **order)
     return {each.key.rpartition("/")[2]: each for each in outcomes}
 
 

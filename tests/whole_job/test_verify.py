@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,6 @@ from worker.models.artifact import ArtifactKind
 from worker.models.upload_request import UploadRequest
 from worker.packaging.reading import check as check_archive
 from worker.use_cases.job.verification import Judged, Verdict
-from worker.use_cases.job.verify import ObjectContent
 
 LARGE: dict[str, Node] = {"noise": content("random", 9 * MIB), "table": content("table", MIB)}
 
@@ -235,11 +235,12 @@ def test_an_object_that_is_replaced_while_it_is_read_is_told(
     archive = stored(installed, key)
     monkeypatch.setattr(check_archive, "BLOCK", 512 * 1024)
     bucket = installed.services.bucket
-    body = ObjectContent(bucket, bucket.require(key))
-    body.read(0, 10)
+    found = bucket.require(key)
+    read = partial(bucket.read, found)
+    list(read(0, 10))
     replace_object(installed, key, archive + b"!")
     with pytest.raises(ArtifactReplaced, match="was replaced while it was read; begin anew"):
-        check_archive.check_archive(body)
+        check_archive.check_archive(found.size, read)
 
 
 def test_unknown_jobs_and_runs_and_stores_that_refuse_are_told_in_one_line(

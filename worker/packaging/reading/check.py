@@ -16,9 +16,9 @@ from worker.errors import ArchiveDamaged
 from worker.models.archive import CheckedArchive
 from worker.packaging.reading.records import (
     Blocks,
-    Content,
     Cursor,
     Header,
+    Read,
     read_central,
     read_end,
     read_local,
@@ -36,9 +36,12 @@ PIECE = 1 << 20
 _RAW = -15
 
 
-def check_archive(content: Content) -> CheckedArchive:
-    """Count the members and take the CRC-32 of the whole; ArchiveDamaged if anything is wrong."""
-    blocks = Blocks(content)
+def check_archive(size: int, read: Read) -> CheckedArchive:
+    """Count the members and take the CRC-32 of the whole; ArchiveDamaged if anything is wrong.
+
+    `size`: bytes of the archive.
+    """
+    blocks = Blocks(size, read)
     end = read_end(blocks)
     data, directory = Cursor(blocks, 0), Cursor(blocks, end.offset)
     for _ in range(end.member_count):
@@ -47,7 +50,7 @@ def check_archive(content: Content) -> CheckedArchive:
         raise ArchiveDamaged(f"bytes at {data.position:,} belong to no member")
     if directory.position != end.offset + end.size:
         raise ArchiveDamaged("its directory is not as long as its end record says")
-    for _ in data.pieces(content.size - data.position):
+    for _ in data.pieces(size - data.position):
         pass
     crc = b64encode(data.crc.to_bytes(4, "big")).decode()
     return CheckedArchive(members=end.member_count, checksum=f"CRC32:{crc}")

@@ -1,9 +1,9 @@
 """Reads the records of a stored ZIP by position, in bounded memory however large the archive is."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from struct import unpack_from
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from isal import isal_zlib
 
@@ -25,25 +25,21 @@ from worker.packaging.zip.format import (
 BLOCK = 4 << 20
 
 
-class Content(Protocol):
-    """The bytes of one stored object."""
-
-    @property
-    def size(self) -> int: ...
-    def read(self, start: int, end: int) -> bytes: ...
+#: Yields the bytes of a stored object from one position up to another.
+Read = Callable[[int, int], Iterable[bytes]]
 
 
 class Blocks:
-    """The content in aligned blocks, of which the latest two are kept."""
+    """The object's bytes in aligned blocks, of which the latest two are kept."""
 
-    def __init__(self, content: Content) -> None:
-        self._content = content
-        self.size = content.size
-        self.at = lru_cache(maxsize=2)(self._read)
+    def __init__(self, size: int, read: Read) -> None:
+        self.size = size
+        self._read = read
+        self.at = lru_cache(maxsize=2)(self._block)
 
-    def _read(self, number: int) -> bytes:
+    def _block(self, number: int) -> bytes:
         start = number * BLOCK
-        return self._content.read(start, min(start + BLOCK, self.size))
+        return b"".join(self._read(start, min(start + BLOCK, self.size)))
 
 
 class Cursor:

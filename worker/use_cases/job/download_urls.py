@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from worker.models.artifact import ArtifactId
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.presigned_url import DownloadLocation
-from worker.use_cases.job.lookup import nothing_found, prefix_of
+from worker.use_cases.job.lookup import nothing_found, prefix_of, run_of
 from worker.use_cases.ports import JobRepository, RunRepository
 
 if TYPE_CHECKING:
@@ -35,16 +34,11 @@ class LocateArtifacts:
         found = [
             self.urls.to_download(each, file_name(each.key, prefix), expires_in)
             for each in self.bucket.list(prefix.folder)
-            if run_id is None or _is_of(run_id, each.key, prefix)
+            if run_id in (None, run_of(each.key, prefix))
         ]
         if not found:
             raise nothing_found(self.runs, self.bucket, prefix, run_id)
         return found
-
-
-def _is_of(run_id: int, key: str, prefix: JobS3Prefix) -> bool:
-    artifact = ArtifactId.at(key, prefix)
-    return artifact is not None and artifact.run_id == run_id
 
 
 def file_name(key: str, prefix: JobS3Prefix) -> str:

@@ -71,8 +71,7 @@ class FindArtifacts:
 
 
 def _found(stored: StoredObject, prefix: JobS3Prefix, uploads: dict[int, Upload]) -> FoundArtifact:
-    artifact = ArtifactId.at(stored.key, prefix)
-    kind, run_id = artifact or (None, None)
+    kind, run_id = ArtifactId.at(stored.key, prefix) or (None, None)
     upload = uploads.get(run_id) if run_id and kind is ArtifactKind.RUN_RESULTS else None
     return FoundArtifact(
         key=stored.key,

@@ -43,6 +43,12 @@ def prefix_for_upload(
     return prefix_of(jobs, runs, job_id, artifact.run_id)
 
 
+def run_of(key: str, prefix: JobS3Prefix) -> int | None:
+    """The run whose artifact has this key; None if it is of the job itself, or no artifact's."""
+    _, run_id = ArtifactId.at(key, prefix) or (None, None)
+    return run_id
+
+
 def nothing_found(
     runs: RunRepository, bucket: "Bucket", prefix: JobS3Prefix, run_id: int | None
 ) -> OneprefixError:

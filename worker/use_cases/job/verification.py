@@ -101,13 +101,8 @@ def strangers(
     return judged
 
 
-def compared(upload: Upload, key: str, found: StoredObject | None) -> Judged:
-    """Compare a landed upload's row with HEAD's answer for its object."""
-    verdict, detail = _compared(upload, key, found)
-    return Judged(key, upload.run_id, verdict, detail)
-
-
-def _compared(upload: Upload, key: str, found: StoredObject | None) -> tuple[Verdict, str]:
+def compared(upload: Upload, key: str, found: StoredObject | None) -> tuple[Verdict, str]:
+    """Compare a landed upload's row with HEAD's answer for its object; verdict and detail."""
     if upload.s3_key != key:
         return Verdict.ELSEWHERE, f"its row names {upload.s3_key}, not under the job's prefix"
     if found is None:

@@ -1,18 +1,18 @@
 """Compares a job's landed results with the objects in S3; changes nothing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from worker.errors import ArchiveDamaged, InvalidObjectUrl, OneprefixError, RunNotInJob
+from worker.errors import ArchiveDamaged, InvalidObjectUrl, RunNotInJob
 from worker.models.archive import CheckedArchive
-from worker.models.artifact import ArtifactId
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.stored_object import StoredObject
 from worker.models.upload import Upload, UploadState
 from worker.process.parallel import DEFAULT_CONCURRENCY, map_parallel
 from worker.use_cases.job.find import missing_because
+from worker.use_cases.job.lookup import run_of
 from worker.use_cases.job.verification import (
     Judged,
     Verdict,
@@ -37,8 +37,8 @@ class VerifyJob:
     runs: RunRepository
     uploads: "SqlUploadList"
     bucket: "Bucket"
-    check: Callable[["ObjectContent"], CheckedArchive]
-    """Checks every member's data against its CRC-32; raises ArchiveDamaged."""
+    check: Callable[[int, Callable[[int, int], Iterator[bytes]]], CheckedArchive]
+    """Checks every member of an archive of that size, as read by ranges; raises ArchiveDamaged."""
 
     def plan(self, job_id: int, run_id: int | None = None) -> VerificationPlan:
         """The uploads to be compared, of the job or of one run.
@@ -53,7 +53,7 @@ class VerifyJob:
         if run_id is not None:
             self._require_run(job_id, run_id, runs)
             runs = {run_id}
-            stored = [each for each in stored if _run_of(each.key, prefix) == run_id]
+            stored = [each for each in stored if run_of(each.key, prefix) == run_id]
         landed = [
             uploads[each]
             for each in sorted(runs)
@@ -81,7 +81,8 @@ class VerifyJob:
             if isinstance(outcome, Judged):
                 judged.append(outcome)
             else:
-                judged.append(_unreadable(plan.prefix, upload, outcome))
+                key = plan.prefix.run_results_key(upload.run_id)
+                judged.append(Judged(key, upload.run_id, Verdict.UNREADABLE, str(outcome)))
             progress(len(judged) - len(plan.settled), len(plan.landed))
         judged.sort(key=lambda each: (each.run_id or 0, each.key))
         return Verification(plan.prefix, judged)
@@ -97,7 +98,7 @@ class VerifyJob:
             detail = f"its row names {elsewhere}, not {key} in our bucket"
             return Judged(key, upload.run_id, Verdict.ELSEWHERE, detail)
         found = self.bucket.head(key)
-        judged = compared(upload, key, found)
+        judged = Judged(key, upload.run_id, *compared(upload, key, found))
         if deep and found and judged.verdict in (Verdict.VERIFIED, Verdict.SIZE_ONLY):
             return self._read(upload, judged, found)
         return judged
@@ -118,7 +119,7 @@ class VerifyJob:
             )
             return replace(judged, verdict=Verdict.ARCHIVED, detail=detail)
         try:
-            archive = self.check(ObjectContent(self.bucket, found))
+            archive = self.check(found.size, partial(self.bucket.read, found))
         except ArchiveDamaged as error:
             return replace(judged, verdict=Verdict.DAMAGED, detail=error.message)
         if upload.checksum not in (None, archive.checksum):
@@ -128,32 +129,6 @@ class VerifyJob:
         return replace(judged, verdict=Verdict.VERIFIED, detail=detail)
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectContent:
-    """The bytes of that very object, to be read from any thread."""
-
-    bucket: "Bucket"
-    found: StoredObject
-
-    @property
-    def size(self) -> int:
-        return self.found.size
-
-    def read(self, start: int, end: int) -> bytes:
-        """All bytes from `start` up to `end`."""
-        return b"".join(self.bucket.read(self.found, start, end))
-
-
 def _not_landed(prefix: JobS3Prefix, run_id: int, upload: Upload | None) -> Judged:
     why = missing_because(run_id, upload).why
     return Judged(prefix.run_results_key(run_id), run_id, Verdict.NOT_LANDED, why)
-
-
-def _unreadable(prefix: JobS3Prefix, upload: Upload, error: OneprefixError) -> Judged:
-    key = prefix.run_results_key(upload.run_id)
-    return Judged(key, upload.run_id, Verdict.UNREADABLE, str(error))
-
-
-def _run_of(key: str, prefix: JobS3Prefix) -> int | None:
-    artifact = ArtifactId.at(key, prefix)
-    return artifact.run_id if artifact else None

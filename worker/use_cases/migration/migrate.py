@@ -117,10 +117,10 @@ class MigrateArtifacts:
             self._require_in_bucket(candidates.run.results_url)
         if not candidates.is_contested:
             return decide(candidates)
-        if copied := {
-            each.key for each in candidates.scattered if self._is_copied(each, candidates)
-        }:
-            return decide(candidates, copied=copied)
+        standing, scattered = candidates.standing, candidates.scattered
+        same = [each for each in scattered if standing and self.copies.is_same(each, standing)]
+        if same:
+            return decide(candidates, copied={each.key for each in same})
         is_zip = candidates.artifact.kind in ZIP_KINDS
         complete = {each.key for each in candidates.all if self._is_complete(each, is_zip)}
         return decide(candidates, complete=complete)
@@ -132,15 +132,9 @@ class MigrateArtifacts:
                 f"{redacted(results_url)!r:.300} is in another bucket than {self.bucket.name}"
             )
 
-    def _is_copied(self, source: StoredObject, candidates: Candidates) -> bool:
-        standing = candidates.standing
-        return standing is not None and self.copies.is_same(source, standing)
-
     def _is_complete(self, found: StoredObject, is_zip: bool) -> bool:
-        return found.size > 0 and (not is_zip or ends_as_zip(self._tail(found)))
-
-    def _tail(self, found: StoredObject) -> bytes:
-        return b"".join(self.bucket.read(found, max(0, found.size - ZIP_TAIL), found.size))
+        tail = self.bucket.read(found, max(0, found.size - ZIP_TAIL), found.size)
+        return found.size > 0 and (not is_zip or ends_as_zip(b"".join(tail)))
 
     def _carry_out(self, move: Move, candidates: Candidates) -> None:
         checksum = self._copied(move, candidates)

@@ -4,7 +4,6 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from types import MappingProxyType
 
 from worker.models.artifact import ArtifactId, ArtifactKind
 from worker.models.job import Run
@@ -99,7 +98,7 @@ def sort_out(
     prefix: JobS3Prefix,
     runs: Mapping[int, Run],
     listed: Iterable[StoredObject],
-    uploads: Mapping[int, Upload] = MappingProxyType({}),
+    uploads: Mapping[int, Upload],
 ) -> tuple[list[Candidates], list[Kept]]:
     """Sort the job's objects into candidates for its artifacts' keys and objects that stay."""
     standing: dict[str, StoredObject] = {}

@@ -19,12 +19,6 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class RestoreOrder:
-    days: int
-    tier: RestoreTier = RestoreTier.STANDARD
-
-
-@dataclass(frozen=True, slots=True)
 class RestoreJob:
     jobs: JobRepository
     bucket: "Bucket"
@@ -38,11 +32,13 @@ class RestoreJob:
 
     def states(self, plan: list[StoredObject]) -> Iterator[Outcome]:
         """Yield each object's restore state, without asking for a restore."""
-        return self._each(plan, self._state)
+        return self._each(plan, lambda stored: _described(stored, self._restore_state(stored)))
 
-    def __call__(self, plan: list[StoredObject], order: RestoreOrder) -> Iterator[Outcome]:
-        """Restore each object; yields outcomes in completion order."""
-        return self._each(plan, partial(self._restored, order))
+    def __call__(
+        self, plan: list[StoredObject], days: int, tier: RestoreTier = RestoreTier.STANDARD
+    ) -> Iterator[Outcome]:
+        """Restore each object for so many days; yields outcomes in completion order."""
+        return self._each(plan, partial(self._restored, days, tier))
 
     def _each(
         self, plan: list[StoredObject], work: Callable[[StoredObject], str]
@@ -50,17 +46,14 @@ class RestoreJob:
         for stored, result in map_parallel(plan, work):
             yield Outcome.of(stored.key, stored.size, result)
 
-    def _state(self, stored: StoredObject) -> str:
-        return _described(stored, self._restore_state(stored))
-
-    def _restored(self, order: RestoreOrder, stored: StoredObject) -> str:
+    def _restored(self, days: int, tier: RestoreTier, stored: StoredObject) -> str:
         state = self._restore_state(stored)
-        wanted = self.clock() + timedelta(days=order.days)
+        wanted = self.clock() + timedelta(days=days)
         lasts = state.readable_until and state.readable_until >= wanted
         if not state.is_archived or state.is_under_way or lasts:
             return _described(stored, state)  # another request could shorten the period
-        self.classes.restore(stored, order.days, order.tier)
-        return f"asked for, {order.tier}"
+        self.classes.restore(stored, days, tier)
+        return f"asked for, {tier}"
 
     def _restore_state(self, stored: StoredObject) -> RestoreState:
         """Only objects that may be archived cost a HEAD request."""

@@ -1,6 +1,6 @@
 import binascii
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -11,6 +11,7 @@ from isal import isal_zlib
 
 from tests.worker.packaging.trees import MIB, Node, content, make, mixed, packed
 from worker.errors import ArchiveDamaged
+from worker.models.archive import CheckedArchive
 from worker.packaging.reading import records
 from worker.packaging.reading.check import check_archive
 from worker.packaging.reading.records import BLOCK
@@ -23,13 +24,12 @@ class Bytes:
     data: bytes
     reads: list[int] = field(default_factory=list)
 
-    @property
-    def size(self) -> int:
-        return len(self.data)
-
-    def read(self, start: int, end: int) -> bytes:
+    def read(self, start: int, end: int) -> Iterator[bytes]:
         self.reads.append(end - start)
-        return self.data[start:end]
+        yield self.data[start:end]
+
+    def check(self) -> CheckedArchive:
+        return check_archive(len(self.data), self.read)
 
 
 class Unseekable(BytesIO):
@@ -56,7 +56,7 @@ def test_what_we_pack_is_right_and_read_once_in_blocks(run: Path) -> None:
     archive = packed(run)
     assert len(archive) > BLOCK
     content = Bytes(archive)
-    checked = check_archive(content)
+    checked = content.check()
     assert checked.checksum == crc32(archive)
     with ZipFile(BytesIO(archive)) as reader:
         assert checked.members == len(reader.infolist())
@@ -72,12 +72,12 @@ def test_what_python_packs_is_right(target: type[BytesIO]) -> None:
         archive.writestr("empty/", b"")
         with archive.open("wide", "w", force_zip64=True) as member:
             member.write(b"y" * 10)
-    assert check_archive(Bytes(file.getvalue())).members == 4
+    assert Bytes(file.getvalue()).check().members == 4
 
 
 def test_sizes_and_counts_beyond_the_old_format_are_right(tmp_path: Path) -> None:
     many = packed(make(tmp_path / "RUN4", {f"{number:05}": b"" for number in range(65_536)}))
-    assert check_archive(Bytes(many)).members == 65_537
+    assert Bytes(many).check().members == 65_537
 
 
 def test_few_blocks_are_held_and_none_is_read_again_but_the_directorys(
@@ -85,7 +85,7 @@ def test_few_blocks_are_held_and_none_is_read_again_but_the_directorys(
 ) -> None:
     monkeypatch.setattr(records, "BLOCK", 4096)
     content = Bytes(archive := packed(run))
-    assert check_archive(content).checksum == crc32(archive)
+    assert content.check().checksum == crc32(archive)
     with ZipFile(BytesIO(archive)) as reader:
         directory = len(archive) - reader.start_dir
     assert sum(content.reads) <= len(archive) + directory + 3 * 4096
@@ -99,7 +99,7 @@ def test_no_changed_bit_of_data_names_or_sizes_goes_unseen(tmp_path: Path) -> No
         changed = bytearray(archive)
         changed[at] ^= 1
         try:
-            checked = check_archive(Bytes(bytes(changed)))
+            checked = Bytes(bytes(changed)).check()
         except ArchiveDamaged as error:
             assert "\n" not in str(error)  # noqa: PT017  most of them
         else:  # a field that readers ignore; the whole object's checksum tells
@@ -110,7 +110,7 @@ def test_an_archive_that_is_cut_off_anywhere_is_damaged(tmp_path: Path) -> None:
     archive = packed(make(tmp_path / "RUN4", {"a": b"hello " * 50, "b": b"0"}))
     for size in range(len(archive)):
         with pytest.raises(ArchiveDamaged):
-            check_archive(Bytes(archive[:size]))
+            Bytes(archive[:size]).check()
 
 
 def test_the_member_that_is_damaged_is_named_even_if_its_name_is_hostile(tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_the_member_that_is_damaged_is_named_even_if_its_name_is_hostile(tmp_pat
     at = archive.index(content("random", 5000)[2000:2010])
     changed = archive[:at] + b"?" * 10 + archive[at + 10 :]
     with pytest.raises(ArchiveDamaged, match=r"^'RUN4/a\\n\\\\xff\[red\]' has other data than"):
-        check_archive(Bytes(changed))
+        Bytes(changed).check()
 
 
 def test_a_bomb_is_inflated_in_bounded_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,7 +132,7 @@ def test_a_bomb_is_inflated_in_bounded_pieces(monkeypatch: pytest.MonkeyPatch) -
         return crc(data, value)
 
     monkeypatch.setattr(isal_zlib, "crc32", noted)
-    assert check_archive(Bytes(file.getvalue())).members == 1
+    assert Bytes(file.getvalue()).check().members == 1
     assert max(sizes) <= MIB
 
 
@@ -143,8 +143,8 @@ def test_bytes_between_members_and_unknown_methods_are_told() -> None:
         archive.start_dir += 3
         archive.writestr("b", b"2")
     with pytest.raises(ArchiveDamaged, match="'b' should begin at 35, not 32"):
-        check_archive(Bytes(file.getvalue()))
+        Bytes(file.getvalue()).check()
     with ZipFile(file := BytesIO(), "w") as archive:
         archive.writestr("a", b"1", 14)
     with pytest.raises(ArchiveDamaged, match="'a' can't be read: compression method 14"):
-        check_archive(Bytes(file.getvalue()))
+        Bytes(file.getvalue()).check()

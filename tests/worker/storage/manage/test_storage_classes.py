@@ -10,7 +10,7 @@ from worker.models.stored_object import StoredObject
 from worker.storage.client import make_client
 from worker.storage.manage.storage_classes import S3StorageClasses
 from worker.storage.objects.bucket import Bucket
-from worker.use_cases.retention.restore import RestoreJob, RestoreOrder
+from worker.use_cases.retention.restore import RestoreJob
 
 KEY = "jobs/12/2025/10/23/211500/run_4_results.zip"
 STORED = StoredObject(KEY, 9, "e", "INTELLIGENT_TIERING", datetime(2025, 10, 24, tzinfo=UTC))
@@ -37,7 +37,7 @@ def restored(told: dict[str, str], *, asks: bool) -> str:
         unasked: Any = None
         classes = S3StorageClasses(bucket)
         job = RestoreJob(unasked, bucket, classes, lambda: datetime(2026, 1, 1, tzinfo=UTC))
-        [outcome] = job([STORED], RestoreOrder(7, RestoreTier.BULK))
+        [outcome] = job([STORED], 7, RestoreTier.BULK)
         stub.assert_no_pending_responses()
         return outcome.state
 

@@ -50,7 +50,7 @@ def candidates(*scattered: StoredObject, standing: StoredObject | None = None) -
     ],
 )
 def test_an_old_key_names_its_artifact(key: str, kind: ArtifactKind, run_id: int | None) -> None:
-    [found], left = sort_out(PREFIX, RUNS, [stored(key)])
+    [found], left = sort_out(PREFIX, RUNS, [stored(key)], {})
     assert left == []
     assert found.artifact == ArtifactId(kind, run_id)
     assert found.key == found.artifact.key(PREFIX)
@@ -78,19 +78,19 @@ def test_an_old_key_names_its_artifact(key: str, kind: ArtifactKind, run_id: int
     ],
 )
 def test_what_has_another_shape_is_unknown_and_stays(key: str) -> None:
-    assert sort_out(PREFIX, RUNS, [stored(key)]) == ([], [Kept(stored(key), Reason.UNKNOWN)])
+    assert sort_out(PREFIX, RUNS, [stored(key)], {}) == ([], [Kept(stored(key), Reason.UNKNOWN)])
 
 
 @pytest.mark.parametrize("run_id", [6, 2**63])
 def test_what_is_of_a_run_that_the_job_does_not_have_stays(run_id: int) -> None:
     found = stored(f"results/job_12/run_{run_id}.zip")
-    assert sort_out(PREFIX, RUNS, [found]) == ([], [Kept(found, Reason.NO_SUCH_RUN)])
+    assert sort_out(PREFIX, RUNS, [found], {}) == ([], [Kept(found, Reason.NO_SUCH_RUN)])
 
 
 def test_what_lies_under_the_prefix_is_no_scattered_object() -> None:
     listed = [stored(KEY), stored(f"{BASE}/notes.txt"), stored("results/job_12/run_4.zip")]
-    assert sort_out(PREFIX, RUNS, listed[:2]) == ([], [])
-    [found], left = sort_out(PREFIX, RUNS, listed)
+    assert sort_out(PREFIX, RUNS, listed[:2], {}) == ([], [])
+    [found], left = sort_out(PREFIX, RUNS, listed, {})
     assert (found.standing, left) == (stored(KEY), [])
 
 

@@ -144,10 +144,11 @@ class Services(UploadServices):
     @cached_property
     def _presigned_urls(self) -> "S3PresignedUrls":
         from worker.storage.client import make_client_and_credentials
-        from worker.storage.presigned_urls import Presigner, S3PresignedUrls
+        from worker.storage.presigned_urls import S3PresignedUrls
 
-        presigner = Presigner(*make_client_and_credentials())
-        return S3PresignedUrls(presigner, bucket_name(self.settings), encryption(self.settings))
+        client, credentials = make_client_and_credentials()
+        bucket, encrypted = bucket_name(self.settings), encryption(self.settings)
+        return S3PresignedUrls(client, credentials, bucket, encrypted)
 
 
 def _open_remote(file: "RangeReader") -> "ZipReader":

@@ -57,7 +57,7 @@ class ZipStream:
         streamed = self._streamed
         if streamed is None:
             streamed = self._streamed = StreamedEntry(segment.file, self.size)
-            yield streamed.header()
+            yield local_header(streamed.entry)
         self.bytes_done += packed.size
         streamed.add(packed)
         yield packed.data
@@ -77,9 +77,6 @@ class StreamedEntry:
         self.offset = offset
         zip64 = file.size >= ZIP64_FROM
         self.entry = ZipEntry(file.name, *file.stamp, DEFLATED, streamed=True, zip64=zip64)
-
-    def header(self) -> bytes:
-        return local_header(self.entry)
 
     def add(self, packed: PackedSegment) -> None:
         """Count the next segment."""

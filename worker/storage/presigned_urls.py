@@ -1,8 +1,9 @@
 """Presigned URLs of artifacts, to upload and to download them, by signature version 4."""
 
 from bisect import bisect_left
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import parse_qs, urlsplit
 
 from botocore.credentials import Credentials, RefreshableCredentials
@@ -23,22 +24,55 @@ MAX_EXPIRY = timedelta(days=7)
 MAX_SESSION = timedelta(hours=36)
 
 
-class Presigner:
-    def __init__(self, client: "S3Client", credentials: Credentials | None) -> None:
-        self._client = client
-        self._credentials = credentials
+#: Headers in which arguments of `put_object` travel.
+_HEADERS = {
+    "ContentType": "Content-Type",
+    "ServerSideEncryption": "x-amz-server-side-encryption",
+    "SSEKMSKeyId": "x-amz-server-side-encryption-aws-kms-key-id",
+}
 
-    def presigned(
+
+@dataclass(frozen=True, slots=True)
+class S3PresignedUrls:
+    """Signs with these credentials, which are the client's. Raises ExpiryRefused."""
+
+    client: "S3Client"
+    credentials: Credentials | None
+    bucket: str
+    encryption: dict[str, str]
+    """Server-side encryption of every upload, as boto3 names its arguments."""
+
+    def to_upload(
+        self, prefix: JobS3Prefix, artifact: ArtifactId, expires_in: timedelta
+    ) -> UploadLocation:
+        """Where to PUT the artifact."""
+        key = artifact.key(prefix)
+        properties = {"ContentType": artifact.kind.content_type} | self.encryption
+        url, expires_at = self._signed("put_object", key, properties, expires_in)
+        headers = {_HEADERS[name]: value for name, value in properties.items()}
+        return UploadLocation(url, headers, key, expires_at)
+
+    def to_download(
+        self, stored: StoredObject, file_name: str, expires_in: timedelta
+    ) -> DownloadLocation:
+        """Where to GET the object; browsers save it under `file_name`."""
+        key, saved = stored.key, f'attachment; filename="{file_name}"'
+        properties = {"ResponseContentDisposition": saved}
+        url, expires_at = self._signed("get_object", key, properties, expires_in)
+        return DownloadLocation(url, key, stored.size, stored.storage_class, file_name, expires_at)
+
+    def _signed(
         self,
         operation: Literal["get_object", "put_object"],
-        parameters: dict[str, Any],
+        key: str,
+        properties: dict[str, str],
         expires_in: timedelta,
     ) -> tuple[str, datetime]:
-        """The URL and the time when it expires; raises ExpiryRefused."""
-        key = parameters["Key"]
+        """The URL and the time when it expires."""
+        parameters = {"Bucket": self.bucket, "Key": key, **properties}
         with translated_s3_errors(f"signing a URL of {key}"):
             self._require_allowed(key, expires_in)
-            url = self._client.generate_presigned_url(
+            url = self.client.generate_presigned_url(
                 operation, Params=parameters, ExpiresIn=int(expires_in.total_seconds())
             )
         return url, _signed_at(url) + expires_in
@@ -56,7 +90,7 @@ class Presigner:
 
     def _lifetime(self) -> timedelta | None:
         """How much longer the credentials live, MAX_EXPIRY at most; None if they do not expire."""
-        credentials = self._credentials
+        credentials = self.credentials
         if isinstance(credentials, RefreshableCredentials):
             credentials.get_frozen_credentials()  # renews them if that is due
 
@@ -72,45 +106,3 @@ class Presigner:
 def _signed_at(url: str) -> datetime:
     [written] = parse_qs(urlsplit(url).query)["X-Amz-Date"]
     return datetime.strptime(written, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-
-
-#: Headers in which arguments of `put_object` travel.
-_HEADERS = {
-    "ContentType": "Content-Type",
-    "ServerSideEncryption": "x-amz-server-side-encryption",
-    "SSEKMSKeyId": "x-amz-server-side-encryption-aws-kms-key-id",
-}
-
-
-class S3PresignedUrls:
-    """`encryption`: server-side encryption of every upload, as boto3 names its arguments."""
-
-    def __init__(self, presigner: Presigner, bucket: str, encryption: dict[str, str]) -> None:
-        self._presigner = presigner
-        self._bucket = bucket
-        self._encryption = encryption
-
-    def to_upload(
-        self, prefix: JobS3Prefix, artifact: ArtifactId, expires_in: timedelta
-    ) -> UploadLocation:
-        """Where to PUT the artifact."""
-        key = artifact.key(prefix)
-        properties = {"ContentType": artifact.kind.content_type} | self._encryption
-        parameters = {"Bucket": self._bucket, "Key": key, **properties}
-        url, expires_at = self._presigner.presigned("put_object", parameters, expires_in)
-        headers = {_HEADERS[name]: value for name, value in properties.items()}
-        return UploadLocation(url, headers, key, expires_at)
-
-    def to_download(
-        self, stored: StoredObject, file_name: str, expires_in: timedelta
-    ) -> DownloadLocation:
-        """Where to GET the object; browsers save it under `file_name`."""
-        parameters = {
-            "Bucket": self._bucket,
-            "Key": stored.key,
-            "ResponseContentDisposition": f'attachment; filename="{file_name}"',
-        }
-        url, expires_at = self._presigner.presigned("get_object", parameters, expires_in)
-        return DownloadLocation(
-            url, stored.key, stored.size, stored.storage_class, file_name, expires_at
-        )

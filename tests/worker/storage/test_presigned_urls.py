@@ -3,8 +3,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from worker.errors import ExpiryRefused, StorageUnavailable
+from worker.models.stored_object import StoredObject
 from worker.storage.client import make_client_and_credentials
-from worker.storage.presigned_urls import Presigner
+from worker.storage.presigned_urls import S3PresignedUrls
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
@@ -23,8 +24,10 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 
 def presigned(expires_in: timedelta) -> tuple[str, datetime]:
-    presigner = Presigner(*make_client_and_credentials())
-    return presigner.presigned("get_object", {"Bucket": "b", "Key": "k"}, expires_in)
+    urls = S3PresignedUrls(*make_client_and_credentials(), bucket="b", encryption={})
+    stored = StoredObject("k", 1, "etag", "STANDARD", datetime(2026, 1, 1, tzinfo=UTC))
+    location = urls.to_download(stored, "k", expires_in)
+    return location.url, location.expires_at
 
 
 @pytest.mark.parametrize("expires_in", [timedelta(seconds=1), HOUR, 7 * DAY])

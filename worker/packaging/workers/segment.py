@@ -15,7 +15,6 @@ SEGMENT = 1 << 20
 #: RFC 1951, 3.2.4: the most bytes of one stored block in a deflate stream.
 BLOCK = 0xFFFF
 _HEADER = Struct("<BHH")
-HEADER = _HEADER.size
 
 
 class PackedSegment(NamedTuple):

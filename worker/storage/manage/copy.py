@@ -29,9 +29,6 @@ _PROPERTIES = (
 )
 
 
-def ignore_upload(_multipart_id: str) -> None: ...
-
-
 def copy_object(
     source: Bucket,
     found: StoredObject,
@@ -40,8 +37,8 @@ def copy_object(
     *,
     changes: Mapping[str, str],
     condition: Mapping[str, str],
-    threshold: int = MAX_COPY,
-    opened: Callable[[str], None] = ignore_upload,
+    threshold: int,
+    opened: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Copy an object that HEAD has described; metadata, tags, encryption, checksum, class stay.
 

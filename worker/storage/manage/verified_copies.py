@@ -10,7 +10,7 @@ from worker.errors import ArtifactReplaced, PlaceTaken, StorageUnavailable
 from worker.models.stored_object import StoredObject
 from worker.storage.client import is_amazon
 from worker.storage.errors import refuses_checksums, refuses_conditions
-from worker.storage.manage.copy import MAX_COPY, copy_at_once, copy_object, ignore_upload
+from worker.storage.manage.copy import MAX_COPY, copy_at_once, copy_object
 from worker.storage.manage.copy_request import CopyRequest
 from worker.storage.objects.bucket import Bucket
 
@@ -36,7 +36,7 @@ class S3VerifiedCopies:
         key: str,
         *,
         replaces: StoredObject | None = None,
-        opened: Callable[[str], None] = ignore_upload,
+        opened: Callable[[str], None] = lambda _: None,
     ) -> str | None:
         """Copy to a key where nothing stands but `replaces`; returns the copy's `checksum`.
 
@@ -54,7 +54,7 @@ class S3VerifiedCopies:
         except (PlaceTaken, ArtifactReplaced) as error:
             return self._earlier_copy(source, key, error).checksum
         # S3's own copy of an object of several parts has one part, and another ETag
-        if copied.etag != source.etag and self._differ(source.key, key):
+        if copied.etag != source.etag and self._compared(source.key, key) is False:
             raise StorageUnavailable(f"{key} is not what {source.key} is; both stay")
         return copied.checksum
 
@@ -62,7 +62,7 @@ class S3VerifiedCopies:
         """Whether they are the same bytes; reads them if S3 has nothing to tell it by."""
         if one.size != other.size or one.etag == other.etag:
             return one.size == other.size
-        known = self._bucket.require(one.key).is_same(self._bucket.require(other.key))
+        known = self._compared(one.key, other.key)
         return self._digest(one) == self._digest(other) if known is None else known
 
     def _copy_at_once(
@@ -124,8 +124,8 @@ class S3VerifiedCopies:
             ) from changed
         return standing
 
-    def _differ(self, one: str, other: str) -> bool:
-        return self._bucket.require(one).is_same(self._bucket.require(other)) is False
+    def _compared(self, one: str, other: str) -> bool | None:
+        return self._bucket.require(one).is_same(self._bucket.require(other))
 
     def _digest(self, found: StoredObject) -> bytes:
         digest = sha256()

@@ -43,7 +43,7 @@ class Sending:
         """For an archive of at most `size_bound` bytes, which 10,000 parts have to hold.
 
         The larger the parts, the fewer are sent at once beside the one that is being filled, so
-        that all fit into memory; at least one is. ValueError for more than S3 takes.
+        that all fit into memory; at least one is. StorageRefused for more than S3 takes.
         """
         size = part_size(size_bound, self.part_size)
         held = (self.memory - PACKING_MEMORY) // size

@@ -7,6 +7,8 @@ from itertools import islice
 
 from isal import isal_zlib
 
+from worker.errors import StorageRefused
+
 MIB = 1 << 20
 #: S3's limits: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 MAX_PARTS = 10_000
@@ -16,13 +18,13 @@ MIN_PART_SIZE, MAX_PART_SIZE = 5 * MIB, 5 << 30
 def part_size(size_bound: int, wanted: int) -> int:
     """Bytes of each part but the last: `wanted`, or more if 10,000 of those hold too little.
 
-    `size_bound`: upper bound of the object's size, in bytes. Rounded up to whole MiB. ValueError
-    if the object may exceed S3's 48.8 TiB.
+    `size_bound`: upper bound of the object's size, in bytes. Rounded up to whole MiB.
+    StorageRefused if the object may exceed S3's 48.8 TiB.
     """
     needed = -(-size_bound // MAX_PARTS)
     size = max(wanted, -(-needed // MIB) * MIB)
     if size > MAX_PART_SIZE:
-        raise ValueError(f"an archive of up to {size_bound} bytes is larger than S3 takes")
+        raise StorageRefused(f"an archive of up to {size_bound} bytes is larger than S3 takes")
     return size
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from worker.errors import PrefixMismatch, StorageRefused
+from worker.errors import PrefixMismatch
 from worker.models.artifact import Artifact
 from worker.models.job import Run
 from worker.models.job_s3_prefix import JobS3Prefix
@@ -65,7 +65,7 @@ class S3ResultsStore:
         """Prepare to store an archive; see `ResultsStore`."""
         _require_same_job(prefix, run)
         key = prefix.run_results_key(run.id)
-        sending = self._planned(size_bound)
+        sending = self._sending.planned(size_bound)
         metadata = {
             "job-id": str(run.job_id),
             "run-id": str(run.id),
@@ -145,12 +145,6 @@ class S3ResultsStore:
                 raise ChecksumsRefused(
                     "the store knows no CRC-32 checksums; the next attempt sends MD5 instead"
                 ) from error
-
-    def _planned(self, size_bound: int) -> Sending:
-        try:
-            return self._sending.planned(size_bound)
-        except ValueError as error:
-            raise StorageRefused(str(error)) from error
 
 
 @dataclass(frozen=True, slots=True)

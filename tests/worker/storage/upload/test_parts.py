@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from worker.errors import StorageRefused
 from worker.storage.objects.checksums import encode_crc32
 from worker.storage.upload.checksums import WholeObject
 from worker.storage.upload.limits import PACKING_MEMORY, Sending
@@ -44,7 +45,7 @@ def test_parts_are_no_larger_than_they_must_be() -> None:
 
 
 def test_what_s3_can_not_take_is_refused() -> None:
-    with pytest.raises(ValueError, match="larger than S3 takes"):
+    with pytest.raises(StorageRefused, match="larger than S3 takes"):
         part_size(MAX_PARTS * MAX_PART_SIZE + 1, 8 * MIB)
 
 

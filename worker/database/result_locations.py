@@ -4,17 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Update,
-    and_,
-    case,
-    exists,
-    func,
-    or_,
-    true,
-    update,
-)
+from sqlalchemy import ColumnElement, Update, and_, case, exists, func, or_, true, update
 
 from worker.database.engine import SqlRepository, transaction
 from worker.database.tables import runs, uploads

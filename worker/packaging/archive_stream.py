@@ -79,7 +79,6 @@ class StreamedEntry:
         self.entry = ZipEntry(file.name, *file.stamp, DEFLATED, streamed=True, zip64=zip64)
 
     def add(self, packed: PackedSegment) -> None:
-        """Count the next segment."""
         so_far = self.entry
         self.entry = so_far._replace(
             crc=crc32_combine(so_far.crc, packed.crc, packed.size),

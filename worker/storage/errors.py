@@ -11,12 +11,7 @@ from botocore.exceptions import (
     UnknownRegionError,
 )
 
-from worker.errors import (
-    ArtifactArchived,
-    OneprefixError,
-    StorageRefused,
-    StorageUnavailable,
-)
+from worker.errors import ArtifactArchived, OneprefixError, StorageRefused, StorageUnavailable
 from worker.models.stored_object import StoredObject
 from worker.redaction import redacted
 

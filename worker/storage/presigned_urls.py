@@ -68,7 +68,6 @@ class S3PresignedUrls:
         properties: dict[str, str],
         expires_in: timedelta,
     ) -> tuple[str, datetime]:
-        """The URL and the time when it expires."""
         parameters = {"Bucket": self.bucket, "Key": key, **properties}
         with translated_s3_errors(f"signing a URL of {key}"):
             self._require_allowed(key, expires_in)

@@ -108,14 +108,7 @@ class SqlUploadRepository(SqlRepository):
                 )
 
     def retry(self, upload: Upload, *, error: str, delay: float, traceback: str) -> None:
-        self._write(
-            upload,
-            UploadState.RETRYING,
-            next_attempt_at=now(delay),
-            error=storable(error),
-            traceback=storable(traceback),
-            **NOBODY,
-        )
+        self._end(upload, UploadState.RETRYING, error, traceback, next_attempt_at=now(delay))
 
     def postpone(
         self, upload: Upload, *, reason: str, delay: float, bytes_total: int | None
@@ -132,13 +125,13 @@ class SqlUploadRepository(SqlRepository):
         )
 
     def fail(self, upload: Upload, *, error: str, traceback: str) -> None:
-        self._write(
-            upload,
-            UploadState.FAILED,
-            error=storable(error),
-            traceback=storable(traceback),
-            **NOBODY,
-        )
+        self._end(upload, UploadState.FAILED, error, traceback)
+
+    def _end(
+        self, upload: Upload, state: UploadState, error: str, traceback: str, **values: Any
+    ) -> None:
+        told = {"error": storable(error), "traceback": storable(traceback)}
+        self._write(upload, state, **told, **values, **NOBODY)
 
     def _write(self, upload: Upload, state: UploadState, **values: Any) -> None:
         upload.to(state)

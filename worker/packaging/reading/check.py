@@ -23,13 +23,7 @@ from worker.packaging.reading.records import (
     read_end,
     read_local,
 )
-from worker.packaging.zip.format import (
-    DEFLATED,
-    DESCRIPTOR,
-    SIZES_FOLLOW,
-    STORED,
-    ZIP64_DESCRIPTOR,
-)
+from worker.packaging.zip.format import DEFLATED, DESCRIPTOR, SIZES_FOLLOW, STORED, ZIP64_DESCRIPTOR
 
 #: Bytes that are inflated at once, however well they were compressed.
 PIECE = 1 << 20

@@ -150,7 +150,6 @@ def read_local(data: Cursor) -> tuple[Header, bool]:
 
 
 def _zip64(extra: bytes) -> bytes | None:
-    """The content of the Zip64 field."""
     for kind, content in extra_fields(extra):
         if kind == ZIP64:
             return content

@@ -27,7 +27,9 @@ def opened_beneath(roots: Sequence[Path], path: str) -> Iterator[int]:
     check and use leads nowhere. Raises PathRefused for a path outside the roots or through a link,
     ResultsRootMissing, ResultsDirectoryMissing, InvalidResultsDirectory if it is no directory.
     """
-    root, steps = _beneath(roots, PurePosixPath(_one_leading_slash(path)))
+    # pathlib would take exactly two slashes at the start for another root
+    absolute = "/" + path.lstrip("/") if path.startswith("/") else path
+    root, steps = _beneath(roots, PurePosixPath(absolute))
     descriptor = _open_root(root)
     try:
         for step in steps:
@@ -37,11 +39,6 @@ def opened_beneath(roots: Sequence[Path], path: str) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
-
-
-def _one_leading_slash(path: str) -> str:
-    """Without what pathlib would take for another root: exactly two slashes at the start."""
-    return "/" + path.lstrip("/") if path.startswith("/") else path
 
 
 def _beneath(roots: Sequence[Path], path: PurePosixPath) -> tuple[Path, tuple[str, ...]]:

@@ -44,7 +44,6 @@ class Survey:
                 self._record(_Kind.LINK, entry.name, entry.stamp, entry.content)
 
     def complete(self) -> None:
-        """Declare that the walk is over."""
         self._is_complete = True
 
     def entries(self) -> Generator[Entry | None]:

@@ -121,7 +121,6 @@ class Helper:
                 pending.answer(PackedBatch(answer.body, *index))
 
     def close(self) -> None:
-        """End the process."""
         self._socket.close()
         self._process.kill()
         self._process.wait()

@@ -49,8 +49,3 @@ class Sending:
         held = (self.memory - PACKING_MEMORY) // size
         connections = max(1, min(self.connections, held - 1))
         return replace(self, part_size=size, connections=connections)
-
-    def before_piece(self, size: int) -> None:
-        """Wait as long as the bandwidth limit asks for, before `size` bytes are sent."""
-        if self.bandwidth:
-            self.bandwidth.take(size)

@@ -165,7 +165,8 @@ class MultipartUpload:
         if self._is_stopped:
             raise SendingStopped
         self._moved()
-        self._sending.before_piece(size)
+        if self._sending.bandwidth:
+            self._sending.bandwidth.take(size)
 
 
 @contextmanager

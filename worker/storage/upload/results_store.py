@@ -29,7 +29,7 @@ from worker.storage.upload.multipart import (
     aborted_unless_resumable,
     stored_parts,
 )
-from worker.storage.upload.parts import Part, in_parts, peeked
+from worker.storage.upload.parts import in_parts, peeked
 from worker.storage.upload.single_put import SinglePut
 
 CONTENT_TYPE = "application/zip"
@@ -66,21 +66,28 @@ class S3ResultsStore:
         _require_same_job(prefix, run)
         key = prefix.run_results_key(run.id)
         sending = self._sending.planned(size_bound)
-        metadata = {
-            "job-id": str(run.job_id),
-            "run-id": str(run.id),
-            "file-count": str(file_count),
+        request = {
+            "Bucket": self._bucket.name,
+            "Key": key,
+            "Metadata": {
+                "job-id": str(run.job_id),
+                "run-id": str(run.id),
+                "file-count": str(file_count),
+            },
+            **self._properties,
         }
         is_single, parts = peeked(in_parts(_watched(chunks, moved, check), sending.part_size))
         storing = partial(self._storing, key)
         if is_single:
             if resume_id:
                 self.abort(key, resume_id)
-            yield _Archive(self._single_put(key, next(parts), metadata), storing)
+            part = next(parts)
+            request |= self._checksums.for_part(part)
+            yield _Archive(SinglePut(self._bucket, self._writer, part, request), storing)
             return
         with listening(self._bucket.client) as latest:
             with storing():
-                target, stored = self._opened(key, metadata, resume_id)
+                target, stored = self._opened(request, resume_id)
             upload = MultipartUpload(
                 self._bucket,
                 target,
@@ -105,32 +112,16 @@ class S3ResultsStore:
     def url(self, key: str) -> str:
         return self._bucket.url(key)
 
-    def _single_put(self, key: str, part: Part, metadata: dict[str, str]) -> SinglePut:
-        return SinglePut(
-            self._bucket,
-            self._writer,
-            self._checksums,
-            part,
-            key=key,
-            metadata=metadata,
-            properties=self._properties,
-        )
-
-    def _opened(
-        self, key: str, metadata: dict[str, str], resume_id: str | None
-    ) -> tuple[Target, Any]:
+    def _opened(self, request: dict[str, Any], resume_id: str | None) -> tuple[Target, Any]:
         """The multipart upload, resumed if S3 still has it, and its parts that S3 has already."""
-        stored = stored_parts(self._bucket, key, resume_id) if resume_id else None
+        bucket, key = self._bucket, request["Key"]
+        stored = stored_parts(bucket, key, resume_id) if resume_id else None
         if resume_id is None or stored is None:
-            created = self._bucket.client.create_multipart_upload(
-                Bucket=self._bucket.name,
-                Key=key,
-                Metadata=metadata,
-                **self._checksums.for_creation(),
-                **self._properties,
+            created = bucket.client.create_multipart_upload(
+                **request, **self._checksums.for_creation()
             )
             resume_id, stored = created["UploadId"], {}
-        return Target(Bucket=self._bucket.name, Key=key, UploadId=resume_id), stored
+        return Target(Bucket=bucket.name, Key=key, UploadId=resume_id), stored
 
     @contextmanager
     def _storing(self, key: str) -> Iterator[None]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from worker.models.artifact import Artifact
 from worker.storage.objects.bucket import Bucket
-from worker.storage.upload.checksums import RequestChecksums, WholeObject
+from worker.storage.upload.checksums import WholeObject
 from worker.storage.upload.conditional_write import Condition, ConditionalWriter
 from worker.storage.upload.parts import Part
 
@@ -20,29 +20,19 @@ class SinglePut:
         self,
         bucket: Bucket,
         writer: ConditionalWriter,
-        checksums: RequestChecksums,
         part: Part,
-        *,
-        key: str,
-        metadata: Mapping[str, str],
-        properties: Mapping[str, Any],
+        request: Mapping[str, Any],
     ) -> None:
-        """`properties`: further arguments of PutObject, as boto3 names them."""
+        """`request`: arguments of PutObject beside the body, as boto3 names them."""
         self._client = bucket.client
         self._writer = writer
         self._body = b"".join(part.pieces)
         digest = sha256(self._body).hexdigest()
         whole = WholeObject()
         whole.add(part)
-        self._artifact = whole.artifact(key, digest)
-        self._request: dict[str, Any] = {
-            "Bucket": bucket.name,
-            "Key": key,
-            # only here: a multipart upload takes its metadata before its bytes are known
-            "Metadata": {**metadata, "sha256": digest},
-            **checksums.for_part(part),
-            **properties,
-        }
+        self._artifact = whole.artifact(request["Key"], digest)
+        # only here: a multipart upload takes its metadata before its bytes are known
+        self._request = {**request, "Metadata": request["Metadata"] | {"sha256": digest}}
 
     def send_parts(self) -> Artifact:
         return self._artifact

@@ -15,6 +15,7 @@ from worker.models.upload_request import MAX_ID
 #: What keys begin with before the job's id: those under prefixes, and the old ones.
 STEMS = (ALL_JOBS, "results/job_")
 
+_RESULTS = ArtifactKind.RUN_RESULTS
 _OLD_RESULTS = re.compile(r"results/job_\d+/run_([1-9]\d*)\.zip", re.ASCII)
 #: A timestamp between the job and the name, in any form: a date has eight digits at least.
 _TIMESTAMP = re.compile(r"(?=(?:\D*\d){8})[\d/:._TZ+-]+", re.ASCII)
@@ -121,22 +122,17 @@ def sort_out(
             run=runs.get(artifact.run_id or 0),
             scattered=tuple(objects),
             standing=standing.get(artifact.key(prefix)),
-            upload=_upload_of(artifact, uploads),
+            upload=uploads.get(artifact.run_id or 0) if artifact.kind is _RESULTS else None,
         )
         for artifact, objects in scattered.items()
     ]
     return found, left
 
 
-def _upload_of(artifact: ArtifactId, uploads: Mapping[int, Upload]) -> Upload | None:
-    is_results = artifact.kind is ArtifactKind.RUN_RESULTS
-    return uploads.get(artifact.run_id or 0) if is_results else None
-
-
 def _artifact_of(key: str, prefix: JobS3Prefix) -> ArtifactId | None:
     """The artifact that an old key of the job names; None if it names none."""
     if match := _OLD_RESULTS.fullmatch(key):
-        return ArtifactId(ArtifactKind.RUN_RESULTS, int(match[1]))
+        return ArtifactId(_RESULTS, int(match[1]))
     middle, _, name = key.removeprefix(f"{ALL_JOBS}{prefix.job_id}/").rpartition("/")
     if not _TIMESTAMP.fullmatch(middle):
         return None
@@ -159,7 +155,8 @@ def decide(
         winners = _newest(candidates, complete)
         moves = [Move(each, candidates.key, standing) for each in winners if each != standing]
     others = [each for each in scattered if each not in winners]
-    left = [Kept(each, Reason.CONFLICT, _why(winners)) for each in others]
+    why = f"{winners[0].key} is kept instead" if winners else "no candidate is complete"
+    left = [Kept(each, Reason.CONFLICT, why) for each in others]
     return Decision(tuple(moves), tuple(left))
 
 
@@ -170,7 +167,3 @@ def _newest(candidates: Candidates, complete: Collection[str]) -> list[StoredObj
     ]
     rivals.sort(key=lambda each: (each.modified_at, each is candidates.standing, each.key))
     return rivals[-1:]
-
-
-def _why(winners: list[StoredObject]) -> str:
-    return f"{winners[0].key} is kept instead" if winners else "no candidate is complete"

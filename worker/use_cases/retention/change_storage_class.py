@@ -47,7 +47,6 @@ class PlannedChange:
 
 @dataclass(frozen=True, slots=True)
 class StorageChangePlan:
-    job_id: int
     prefix: str
     order: StorageChange
     items: list[PlannedChange]
@@ -87,7 +86,7 @@ class ChangeStorageClass:
             uploads=self.uploads.uploads(job_id),
             now=self.clock(),
         )
-        return StorageChangePlan(job_id, prefix.base_prefix, order, items)
+        return StorageChangePlan(prefix.base_prefix, order, items)
 
     def __call__(self, plan: StorageChangePlan) -> Iterator[Outcome]:
         """Yield the outcome of each object: first of those that stay, then in completion order."""

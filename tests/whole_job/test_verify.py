@@ -21,7 +21,8 @@ from worker.embedded.broker import EmbeddedBroker
 from worker.errors import ArtifactReplaced, JobNotFound, RunNotFound, RunNotInJob
 from worker.models.artifact import ArtifactKind
 from worker.models.upload_request import UploadRequest
-from worker.packaging.reading import check as check_archive
+from worker.packaging.reading import records
+from worker.packaging.reading.check import check_archive
 from worker.use_cases.job.verification import Judged, Verdict
 
 LARGE: dict[str, Node] = {"noise": content("random", 9 * MIB), "table": content("table", MIB)}
@@ -233,14 +234,14 @@ def test_an_object_that_is_replaced_while_it_is_read_is_told(
 ) -> None:
     key = installed.land(4, {"noise": content("random", MIB)})
     archive = stored(installed, key)
-    monkeypatch.setattr(check_archive, "BLOCK", 512 * 1024)
+    monkeypatch.setattr(records, "BLOCK", 512 * 1024)
     bucket = installed.services.bucket
     found = bucket.require(key)
     read = partial(bucket.read, found)
     list(read(0, 10))
     replace_object(installed, key, archive + b"!")
     with pytest.raises(ArtifactReplaced, match="was replaced while it was read; begin anew"):
-        check_archive.check_archive(found.size, read)
+        check_archive(found.size, read)
 
 
 def test_unknown_jobs_and_runs_and_stores_that_refuse_are_told_in_one_line(

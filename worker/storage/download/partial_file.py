@@ -6,7 +6,6 @@ The journal's first line names the object; every other one is a range's number a
 import json
 import os
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from isal import isal_zlib
@@ -42,12 +41,7 @@ class PartialFile:
             self._resume()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         os.close(self._data)
         os.close(self._ranges)
 

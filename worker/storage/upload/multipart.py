@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -44,60 +45,50 @@ class Target(TypedDict):
     UploadId: str
 
 
+@dataclass(slots=True, eq=False)
 class MultipartUpload:
     """An `OutgoingArchive` whose parts are sent over several connections."""
 
-    def __init__(
-        self,
-        bucket: Bucket,
-        target: Target,
-        parts: Iterable[Part],
-        sending: Sending,
-        *,
-        requests: PartRequests,
-        writer: ConditionalWriter,
-        checksums: RequestChecksums,
-        stored: "Mapping[int, PartTypeDef]",
-        moved: Callable[[], None],
-        check: Callable[[], None],
-    ) -> None:
-        """`stored`: the parts that S3 has already, by their numbers. `moved` is called from any
-        thread for each piece sent; `check` every second while waiting, and may raise.
-        """
-        self._client = bucket.client
-        self._requests = requests
-        self._writer = writer
-        self._target = target
-        self._checksums = checksums
-        self._sending = sending
-        self._parts = parts
-        self._stored = stored
-        self._moved = moved
-        self._check = check
-        self._senders = Threads(sending.connections, "sending")
-        self._results: Results[None] = Results()
-        self._under_way = 0
-        self._is_stopped = False
-        self._sent: list[CompletedPartTypeDef] = []
-        self._whole = WholeObject()
-        self.is_spoilt = False
-        """Whether no attempt can resume this upload."""
+    bucket: Bucket
+    target: Target
+    parts: Iterable[Part]
+    sending: Sending
+    requests: PartRequests
+    writer: ConditionalWriter
+    checksums: RequestChecksums
+    stored: "Mapping[int, PartTypeDef]"
+    """The parts that S3 has already, by their numbers."""
+    moved: Callable[[], None]
+    """Called from any thread for each piece sent."""
+    check: Callable[[], None]
+    """Called every second while waiting; may raise."""
+    is_spoilt: bool = field(default=False, init=False)
+    """Whether no attempt can resume this upload."""
+    _senders: Threads = field(init=False)
+    _results: Results[None] = field(default_factory=Results, init=False)
+    _under_way: int = field(default=0, init=False)
+    _is_stopped: bool = field(default=False, init=False)
+    _sent: "list[CompletedPartTypeDef]" = field(default_factory=list, init=False)
+    _whole: WholeObject = field(default_factory=WholeObject, init=False)
+
+    def __post_init__(self) -> None:
+        self._senders = Threads(self.sending.connections, "sending")
 
     @property
     def multipart_upload_id(self) -> str:
-        return self._target["UploadId"]
+        return self.target["UploadId"]
 
     def send_parts(self) -> Artifact:
-        for part in self._parts:
+        for part in self.parts:
             self._whole.add(part)
             self._send_next(part)
         while self._under_way:
             self._wait_for_one()
-        return self._whole.artifact(self._target["Key"])
+        return self._whole.artifact(self.target["Key"])
 
     def complete(self, condition: Condition | None = None) -> Condition | None:
-        artifact = self._whole.artifact(self._target["Key"])
-        return self._writer.write(artifact, condition, self._complete)
+        artifact = self._whole.artifact(self.target["Key"])
+        return self.writer.write(artifact, condition, self._complete)
 
     def stop(self) -> None:
         """Send no more. A part whose connection hangs holds nobody up."""
@@ -110,10 +101,10 @@ class MultipartUpload:
     def _complete(self, condition: Condition) -> str | None:
         """Let the parts become the object; S3 refuses if its CRC-32 or size is another."""
         try:
-            completed = self._client.complete_multipart_upload(
-                **self._target,
+            completed = self.bucket.client.complete_multipart_upload(
+                **self.target,
                 MultipartUpload={"Parts": self._sent},
-                **self._checksums.for_completion(self._whole),
+                **self.checksums.for_completion(self._whole),
                 **condition,
             )
         except ClientError as error:
@@ -124,37 +115,37 @@ class MultipartUpload:
     def _send_next(self, part: Part) -> None:
         """Send the part once a connection is free; raises the error of an earlier part."""
         number = len(self._sent) + 1
-        self._sent.append(self._checksums.listed(number, part))
-        stored = self._stored.get(number)
+        self._sent.append(self.checksums.listed(number, part))
+        stored = self.stored.get(number)
         if stored and is_stored(part, stored):
             self._sent[-1]["ETag"] = stored["ETag"]
             return
-        if self._under_way == self._sending.connections:
+        if self._under_way == self.sending.connections:
             self._wait_for_one()
         self._under_way += 1
         self._senders.submit(partial(self._send, number, part), self._results)
 
     def _wait_for_one(self) -> None:
         self._under_way -= 1
-        self._results.take(meanwhile=self._check)
+        self._results.take(meanwhile=self.check)
 
     def _send(self, number: int, part: Part) -> None:
         """Send the part from this thread; S3 refuses bytes with another checksum."""
-        checksums = self._checksums.for_part(part)
+        checksums = self.checksums.for_part(part)
         body = PartBody(part, self._before_piece)
-        etag = self._requests.put(self.multipart_upload_id, number, body, checksums)
+        etag = self.requests.put(self.multipart_upload_id, number, body, checksums)
         self._sent[number - 1]["ETag"] = etag or self._upload_part(number, part, checksums)
 
     def _upload_part(self, number: int, part: Part, checksums: dict[str, Any]) -> str:
         try:
-            answer = self._client.upload_part(
-                **self._target,
+            answer = self.bucket.client.upload_part(
+                **self.target,
                 PartNumber=number,
                 Body=PartBody(part, self._before_piece),  # type: ignore[arg-type]  # as much as is read
                 **checksums,
             )
         except ClientError as error:
-            if number in self._stored and error.response["Error"]["Code"] == "NotImplemented":
+            if number in self.stored and error.response["Error"]["Code"] == "NotImplemented":
                 raise TreeChanged(
                     f"part {number} differs from the one sent before, which this store keeps"
                 ) from error
@@ -164,9 +155,9 @@ class MultipartUpload:
     def _before_piece(self, size: int) -> None:
         if self._is_stopped:
             raise SendingStopped
-        self._moved()
-        if self._sending.bandwidth:
-            self._sending.bandwidth.take(size)
+        self.moved()
+        if self.sending.bandwidth:
+            self.sending.bandwidth.take(size)
 
 
 @contextmanager

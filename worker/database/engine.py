@@ -24,7 +24,11 @@ BUSY_TIMEOUT = 15
 
 def make_engine(url: str) -> Engine:
     """An engine that connects on first use; InvalidSettings for any other kind of URL."""
-    parsed = _parsed(url)
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        # the URL itself may hold a password, so it is not quoted
+        raise InvalidSettings("ONEPREFIX_DATABASE_URL is not a database URL") from error
     match parsed.get_backend_name():
         case "postgresql":
             return _postgresql(parsed.set(drivername="postgresql+psycopg"))
@@ -63,14 +67,6 @@ def transaction(engine: Engine) -> Iterator[Connection]:
     """Run the block in one transaction. Raises DatabaseUnavailable or DatabaseRefused."""
     with translated_sql_errors(), engine.begin() as connection:
         yield connection
-
-
-def _parsed(url: str) -> URL:
-    try:
-        return make_url(url)
-    except ArgumentError as error:
-        # the URL itself may hold a password, so it is not quoted
-        raise InvalidSettings("ONEPREFIX_DATABASE_URL is not a database URL") from error
 
 
 def _postgresql(url: URL) -> Engine:

@@ -92,12 +92,9 @@ class S3PresignedUrls:
         credentials = self.credentials
         if isinstance(credentials, RefreshableCredentials):
             credentials.get_frozen_credentials()  # renews them if that is due
-
-            def end_within(seconds: int) -> bool:
-                return bool(credentials.refresh_needed(refresh_in=seconds))
-
             seconds = range(int(MAX_EXPIRY.total_seconds()) + 1)
-            return timedelta(seconds=max(0, bisect_left(seconds, True, key=end_within) - 1))
+            ends = bisect_left(seconds, True, key=credentials.refresh_needed)
+            return timedelta(seconds=max(0, ends - 1))
         # credentials with a token expire, at a time that is not known
         return MAX_SESSION if credentials and credentials.token else None
 

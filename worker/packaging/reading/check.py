@@ -36,18 +36,18 @@ def check_archive(size: int, read: Read) -> CheckedArchive:
     `size`: bytes of the archive.
     """
     blocks = Blocks(size, read)
-    end = read_end(blocks)
-    data, directory = Cursor(blocks, 0), Cursor(blocks, end.offset)
-    for _ in range(end.member_count):
+    member_count, directory_size, end = read_end(blocks)
+    data, directory = Cursor(blocks, 0), Cursor(blocks, end)
+    for _ in range(member_count):
         _check_member(data, *read_central(directory))
-    if data.position != end.offset:
+    if data.position != end:
         raise ArchiveDamaged(f"bytes at {data.position:,} belong to no member")
-    if directory.position != end.offset + end.size:
+    if directory.position != end + directory_size:
         raise ArchiveDamaged("its directory is not as long as its end record says")
     for _ in data.pieces(size - data.position):
         pass
     crc = b64encode(data.crc.to_bytes(4, "big")).decode()
-    return CheckedArchive(members=end.member_count, checksum=f"CRC32:{crc}")
+    return CheckedArchive(members=member_count, checksum=f"CRC32:{crc}")
 
 
 def _check_member(data: Cursor, header: Header, offset: int) -> None:

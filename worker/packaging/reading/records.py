@@ -77,17 +77,8 @@ class Cursor:
             raise ArchiveDamaged(otherwise) from None
 
 
-class Directory(NamedTuple):
-    """What the end record tells of the central directory."""
-
-    member_count: int
-    size: int
-    """In bytes."""
-    offset: int
-
-
-def read_end(blocks: Blocks) -> Directory:
-    """Read the record with which the archive ends; ArchiveDamaged unless it ends with one."""
+def read_end(blocks: Blocks) -> tuple[int, int, int]:
+    """Members, bytes and offset of the directory; ArchiveDamaged without a record at the end."""
     at = blocks.size - END_RECORD.size
     if at < 0:
         raise ArchiveDamaged(f"{blocks.size:,} bytes are no archive")
@@ -97,17 +88,17 @@ def read_end(blocks: Blocks) -> Directory:
         raise ArchiveDamaged(otherwise)
     if count == MAX_16 or MAX_32 in (size, offset):
         return _read_zip64_end(blocks, at)
-    return Directory(count, size, offset)
+    return count, size, offset
 
 
-def _read_zip64_end(blocks: Blocks, end: int) -> Directory:
+def _read_zip64_end(blocks: Blocks, end: int) -> tuple[int, int, int]:
     otherwise = "its end record of 64 bits is missing"
     locator = Cursor(blocks, max(0, end - ZIP64_LOCATOR.size))
     _, offset, _ = locator.read(ZIP64_LOCATOR, otherwise)
     if offset > end:
         raise ArchiveDamaged(otherwise)
-    fields = Cursor(blocks, offset).read(ZIP64_END_RECORD, otherwise)
-    return Directory(*fields[-3:])
+    *_, count, size, offset = Cursor(blocks, offset).read(ZIP64_END_RECORD, otherwise)
+    return count, size, offset
 
 
 class Header(NamedTuple):

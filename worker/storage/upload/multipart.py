@@ -167,16 +167,11 @@ def aborted_unless_resumable(bucket: Bucket, key: str, upload: MultipartUpload) 
         yield
     except BaseException as error:
         upload.stop()
-        if upload.is_spoilt or not _is_resumable_after(error):
+        is_final = isinstance(error, TreeChanged | ChecksumsRefused)
+        if upload.is_spoilt or is_final or not isinstance(error, TransientError):
             bucket.abort(key, upload.multipart_upload_id)
         raise
     upload.close()
-
-
-def _is_resumable_after(error: BaseException) -> bool:
-    if isinstance(error, TreeChanged | ChecksumsRefused):
-        return False
-    return isinstance(error, TransientError)
 
 
 def stored_parts(bucket: Bucket, key: str, upload_id: str) -> "dict[int, PartTypeDef] | None":

@@ -81,9 +81,8 @@ class S3ResultsStore:
         if is_single:
             if resume_id:
                 self.abort(key, resume_id)
-            part = next(parts)
-            request |= self._checksums.for_part(part)
-            yield _Archive(SinglePut(self._bucket, self._writer, part, request), storing)
+            put = SinglePut(self._bucket, self._writer, self._checksums, next(parts), request)
+            yield _Archive(put, storing)
             return
         with listening(self._bucket.client) as latest:
             with storing():

@@ -6,7 +6,7 @@ from typing import Any
 
 from worker.models.artifact import Artifact
 from worker.storage.objects.bucket import Bucket
-from worker.storage.upload.checksums import WholeObject
+from worker.storage.upload.checksums import RequestChecksums, WholeObject
 from worker.storage.upload.conditional_write import Condition, ConditionalWriter
 from worker.storage.upload.parts import Part
 
@@ -20,10 +20,11 @@ class SinglePut:
         self,
         bucket: Bucket,
         writer: ConditionalWriter,
+        checksums: RequestChecksums,
         part: Part,
         request: Mapping[str, Any],
     ) -> None:
-        """`request`: arguments of PutObject beside the body, as boto3 names them."""
+        """`request`: arguments of PutObject beside body and checksums, as boto3 names them."""
         self._client = bucket.client
         self._writer = writer
         self._body = b"".join(part.pieces)
@@ -32,7 +33,8 @@ class SinglePut:
         whole.add(part)
         self._artifact = whole.artifact(request["Key"], digest)
         # only here: a multipart upload takes its metadata before its bytes are known
-        self._request = {**request, "Metadata": request["Metadata"] | {"sha256": digest}}
+        metadata = request["Metadata"] | {"sha256": digest}
+        self._request = {**request, **checksums.for_part(part), "Metadata": metadata}
 
     def send_parts(self) -> Artifact:
         return self._artifact

@@ -10,7 +10,6 @@ from worker.errors import (
     RunNotInJob,
 )
 from worker.models.artifact import ArtifactId, ArtifactKind
-from worker.models.job import Run
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.use_cases.ports import JobRepository, RunRepository
 
@@ -55,18 +54,15 @@ def nothing_found(
     """The error that says why nothing of the job, or of the run, is under the prefix."""
     if run_id is None:
         return ArtifactNotFound("nothing has landed yet", job_id=prefix.job_id)
-    run = runs.get(run_id)
+    run, key = runs.get(run_id), prefix.run_results_key(run_id)
     try:
-        why = _missing_because(run, prefix.run_results_key(run.id), bucket)
+        named = None if run.results_url is None else bucket.parse(run.results_url)
     except InvalidObjectUrl as error:
         return error.concerning(job_id=run.job_id, run_id=run.id)
+    if named is None:
+        why = f"its results have not landed; `oneprefix ls {run.job_id}` says why"
+    elif named == (bucket.name, key):
+        why = f"its results had landed, but {key} is gone"
+    else:
+        why = f"its results_url names {named}, and nothing lies under {key} of our own bucket"
     return ArtifactNotFound(why, job_id=run.job_id, run_id=run.id)
-
-
-def _missing_because(run: Run, key: str, bucket: "Bucket") -> str:
-    if run.results_url is None:
-        return f"its results have not landed; `oneprefix ls {run.job_id}` says why"
-    named = bucket.parse(run.results_url)
-    if named == (bucket.name, key):
-        return f"its results had landed, but {key} is gone"
-    return f"its results_url names {named}, and nothing lies under {key} of our own bucket"

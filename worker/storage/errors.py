@@ -98,19 +98,17 @@ def archived(found: StoredObject) -> ArtifactArchived:
 
 def refuses_checksums(error: ClientError) -> bool:
     """Whether the store refused a checksum's header, rather than the bytes it was sent with."""
-    answer = error.response["Error"]
-    match answer["Code"]:
-        case "NotImplemented":  # "A header you provided implies functionality that is not …"
-            return True
-        case "InvalidArgument" | "InvalidRequest":
-            return "checksum" in answer.get("Message", "").lower()
-    return False
+    return _refuses_header(error, "checksum")
 
 
 def refuses_conditions(error: ClientError) -> bool:
     """Whether the store may have refused a request because of its If-None-Match or If-Match."""
+    return _refuses_header(error, "if-none-match", "if-match")
+
+
+def _refuses_header(error: ClientError, *names: str) -> bool:
     answer = error.response["Error"]
     if answer["Code"] in ("InvalidArgument", "InvalidRequest"):
-        message = answer.get("Message", "").lower()
-        return "if-none-match" in message or "if-match" in message
+        return any(name in answer.get("Message", "").lower() for name in names)
+    # "A header you provided implies functionality that is not implemented"
     return answer["Code"] == "NotImplemented"

@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, and_, func, select, true
 
 from worker.database.engine import SqlRepository
 from worker.database.tables import uploads
-from worker.database.uploads.conditions import UPLOAD, as_upload, is_leased, is_upload
+from worker.database.uploads.conditions import UPLOAD, as_upload, is_leased
 from worker.models.upload import Upload, UploadState
 from worker.models.upload_request import Refusal
 
@@ -25,9 +25,7 @@ class IncompleteUploadCounts(NamedTuple):
 
 class SqlUploadList(SqlRepository):
     def find(self, job_id: int, run_id: int) -> Upload | None:
-        """The run's upload, if anybody asked for one."""
-        query = select(*UPLOAD).where(is_upload(job_id, run_id))
-        return next(map(as_upload, self._rows(query)), None)
+        return next(iter(self.uploads(job_id, run_id)), None)
 
     def uploads(
         self,

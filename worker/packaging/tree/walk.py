@@ -90,7 +90,6 @@ class Kind(Enum):
 def _grouped(
     names: list[bytes], kinds: dict[bytes, Kind]
 ) -> Iterator[tuple[Kind, Iterable[bytes]]]:
-    """Names of the same kind that follow each other."""
     if kinds or not names:
         return groupby(names, key=lambda base: kinds.get(base, Kind.FILE))
     return iter([(Kind.FILE, names)])

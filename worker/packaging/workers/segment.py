@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from isal.isal_zlib import crc32
 
-from worker.packaging.tree.changes import require_size, unreadable
+from worker.packaging.tree.changes import require_size, translated_os_errors
 from worker.packaging.zip.deflate import STORE, Deflater, compressible
 
 #: Bytes of a file that are deflated by themselves; files of up to as many are packed whole.
@@ -48,10 +48,8 @@ class SegmentPacker:
         """
         start = max(0, offset - 1)  # with the byte before it
         room = self._room[: offset + size - start]
-        try:
+        with translated_os_errors(name):
             found = _filled(room, descriptor, start)
-        except OSError as error:
-            raise unreadable(name, error) from error
         require_size(name, len(room), found)
         before, data = bytes(room[: offset - start]), room[offset - start :]
         if self._level != STORE and compressible(data):

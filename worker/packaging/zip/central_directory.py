@@ -102,7 +102,6 @@ def _with_offset(header: bytes, extra_size: int, offset: int) -> bytes:
 
 
 def _with_zip64(header: bytes, extra_size: int, offset: int) -> bytes:
-    """The central header with an offset that needs 64 bits."""
     extra = pack("<HHQ", ZIP64, 8, offset)
     name_end = len(header) - extra_size
     return (

@@ -47,7 +47,6 @@ class PartialFile:
 
     @property
     def missing(self) -> list[int]:
-        """The numbers of the ranges that have not arrived yet."""
         return [number for number in range(self._count) if number not in self._crcs]
 
     def limits(self, number: int) -> tuple[int, int]:

@@ -27,8 +27,7 @@ class S3LifecycleRules:
         self._bucket = bucket
 
     def lifecycle_rules(self) -> list[LifecycleRule]:
-        document, _ = self._get()
-        return read(document)
+        return read(self._get()[0])
 
     def apply(self, ours: Iterable[LifecycleRule]) -> list[LifecycleRule]:
         """Replace oneprefix's own rules; leave all others untouched. Returns all rules."""

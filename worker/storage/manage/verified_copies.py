@@ -44,13 +44,11 @@ class S3VerifiedCopies:
         multipart upload, if the copy takes one. Raises ArtifactArchived, and StorageUnavailable
         if the source or the object under the key has changed.
         """
-        in_parts = source.size > self._copy_threshold
         try:
-            copied = (
-                self._copy_in_parts(source, key, replaces, opened)
-                if in_parts
-                else self._copy_at_once(source, key, replaces)
-            )
+            if source.size > self._copy_threshold:
+                copied = self._copy_in_parts(source, key, replaces, opened)
+            else:
+                copied = self._copy_at_once(source, key, replaces)
         except (PlaceTaken, ArtifactReplaced) as error:
             return self._earlier_copy(source, key, error).checksum
         # S3's own copy of an object of several parts has one part, and another ETag

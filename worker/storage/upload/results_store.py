@@ -9,7 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from worker.errors import PrefixMismatch
-from worker.models.artifact import Artifact
+from worker.models.artifact import Artifact, ArtifactKind
 from worker.models.job import Run
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.storage.errors import refuses_checksums, translated_s3_errors
@@ -32,8 +32,6 @@ from worker.storage.upload.multipart import (
 from worker.storage.upload.parts import in_parts, peeked
 from worker.storage.upload.single_put import SinglePut
 
-CONTENT_TYPE = "application/zip"
-
 
 class S3ResultsStore:
     def __init__(
@@ -44,7 +42,7 @@ class S3ResultsStore:
     ) -> None:
         """`encryption`: arguments of server-side encryption, as boto3 names them."""
         self._bucket = bucket
-        self._properties = {"ContentType": CONTENT_TYPE, **encryption}
+        self._properties = {"ContentType": ArtifactKind.RUN_RESULTS.content_type, **encryption}
         self._sending = sending or Sending()
         self._checksums: RequestChecksums = Crc32Checksums()
         self._writer = ConditionalWriter(bucket)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from worker.errors import OneprefixError
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.retention import Deletion, Relocation
-from worker.models.stored_object import IncompleteUpload, ObjectVersion
+from worker.models.stored_object import ObjectVersion
 from worker.process.parallel import DEFAULT_CONCURRENCY, map_parallel
 from worker.use_cases.ports import JobRepository, RunRepository
 from worker.use_cases.retention.outcome import Outcome
@@ -66,7 +66,8 @@ class DeleteJob:
 
     def _delete(self, folder: str) -> Iterator[Outcome]:
         uploads = list(self.bucket.incomplete_uploads(folder))
-        for found, failure in map_parallel(uploads, self._abort):
+        abort = self.bucket.require_aborted
+        for found, failure in map_parallel(uploads, lambda each: abort(each.key, each.id)):
             yield Outcome.of(found.key, 0, failure or "aborted")
         refused: set[ObjectVersion] = set()
         before: set[ObjectVersion] = set()
@@ -81,9 +82,6 @@ class DeleteJob:
                 yield from (_outcome(each, errors.get(each)) for each in batch)
             refused |= remaining
             before = left
-
-    def _abort(self, found: IncompleteUpload) -> None:
-        self.bucket.require_aborted(found.key, found.id)
 
     def _list_some(self, folder: str, refused: set[ObjectVersion]) -> set[ObjectVersion]:
         """The first versions that are left, without those that could not be deleted."""

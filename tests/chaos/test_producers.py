@@ -30,7 +30,7 @@ def test_a_run_that_is_asked_for_fifty_times_at_once_lands_once(
     running: Cluster, dice: Random
 ) -> None:
     make_run(running.results / "RUN4", 30 * MIB, dice)
-    with Fleet(running, 3, environment={"ONEPREFIX_BANDWIDTH_MIB": "20"}):
+    with Fleet(running, 3, environment={"ONEPREFIX_BANDWIDTH_MIB": "4"}):
         ask_often(running)  # before
         eventually(
             lambda: running.scalar("SELECT count(*) FROM uploads WHERE state = 'UPLOADING'"),

@@ -20,7 +20,7 @@ BENCH_INSTALLED := .venv/installed-bench
 help: ## list what a person can do here
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
 
-demo: $(INSTALLED) ## upload three runs of a job on this machine, visibly, in under a minute
+demo: $(INSTALLED) ## upload three runs of a job on this machine, visibly; under a minute once installed
 	@.venv/bin/oneprefix demo
 
 test: $(INSTALLED) ## run the tests, but for the thorough ones, in under eight minutes

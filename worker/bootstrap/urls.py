@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from worker.errors import InvalidSettings
+from worker.file_errors import translated_file_errors
 from worker.settings import Settings
 
 if TYPE_CHECKING:
@@ -14,7 +15,8 @@ def database_url(settings: Settings) -> str:
     """Return the database's URL, by default SQLite in the data directory, which is created."""
     if settings.database_url:
         return settings.database_url.get_secret_value()
-    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with translated_file_errors(f"ONEPREFIX_DATA_DIR: creating {settings.data_dir}"):
+        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     return f"sqlite:///{settings.data_dir / 'oneprefix.db'}"
 
 

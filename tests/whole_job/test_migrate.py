@@ -638,7 +638,8 @@ def scatter(installed: Installation) -> dict[str, bytes]:
 
 
 @only_moto
-@pytest.mark.timeout(600)
+@pytest.mark.thorough("it moves ten thousand objects")
+@pytest.mark.timeout(1500)
 def test_ten_thousand_scattered_objects_survive_a_kill_in_the_middle(
     installed: Installation, moto: S3Server, tmp_path: Path
 ) -> None:
@@ -650,13 +651,13 @@ def test_ten_thousand_scattered_objects_survive_a_kill_in_the_middle(
 
     log = tmp_path / "killed.log"
     killed = command.start("migrate", "--all", "--apply", log=log)
-    eventually(lambda: landed_rows(installed) > 1000, "it is in the middle")
+    eventually(lambda: landed_rows(installed) > 1000, "it is in the middle", patience=300)
     killed.kill()
     killed.wait()
     before_the_kill = landed_rows(installed)
     assert before_the_kill < JOBS * EACH // 2
 
-    again = command("migrate", "--all", "--apply", "--json", timeout=500)
+    again = command("migrate", "--all", "--apply", "--json", timeout=1000)
     assert (again.code, again.json["left"], again.json["failed"]) == (0, {}, 0), again
     assert 0 < again.json["moves"] < JOBS * EACH
     bucket = Bucket(moto.client(), installed.strict.bucket)

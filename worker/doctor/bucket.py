@@ -15,7 +15,7 @@ from worker.models.lifecycle import aborts_incomplete_uploads
 from worker.redaction import redacted
 from worker.storage.errors import refuses_checksums, refuses_conditions, translated_s3_errors
 from worker.storage.manage.lifecycle_rules import S3LifecycleRules
-from worker.storage.objects.checksums import encode_crc32
+from worker.storage.objects.checksums import CRC32, encode_crc32
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -101,7 +101,7 @@ class BucketChecks:
         return ok("keeps the CRC-32 of the whole object")
 
     def checksums(self) -> Diagnosis:
-        wrong = {"ChecksumAlgorithm": "CRC32", "ChecksumCRC32": encode_crc32(CRC ^ 1)}
+        wrong = {"ChecksumAlgorithm": CRC32, "ChecksumCRC32": encode_crc32(CRC ^ 1)}
         with self._trials.key() as key, translated_s3_errors(f"writing {key}, wrong checksum"):
             try:
                 self._put(key, **wrong)
@@ -161,9 +161,9 @@ class BucketChecks:
         client: Any = self._client
         crc = encode_crc32(CRC)
         where, whole = {"Bucket": self._bucket, "Key": key}, {"ChecksumType": "FULL_OBJECT"}
-        created = client.create_multipart_upload(**where, **whole, ChecksumAlgorithm="CRC32")
+        created = client.create_multipart_upload(**where, **whole, ChecksumAlgorithm=CRC32)
         where_parts = where | {"UploadId": created["UploadId"]}
-        checked = {"ChecksumAlgorithm": "CRC32", "ChecksumCRC32": crc}
+        checked = {"ChecksumAlgorithm": CRC32, "ChecksumCRC32": crc}
         try:
             part = client.upload_part(**where_parts, **checked, PartNumber=1, Body=CONTENT)
             parts = [{"PartNumber": 1, "ETag": part["ETag"], "ChecksumCRC32": crc}]

@@ -35,6 +35,17 @@ READING = ("open", "scandir", "stat", "readlink", "fstat", "dup", "read", "pread
 SECRET = Random(7).randbytes(64)  # noise, so that an archive would hold it as it is
 
 
+def rewrite(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[::-1])
+
+
+def rewrite_in_secret(path: Path) -> None:
+    """Rewrite the file and set its times back."""
+    before = path.stat()
+    rewrite(path)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
 def attempt(run: Path) -> tuple[bytes, TreeChanged | None]:
     """Pack the run; the bytes up to an error, and the error."""
     pieces: list[Chunk] = []

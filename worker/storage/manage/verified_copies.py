@@ -13,6 +13,7 @@ from worker.storage.errors import refuses_checksums, refuses_conditions
 from worker.storage.manage.copy import MAX_COPY, copy_at_once, copy_object
 from worker.storage.manage.copy_request import CopyRequest
 from worker.storage.objects.bucket import Bucket
+from worker.storage.objects.checksums import CRC32
 
 
 class S3VerifiedCopies:
@@ -70,7 +71,7 @@ class S3VerifiedCopies:
             self._require_standing(key, replaces)
         properties = {"StorageClass": source.storage_class, **self._encryption}
         request = CopyRequest(self._bucket, source, self._bucket, key, properties)
-        guards = {"ChecksumAlgorithm": "CRC32", **_only_if(replaces)}
+        guards = {"ChecksumAlgorithm": CRC32, **_only_if(replaces)}
         with request.errors(f"copying {source.key} to {key}"):
             try:
                 told = copy_at_once(request, guards if self._sends_conditions else {})

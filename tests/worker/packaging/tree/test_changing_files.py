@@ -13,6 +13,8 @@ from tests.worker.packaging.changes import (
     reading,
     remake,
     require_honesty,
+    rewrite,
+    rewrite_in_secret,
 )
 from tests.worker.packaging.helpers import before_a_helper_packs, helpers_for_everything
 from tests.worker.packaging.left_behind import nothing_left_behind
@@ -27,17 +29,6 @@ def grow(path: Path) -> None:
 
 def shrink(path: Path) -> None:
     os.truncate(path, path.stat().st_size - 1)
-
-
-def rewrite(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[::-1])
-
-
-def rewrite_in_secret(path: Path) -> None:
-    """Rewrite the file and set its times back."""
-    before = path.stat()
-    rewrite(path)
-    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
 def replace(path: Path) -> None:

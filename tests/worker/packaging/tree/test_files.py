@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.worker.packaging.changes import remake
+from tests.worker.packaging.changes import remake, rewrite, rewrite_in_secret
 from tests.worker.packaging.faults import at_call, before_calls, calls_of, fail, short_reads
 from tests.worker.packaging.left_behind import nothing_left_behind
 from tests.worker.packaging.plans import opened
@@ -84,17 +84,6 @@ def test_a_file_that_grows_until_its_reading_is_over_is_not_read(
 
     with before_calls(function, grow):
         assert refusal(run, size, before) == "RUN4/out changed while it was being packed"
-
-
-def rewrite(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[::-1])
-
-
-def rewrite_in_secret(path: Path) -> None:
-    """Rewrite the file and set its times back."""
-    before = path.stat()
-    rewrite(path)
-    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
 def replace(path: Path) -> None:

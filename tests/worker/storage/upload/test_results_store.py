@@ -245,12 +245,15 @@ def test_a_tree_that_changes_while_it_is_sent_leaves_nothing(
     assert open_uploads(strict) == []
 
 
-@only_moto
-@pytest.mark.parametrize(
+each_last_request = pytest.mark.parametrize(
     ("content", "operation"),
     [(SMALL, "PutObject"), (LARGE, "CompleteMultipartUpload")],
     ids=["put", "multipart"],
 )
+
+
+@only_moto
+@each_last_request
 def test_an_object_whose_answer_was_lost_is_known_as_ours(
     strict: Strict,
     results: S3ResultsStore,
@@ -265,11 +268,7 @@ def test_an_object_whose_answer_was_lost_is_known_as_ours(
 
 
 @only_moto
-@pytest.mark.parametrize(
-    ("content", "operation"),
-    [(SMALL, "PutObject"), (LARGE, "CompleteMultipartUpload")],
-    ids=["put", "multipart"],
-)
+@each_last_request
 def test_an_object_whose_every_answer_is_lost_is_found_by_the_next_attempt(
     strict: Strict,
     results: S3ResultsStore,

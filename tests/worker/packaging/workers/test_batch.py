@@ -45,7 +45,7 @@ def packed(run: Path, level: int = FAST) -> PackedBatch:
 def archive(batch: PackedBatch) -> bytes:
     """The batch as an archive of its own."""
     size, offset = len(batch.headers), len(batch.data)
-    end = end_records(count=batch.entry_count, size=size, offset=offset)
+    end = end_records(count=batch.entry_count, size=size, offset=offset, tail=batch.headers)
     return bytes(batch.data) + batch.headers + end
 
 

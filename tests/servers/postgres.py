@@ -86,7 +86,9 @@ class PostgresServer:
 def postgres_server(directory: Path | None = None) -> Iterator[PostgresServer]:
     """A new PostgreSQL, deleted at the end; its data lie in `directory` where that can be."""
     data = _data_directory(directory)
-    with _one_at_a_time():
+    # As root it makes a user, with a program that an ordinary shell's PATH may lack
+    path = os.environ.get("PATH", os.defpath) + os.pathsep + "/usr/sbin"
+    with _one_at_a_time(), patch.dict(os.environ, PATH=path):
         server = get_server(data, cleanup_mode="delete")
     try:
         info = server.get_postmaster_info()

@@ -152,7 +152,9 @@ class Bucket:
 def _stored(key: str, size: int, told: Any, fields: Any) -> StoredObject:
     """The object from what S3 has told of it, by boto3's names."""
     etag, storage_class = told["ETag"].strip('"'), told.get("StorageClass", "STANDARD")
-    return StoredObject(key, size, etag, storage_class, told["LastModified"], fields)
+    # an answer that leaves it out must not fail an upload that has arrived
+    modified_at = told.get("LastModified") or _clock(told)
+    return StoredObject(key, size, etag, storage_class, modified_at, fields)
 
 
 def _clock(answer: Any) -> datetime:

@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from email.utils import parsedate_to_datetime
 
 import pytest
+from botocore.stub import Stubber
 
 from tests.servers.faults import AnswerError
 from tests.servers.strict_bucket import Strict, only_moto
@@ -14,6 +16,7 @@ from worker.storage.client import make_client
 from worker.storage.objects.bucket import Bucket
 
 CONTENT = bytes(range(256)) * 10
+DATE = "Thu, 26 Nov 2026 11:30:00 GMT"
 
 
 @pytest.fixture
@@ -45,6 +48,19 @@ def test_an_absent_object_is_none_and_one_that_is_required_is_an_error(bucket: B
     assert bucket.head("k") is None
     with pytest.raises(ArtifactNotFound, match=f"there is no k in {bucket.name}"):
         bucket.require("k")
+
+
+def test_a_store_that_leaves_out_when_an_object_was_changed_is_read_all_the_same() -> None:
+    client = make_client()
+    answer = {
+        "ContentLength": 3,
+        "ETag": '"e"',
+        "ResponseMetadata": {"HTTPHeaders": {"date": DATE}},
+    }
+    with Stubber(client) as stub:
+        stub.add_response("head_object", answer)
+        found = Bucket(client, "results").require("k")
+    assert (found.size, found.modified_at) == (3, parsedate_to_datetime(DATE))
 
 
 def test_who_may_not_look_is_told_so_and_not_that_nothing_is_there(

@@ -2,6 +2,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -50,7 +51,8 @@ class SlowStore:
 
     def head_object(self, **_: Any) -> dict[str, Any]:
         size = sum(map(len, self.parts.values()))
-        return {"ContentLength": size, "ETag": "e", "LastModified": None, "Metadata": {}}
+        changed = datetime(2026, 1, 1, tzinfo=UTC)
+        return {"ContentLength": size, "ETag": "e", "LastModified": changed, "Metadata": {}}
 
     def abort_multipart_upload(self, **_: Any) -> None:
         self.aborted = True

@@ -1,6 +1,7 @@
 """Celery's settings, each with its reason; `worker.settings` tells where the broker is."""
 
 from tasks.messaging.broker import broker_url as _broker_url
+from tasks.messaging.results import result_backend_url as _result_backend_url
 
 broker_url = _broker_url()
 
@@ -50,8 +51,14 @@ task_publish_retry_policy = {"max_retries": 1, "interval_start": 0, "interval_st
 accept_content = ["json"]
 task_serializer = "json"
 
-# The row holds the result; a result backend would be a second truth.
-task_ignore_result = True
+# The row holds the result. A backend is for those who want Celery's: `.get()`, states and chords.
+result_backend = _result_backend_url()
+task_ignore_result = "://" not in result_backend
+task_track_started = True
+# A backend that hangs must not hold up uploads: what follows one is done again later if need be.
+redis_socket_timeout = 5
+redis_socket_connect_timeout = 3
+result_backend_transport_options = {"retry_policy": {"max_retries": 1, "timeout": 5.0}}
 
 # Flower shows events.
 worker_send_task_events = True

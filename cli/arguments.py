@@ -1,7 +1,7 @@
 """Arguments and options that several commands take."""
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated
 
 import typer
@@ -25,6 +25,14 @@ def duration(text: str, units: str = "smhd", example: str = "90s, 30m, 1h or 7d"
     if not found:
         raise typer.BadParameter(f"{text!r} is not a duration such as {example}")
     return timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
+def instant(text: str) -> datetime:
+    """Parse a time in ISO 8601; without an offset from UTC it is this machine's own."""
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    except (ValueError, OverflowError):
+        raise typer.BadParameter(f"{text!r} is not a time such as 2026-01-31T18:00+01:00") from None
 
 
 def with_optional_run(words: list[str], *, least: int, most: int) -> tuple[int | None, list[str]]:

@@ -9,7 +9,7 @@ from cli.artifacts import cat, contents, fetch, ls, put, urls, verify
 from cli.demo import demo
 from cli.operations import database, doctor, inventory, migrate, settings, up
 from cli.retention import archive, delete, lifecycle, restore
-from cli.uploads import enqueue, failed, retry, status
+from cli.uploads import cancel, enqueue, failed, retry, status
 
 app = typer.Typer(
     name="oneprefix",
@@ -34,6 +34,7 @@ app.command()(restore.restore)
 app.command()(delete.delete)
 app.command()(failed.failed)
 app.command()(retry.retry)
+app.command()(cancel.cancel)
 app.command()(migrate.migrate)
 app.command()(inventory.inventory)
 app.command(name="settings")(settings.settings)

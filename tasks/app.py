@@ -8,15 +8,28 @@ from celery import Celery
 from celery.signals import after_setup_logger, celeryd_init, worker_shutting_down
 
 from tasks.messaging.broker import use_own_transport
+from tasks.messaging.results import stores_results
 from tasks.services import ask_to_stop, expect_processes
 from tasks.worker_process.pool_step import PoolStep
 from tasks.worker_process.recovery_step import RecoveryStep
+from tasks.worker_process.revocation_step import RevocationStep
 from worker.bootstrap.preflight import require_worker_settings
 from worker.errors import OneprefixError
 from worker.settings import load_settings
 
+
+class App(Celery):
+    """A Celery whose callers are told so if they ask for a result and none is stored."""
+
+    def send_task(self, *arguments: Any, **options: Any) -> Any:
+        result = super().send_task(*arguments, **options)
+        if not stores_results(self):
+            result.ignored = False  # an ignored one would answer None at once, whatever happened
+        return result
+
+
 # set_as_current: a program that imports us may have a Celery of its own
-app = Celery(
+app = App(
     "oneprefix",
     include=[
         "tasks.upload_task",
@@ -27,7 +40,7 @@ app = Celery(
     set_as_current=False,
 )
 app.config_from_object("celeryconfig")
-app.steps["worker"].update((PoolStep, RecoveryStep))
+app.steps["worker"].update((PoolStep, RecoveryStep, RevocationStep))
 
 
 @celeryd_init.connect

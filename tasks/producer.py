@@ -1,17 +1,37 @@
 """Ask for uploads from a program beside the workers."""
 
+from datetime import datetime
+from pathlib import PurePath
+
 from tasks.app import app
 from tasks.messaging.publisher import CeleryPublisher
 from tasks.services import services
+from worker.errors import InvalidRequest
 from worker.models.upload import Upload
 
 
-def enqueue(job_id: int, run_id: int, path: str, *, replace: bool = False) -> Upload:
-    """The upload's row. Once this returns, the upload lands or ends FAILED with its reason.
+def enqueue(
+    job_id: int,
+    run_id: int,
+    path: str | PurePath,
+    *,
+    replace: bool = False,
+    countdown: float | None = None,
+    eta: datetime | None = None,
+    expires: float | datetime | None = None,
+) -> Upload:
+    """The upload's row. Once this returns, the upload lands or ends with its reason.
+
+    As in Celery, `countdown` (seconds) or `eta` (a time) tell when an attempt may begin, and
+    `expires` (either) when the upload is CANCELLED unless an attempt is under way or has succeeded.
+    Seconds count on the database's clock.
 
     Raises InvalidRequest for arguments that make no request; DatabaseUnavailable or
     DatabaseRefused if there is no row. A broker that does not answer, or that no setting names
     here, is no error: the workers publish the message for the row.
     """
     enqueue_upload = services().enqueue_upload(CeleryPublisher(app))
-    return enqueue_upload(job_id, run_id, path, replace=replace)
+    if countdown is not None and eta is not None:
+        raise InvalidRequest("give countdown or eta, not both", job_id=job_id, run_id=run_id)
+    begins = eta if countdown is None else countdown
+    return enqueue_upload(job_id, run_id, path, replace=replace, eta=begins, expires=expires)

@@ -9,10 +9,11 @@ OneprefixError
 │   │                        InvalidArchive · ArchiveDamaged · MemberNotFound · ExpiryRefused
 │   ├── whole jobs           VerificationFailed · UploadUnderWay · PartlyFailed
 │   ├── surroundings         StorageRefused (StorageForbidden, LifecycleUnknown) · DatabaseRefused
-│   └── AttemptsExhausted
+│   └── the upload           AttemptsExhausted · UploadGivenUp · UploadCancelled
 └── TransientError
     ├── the run's directory  ResultsRootMissing · ResultsDirectoryMissing · TreeChanged
-    ├── the worker           HelperLost · Stalled · LeaseLost · Postponed (MustWait, HandedBack)
+    ├── the worker           HelperLost · Stalled · LeaseLost · LeftAlone
+    │                        Postponed (MustWait, HandedBack)
     ├── artifacts            ArtifactReplaced · RecordNotWritten
     └── surroundings         StorageUnavailable · DatabaseUnavailable · BrokerUnavailable
 """
@@ -157,6 +158,14 @@ class AttemptsExhausted(PermanentError):
     """Every allowed attempt failed; the message ends with the last one's."""
 
 
+class UploadGivenUp(PermanentError):
+    """The upload that was asked for had failed before; the message is its row's."""
+
+
+class UploadCancelled(PermanentError):
+    """The upload that was asked for was cancelled; the message is its row's."""
+
+
 class TransientError(OneprefixError):
     """A retry may help."""
 
@@ -231,6 +240,10 @@ class RecordNotWritten(TransientError):
     def __init__(self, message: str, *, key: str = "", **ids: int | None) -> None:
         super().__init__(message, **ids)
         self.key = key
+
+
+class LeftAlone(TransientError):
+    """No attempt was begun: another worker has the upload, or it is not due yet."""
 
 
 class LeaseLost(TransientError):

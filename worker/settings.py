@@ -34,6 +34,11 @@ class Settings(BaseSettings):
     broker_url: SecretStr | None = Field(
         None, description="Redis, Valkey or RabbitMQ; the embedded Valkey if not set"
     )
+    result_backend: SecretStr | None = Field(
+        None,
+        description="Celery's result backend, such as redis://… or db+postgresql+psycopg://…;"
+        " results are not stored if not set",
+    )
     s3_bucket: str | None = Field(None, description="bucket to upload to")
     results_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
         (), description="directories that results may be read from, separated by colons"

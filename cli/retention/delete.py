@@ -1,8 +1,5 @@
 """`oneprefix delete`: deletes everything under a job's prefix for good."""
 
-import getpass
-import os
-import socket
 import sys
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -13,6 +10,7 @@ from cli.arguments import DryRun, JobId, MovedTo
 from cli.output import Json, errors, human_size, print_error, print_json, print_line
 from cli.progress import collected
 from cli.services import configured_services
+from cli.user import user
 from worker.models.retention import Deletion
 from worker.use_cases.retention.outcome import Outcome
 
@@ -33,7 +31,7 @@ def delete(
         if not (yes or dry_run):
             _confirm(plan)
         total = plan.objects + plan.incomplete_uploads
-        work = [] if dry_run else delete_job(plan, who=_who())
+        work = [] if dry_run else delete_job(plan, who=user())
         outcomes = collected(work, "deleting", total)
     failed = [each for each in outcomes if each.error]
     if as_json:
@@ -77,11 +75,3 @@ def _told(plan: Deletion) -> str:
         f"{plan.objects:,} objects ({human_size(plan.bytes)}) and {plan.incomplete_uploads:,}"
         f" incomplete multipart uploads under s3://{plan.bucket}/{plan.prefix}/"
     )
-
-
-def _who() -> str:
-    try:
-        user = getpass.getuser()
-    except (OSError, KeyError):  # a container's user may have no name
-        user = str(os.getuid())
-    return f"{user}@{socket.gethostname()}"

@@ -1,12 +1,13 @@
 """`oneprefix enqueue`: requests an upload, and waits for it if told to."""
 
 import time
+from datetime import datetime, timedelta
 from typing import Annotated
 
 import typer
 from rich.progress import BarColumn, DownloadColumn, TextColumn
 
-from cli.arguments import JobId, RunId
+from cli.arguments import JobId, RunId, duration, instant
 from cli.output import Json, as_row, console, print_error, print_json, print_line
 from cli.progress import progress_bar
 from cli.services import configured_services
@@ -24,24 +25,52 @@ def enqueue(
     replace: Annotated[
         bool, typer.Option("--replace", help="Upload again although the run's results have landed.")
     ] = False,
-    wait: Annotated[
-        bool, typer.Option("--wait", help="Wait until the upload has landed or failed.")
-    ] = False,
+    countdown: Annotated[
+        timedelta | None,
+        typer.Option(
+            parser=duration, metavar="DURATION", help="Begin so much later, as 90s or 1h."
+        ),
+    ] = None,
+    eta: Annotated[
+        datetime | None,
+        typer.Option(parser=instant, metavar="TIME", help="Begin then, as 2026-01-31T18:00+01:00."),
+    ] = None,
+    expires: Annotated[
+        timedelta | None,
+        typer.Option(
+            parser=duration,
+            metavar="DURATION",
+            help="Cancel the upload if no attempt is under way or has succeeded by then.",
+        ),
+    ] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until the upload is over.")] = False,
     as_json: Json = False,
 ) -> None:
     """Request the upload of a run's results: writes the row, then sends the message."""
     from tasks import enqueue as request_upload  # imports Celery, which is slow
 
     with configured_services(as_json) as services:
-        upload = request_upload(job, run, path, replace=replace)
+        upload = request_upload(
+            job,
+            run,
+            path,
+            replace=replace,
+            countdown=_seconds(countdown),
+            eta=eta,
+            expires=_seconds(expires),
+        )
         if wait:
             upload = _wait(upload, services.upload_list)
     if as_json:
         print_json(as_row(upload))
     else:
         _say(upload)
-    if wait and upload.state is UploadState.FAILED:
+    if wait and upload.state is not UploadState.LANDED:
         raise typer.Exit(1)
+
+
+def _seconds(length: timedelta | None) -> float | None:
+    return None if length is None else length.total_seconds()
 
 
 def _wait(upload: Upload, listed: SqlUploadList) -> Upload:
@@ -65,5 +94,7 @@ def _say(upload: Upload) -> None:
             print_line(line)
         case UploadState.FAILED:
             print_error(upload.error or f"{where} failed")
+        case UploadState.CANCELLED:
+            print_error(f"{where}: {upload.error}")
         case state:
             console.print(f"{where}: {state}")

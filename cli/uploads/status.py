@@ -28,6 +28,7 @@ _COLOURS = {
     UploadState.RETRYING: "yellow",
     UploadState.LANDED: "green",
     UploadState.FAILED: "red",
+    UploadState.CANCELLED: "magenta",
 }
 
 
@@ -129,4 +130,6 @@ def _remark(upload: Upload) -> str:
         return upload.results_url or upload.error or ""
     if upload.state is UploadState.UPLOADING:
         return f"on {(upload.owner or '').partition('@')[0]}"
+    if upload.state is UploadState.REQUESTED and upload.next_attempt_at:
+        return f"not before {upload.next_attempt_at:%Y-%m-%d %H:%M:%S} UTC"
     return upload.error or ""

@@ -9,6 +9,7 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
+from tasks.messaging.results import stores_results
 from tasks.messaging.upload_message import decoded
 from worker.errors import BrokerUnavailable
 from worker.models.upload_request import UploadMessage
@@ -37,7 +38,7 @@ class KombuDeliveries:
     def read(self, tag: str) -> UploadMessage | None:
         with self._channel() as channel:
             entry = channel and channel.client.hget(channel.unacked_key, tag)
-        return decoded(entry) if entry else None
+        return decoded(entry, results=stores_results(self._app)) if entry else None
 
     @contextmanager
     def _channel(self) -> Iterator[Any]:

@@ -5,6 +5,7 @@ import logging
 from celery import Celery
 from kombu.exceptions import OperationalError
 
+from tasks.messaging.follow_up import options_of
 from tasks.messaging.upload_message import TASK, URGENT
 from worker.errors import InvalidSettings
 from worker.models.upload_request import UploadRequest
@@ -27,6 +28,7 @@ class CeleryPublisher:
                 args=[request.job_id, request.run_id, request.path],
                 task_id=request.task_id,
                 priority=URGENT if urgent else None,
+                **options_of(request.follow_up),
             )
         except UNREACHABLE as error:
             log.warning(

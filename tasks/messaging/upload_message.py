@@ -4,6 +4,7 @@ import json
 import logging
 from base64 import b64decode
 
+from tasks.messaging.follow_up import follow_up_of
 from tasks.messaging.queue_entry import problem_with
 from worker.models.upload_request import UploadMessage
 
@@ -16,10 +17,11 @@ TASK = "tasks.package_and_upload"
 URGENT = 9
 
 
-def decoded(delivery: bytes) -> UploadMessage | None:
+def decoded(delivery: bytes, *, results: bool) -> UploadMessage | None:
     """The content of a delivery that kombu keeps until it is acknowledged.
 
     None if the delivery is another task's, or is none that a worker would start a task for.
+    `results`: whether workers store results.
     """
     message, *_ = json.loads(delivery)
     if problem_with(json.dumps(message).encode()):
@@ -28,8 +30,15 @@ def decoded(delivery: bytes) -> UploadMessage | None:
     if headers["task"] != TASK:
         return None
     try:
-        arguments, keywords, _ = json.loads(b64decode(message["body"]))
-        return UploadMessage(headers["id"], *arguments, **keywords)
+        arguments, keywords, embedded = json.loads(b64decode(message["body"]))
+        return UploadMessage.of(
+            headers["id"],
+            arguments,
+            keywords,
+            eta=headers.get("eta"),
+            expires=headers.get("expires"),
+            follow_up=follow_up_of(headers | embedded, results=results),
+        )
     except (ValueError, TypeError) as error:
         log.warning("message %s asks for nothing: %s", headers["id"], error)
         return None

@@ -1,5 +1,6 @@
 """`uploads`, `jobs` and `runs` in memory, held to the same contract as the SQL repositories."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,8 +9,8 @@ from worker.errors import JobNotFound, LeaseLost, RunNotFound
 from worker.models.archive import Archive
 from worker.models.artifact import Artifact
 from worker.models.job import Job, Run
-from worker.models.upload import Upload, UploadState
-from worker.models.upload_request import DueMessage, Refusal, UploadRequest
+from worker.models.upload import GIVEN_UP, Upload, UploadState
+from worker.models.upload_request import DueMessage, Moment, Refusal, UploadRequest
 
 
 def later(seconds: float) -> datetime:
@@ -62,11 +63,11 @@ class FakeRequests:
         where = request.job_id, request.run_id
         row = self._database.rows.get(where)
         if row is None:
-            row = Upload(*where, request.path, task_id=request.task_id, requested_at=later(0))
+            row = _requested(request)
         elif self._renews(row, request):
             former = row.task_id
             row = replace(
-                Upload(*where, request.path, task_id=request.task_id, requested_at=later(0)),
+                _requested(request),
                 state=row.to(UploadState.REQUESTED).state,
                 fence=row.fence + 1,
                 s3_key=row.s3_key,
@@ -76,9 +77,12 @@ class FakeRequests:
             )
             self._database.superseded.add(former)
         else:
+            if self._is_new(row, request) and not row.state.is_over:
+                row = self._database.rows[where] = _widened(row, request)
             return row
         self._database.rows[where] = row
-        self._database.published_at[where] = later(0) if published else None
+        waits = row.next_attempt_at and row.next_attempt_at > later(0)
+        self._database.published_at[where] = later(0) if published and not waits else None
         return row
 
     def refuse(self, refusal: Refusal) -> None:
@@ -91,13 +95,39 @@ class FakeRequests:
         if is_as_requested and self._database.published_at.get(where) is None:
             self._database.published_at[where] = later(0)
 
+    def _is_new(self, row: Upload, request: UploadRequest) -> bool:
+        return request.task_id not in self._database.superseded - {None} | {row.task_id} - {None}
+
     def _renews(self, row: Upload, request: UploadRequest) -> bool:
-        known = self._database.superseded | {row.task_id}
-        if request.task_id is not None and request.task_id in known:
+        if not self._is_new(row, request):
             return False
-        if request.replace or row.state is UploadState.FAILED:
+        if request.replace or row.state in GIVEN_UP:
             return request.replace or row.landed_at is None
         return row.state is not UploadState.LANDED and row.path != request.path
+
+
+def _requested(request: UploadRequest) -> Upload:
+    return Upload(
+        request.job_id,
+        request.run_id,
+        request.path,
+        task_id=request.task_id,
+        requested_at=later(0),
+        next_attempt_at=_time(request.not_before),
+        expires_at=_time(request.expires),
+    )
+
+
+def _widened(row: Upload, request: UploadRequest) -> Upload:
+    begins, expires = _time(request.not_before), _time(request.expires)
+    if row.state is UploadState.REQUESTED and row.next_attempt_at:
+        earlier = begins and min(begins, row.next_attempt_at)
+        row = replace(row, next_attempt_at=earlier)
+    return replace(row, expires_at=row.expires_at and expires and max(row.expires_at, expires))
+
+
+def _time(moment: Moment | None) -> datetime | None:
+    return later(moment) if isinstance(moment, float) else moment
 
 
 class FakeUploads:
@@ -262,9 +292,50 @@ class FakeOutbox:
         published_at = self.database.published_at.get((upload.job_id, upload.run_id))
         if published_at is not None:
             return _can_be_claimed(upload) and published_at < later(-self.republish)
-        if upload.state is UploadState.REQUESTED:
+        if upload.state is UploadState.REQUESTED and upload.next_attempt_at is None:
             return upload.requested_at is not None and upload.requested_at <= later(-self.grace)
         return _can_be_claimed(upload)
+
+
+class FakeCancellations:
+    def __init__(self, database: FakeDatabase) -> None:
+        self._database = database
+
+    def of_job(self, job_id: int, run_id: int | None, *, reason: str) -> list[Upload]:
+        return self._cancelled(
+            lambda row: row.job_id == job_id and run_id in (None, row.run_id), reason
+        )
+
+    def of_message(self, task_id: str, *, reason: str) -> list[Upload]:
+        return self._cancelled(lambda row: row.task_id == task_id, reason)
+
+    def of_expired(self, *, reason: str) -> list[Upload]:
+        return self._cancelled(
+            lambda row: (
+                row.expires_at is not None
+                and row.expires_at < later(0)
+                and (row.state is not UploadState.UPLOADING or _can_be_claimed(row))
+            ),
+            reason,
+        )
+
+    def _cancelled(self, chosen: Callable[[Upload], bool], reason: str) -> list[Upload]:
+        rows = self._database.rows
+        cancelled = [
+            replace(
+                row.to(UploadState.CANCELLED),
+                fence=row.fence + 1,
+                error=reason,
+                traceback=None,
+                next_attempt_at=None,
+                owner=None,
+                lease_until=None,
+            )
+            for row in rows.values()
+            if chosen(row) and not row.state.is_over
+        ]
+        rows.update({(row.job_id, row.run_id): row for row in cancelled})
+        return cancelled
 
 
 class FakeMultipartIds:
@@ -286,7 +357,7 @@ class FakeMultipartIds:
 def _can_be_claimed(row: Upload) -> bool:
     match row.state:
         case UploadState.REQUESTED:
-            return True
+            return row.next_attempt_at is None or row.next_attempt_at <= later(0)
         case UploadState.RETRYING:
             return row.next_attempt_at is not None and row.next_attempt_at <= later(0)
         case UploadState.UPLOADING:

@@ -14,6 +14,8 @@ from worker.database.inventory import SqlInventory
 from worker.database.jobs import SqlJobRepository, SqlRunRepository
 from worker.database.result_locations import SqlResultLocations
 from worker.database.uploads.attempts import SqlUploadRepository
+from worker.database.uploads.cancellations import SqlCancellations
+from worker.database.uploads.follow_ups import SqlFollowUps
 from worker.database.uploads.multipart_ids import SqlMultipartIds
 from worker.database.uploads.outbox import SqlOutbox
 from worker.database.uploads.requests import SqlRequestRepository
@@ -44,12 +46,21 @@ class Repositories:
     upload_list = _of_engine(SqlUploadList)
     multipart_ids = _of_engine(SqlMultipartIds)
     result_locations = _of_engine(SqlResultLocations)
+    cancellations = _of_engine(SqlCancellations)
     deletions = _of_engine(SqlDeletionRepository)
     inventory = _of_engine(SqlInventory)
 
     @cached_property
     def outbox(self) -> SqlOutbox:
         return SqlOutbox(
+            self.engine,
+            grace=self.settings.publish_grace_seconds,
+            republish=self.settings.republish_seconds,
+        )
+
+    @cached_property
+    def follow_ups(self) -> SqlFollowUps:
+        return SqlFollowUps(
             self.engine,
             grace=self.settings.publish_grace_seconds,
             republish=self.settings.republish_seconds,

@@ -14,10 +14,12 @@ from worker.process.identity import has_ended, this_machine, this_process
 from worker.process.processors import processors
 from worker.use_cases.recovery.abort_orphans import AbortOrphans
 from worker.use_cases.recovery.adopt_messages import AdoptMessages
+from worker.use_cases.recovery.answer_messages import AnswerMessages
 from worker.use_cases.recovery.ports import Deliveries
 from worker.use_cases.recovery.recover import Recover
 from worker.use_cases.recovery.release_leases import ReleaseLeases
 from worker.use_cases.recovery.republish import Republish
+from worker.use_cases.requests.cancel import CancelUploads
 from worker.use_cases.requests.enqueue import EnqueueUpload
 from worker.use_cases.requests.ports import Publisher
 from worker.use_cases.requests.read_message import ReadMessage
@@ -48,6 +50,13 @@ class UploadServices(Repositories):
 
     def enqueue_upload(self, publisher: Publisher) -> EnqueueUpload:
         return EnqueueUpload(self.requests, publisher, _new_task_id)
+
+    @cached_property
+    def cancel_uploads(self) -> CancelUploads:
+        return CancelUploads(self.cancellations, self.multipart_ids, self._abort)
+
+    def _abort(self, key: str, multipart_id: str) -> bool:
+        return self.bucket.abort(key, multipart_id)
 
     @cached_property
     def upload_results(self) -> UploadResults:
@@ -123,9 +132,13 @@ class UploadServices(Repositories):
         settings = self.settings
         grace = settings.publish_grace_seconds
         return Recover(
-            ReleaseLeases(self.uploads, this_machine(), has_ended),
-            AdoptMessages(deliveries, self.read_message, self.requests, self.outbox, grace),
-            Republish(self.outbox, publisher, _new_task_id),
+            (
+                ReleaseLeases(self.uploads, this_machine(), has_ended),
+                AdoptMessages(deliveries, self.read_message, self.requests, self.outbox, grace),
+                lambda: len(self.cancel_uploads.of_expired()),
+                Republish(self.outbox, publisher, _new_task_id),
+                AnswerMessages(self.follow_ups, publisher),
+            ),
             self._sweep,
             pause=settings.recovery_seconds,
             sweep=settings.sweep_seconds,

@@ -32,6 +32,12 @@ def broker_url(settings: Settings) -> str:
     return url
 
 
+def result_backend(settings: Settings) -> str | None:
+    """Return the URL of Celery's result backend, or None if results are not stored."""
+    url = settings.result_backend
+    return url.get_secret_value() if url else None
+
+
 def embedded_broker(settings: Settings) -> "EmbeddedBroker":
     from worker.embedded.broker import EmbeddedBroker
 

@@ -13,7 +13,7 @@ from worker.database.uploads.conditions import is_as_it_was
 from worker.errors import RunNotFound
 from worker.models.job import Run
 from worker.models.retention import Relocation
-from worker.models.upload import UploadState
+from worker.models.upload import GIVEN_UP, UploadState
 from worker.models.upload_request import storable
 
 
@@ -88,7 +88,7 @@ def _kept_of_a_row(checksum: str | None, landed_at: datetime) -> dict[str, Any]:
 
 def _has_nothing_else_to_tell() -> ColumnElement[bool]:
     """Not of an upload that is still asked for, or that failed to replace landed results."""
-    never_landed = and_(uploads.c.state == UploadState.FAILED, uploads.c.landed_at.is_(None))
+    never_landed = and_(uploads.c.state.in_(GIVEN_UP), uploads.c.landed_at.is_(None))
     return or_(uploads.c.state == UploadState.LANDED, never_landed)
 
 

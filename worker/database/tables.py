@@ -40,6 +40,7 @@ class UploadColumns(TypedColumns):
     lease_until: Named[datetime | None] = Column(Instant)
     attempt: Named[int] = Column(BigInteger)
     next_attempt_at: Named[datetime | None] = Column(Instant)
+    expires_at: Named[datetime | None] = Column(Instant)
     published_at: Named[datetime | None] = Column(Instant)
     bytes_done: Named[int] = Column(BigInteger)
     bytes_total: Named[int | None] = Column(BigInteger)
@@ -58,6 +59,21 @@ class UploadColumns(TypedColumns):
     landed_at: Named[datetime | None] = Column(Instant)
 
 
+class FollowUpColumns(TypedColumns):
+    """One row per message that wants something to happen once its upload is over.
+
+    `wanted`: in JSON, as `tasks.messaging.follow_up` writes it.
+    """
+
+    task_id: Named[str] = Column(Text, primary_key=True)
+    job_id: Named[int] = Column(BigInteger)
+    run_id: Named[int] = Column(BigInteger)
+    wanted: Named[str] = Column(Text)
+    published_at: Named[datetime | None] = Column(Instant)
+    claimed_until: Named[datetime | None] = Column(Instant)
+    answered_at: Named[datetime | None] = Column(Instant)
+
+
 class DeletionColumns(TypedColumns):
     id = Column(BigInteger, primary_key=True)
     job_id: Named[int] = Column(BigInteger)
@@ -74,4 +90,5 @@ class DeletionColumns(TypedColumns):
 jobs = Table("jobs", metadata, JobColumns)
 runs = Table("runs", metadata, RunColumns)
 uploads = Table("uploads", metadata, UploadColumns)
+follow_ups = Table("follow_ups", metadata, FollowUpColumns)
 deletions = Table("deletions", metadata, DeletionColumns)

@@ -3,12 +3,13 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import DateTime, Dialect, String, TypeDecorator
+from sqlalchemy import ColumnElement, DateTime, Dialect, String, TypeDecorator, literal
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeEngine
 
+from worker.models.upload_request import Moment
 from worker.models.validation import utc
 
 #: For SQLite's strftime: the form in which SQLAlchemy writes a datetime, in milliseconds.
@@ -49,6 +50,13 @@ class now(FunctionElement[datetime]):  # noqa: N801  it reads as the SQL functio
 
     def __init__(self, seconds: float = 0.0) -> None:
         super().__init__(float(seconds))
+
+
+def instant(moment: Moment | None) -> ColumnElement[datetime] | None:
+    """The time as a value in a statement: seconds count from now, on the database's clock."""
+    if moment is None:
+        return None
+    return literal(moment, Instant) if isinstance(moment, datetime) else now(moment)
 
 
 @compiles(now, "postgresql")

@@ -15,23 +15,34 @@ class UploadState(StrEnum):
     RETRYING = "RETRYING"
     LANDED = "LANDED"
     FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
 
     def may_become(self, following: "UploadState") -> bool:
         return following in _FOLLOWING[self]
 
     @property
     def is_over(self) -> bool:
-        return self in (UploadState.LANDED, UploadState.FAILED)
+        return self is UploadState.LANDED or self in GIVEN_UP
 
+
+#: How an upload ends that does not land; a new request starts it anew.
+GIVEN_UP = (UploadState.FAILED, UploadState.CANCELLED)
 
 #: UPLOADING follows itself when a lease ran out; REQUESTED follows any state when a producer asks
 #: again.
+_BEGUN_OR_GIVEN_UP = {
+    UploadState.REQUESTED,
+    UploadState.UPLOADING,
+    UploadState.FAILED,
+    UploadState.CANCELLED,
+}
 _FOLLOWING = {
-    UploadState.REQUESTED: {UploadState.REQUESTED, UploadState.UPLOADING, UploadState.FAILED},
+    UploadState.REQUESTED: _BEGUN_OR_GIVEN_UP,
     UploadState.UPLOADING: set(UploadState),
-    UploadState.RETRYING: {UploadState.REQUESTED, UploadState.UPLOADING, UploadState.FAILED},
+    UploadState.RETRYING: _BEGUN_OR_GIVEN_UP,
     UploadState.LANDED: {UploadState.REQUESTED},
     UploadState.FAILED: {UploadState.REQUESTED},
+    UploadState.CANCELLED: {UploadState.REQUESTED},
 }
 
 
@@ -62,6 +73,9 @@ class Upload:
     traceback: str | None = None
     lease_until: datetime | None = None
     next_attempt_at: datetime | None = None
+    """No attempt begins before then; None if one may begin at once."""
+    expires_at: datetime | None = None
+    """An upload that waits for an attempt is cancelled then."""
     requested_at: datetime | None = None
     updated_at: datetime | None = None
     landed_at: datetime | None = None

@@ -1,16 +1,29 @@
 """A producer's request for an upload, checked before anything acts on it, or its refusal."""
 
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import PurePosixPath
-from typing import NamedTuple, Self
+from datetime import datetime
+from inspect import signature
+from pathlib import PurePath, PurePosixPath
+from typing import Any, NamedTuple, Self
 
 from worker.errors import InvalidId, InvalidRequest
-from worker.models.validation import positive_id
+from worker.models.validation import positive_id, utc
 
 #: The largest BIGINT, the widest integer of PostgreSQL and SQLite.
 MAX_ID = 2**63 - 1
 #: Linux refuses longer paths (PATH_MAX, with its closing NUL).
 MAX_PATH_BYTES = 4095
+#: A time, or a number of seconds after the request reaches SQL, on the database's clock.
+Moment = datetime | float
+#: A century, in seconds: more than any request waits, and no database's clock overflows.
+MAX_SECONDS = 100 * 366 * 24 * 60 * 60
+
+
+def _asked(job_id: object, run_id: object, path: object, replace: object = False) -> None: ...
+
+
+_SIGNATURE = signature(_asked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +35,25 @@ class UploadMessage:
     run_id: object
     path: object
     replace: object = False
+    eta: object = None
+    expires: object = None
+    follow_up: str | None = None
+    """What is to happen once the upload is over; only the door for messages reads it."""
+    problem: str | None = None
+    """Why the message asks for nothing, where it is not for one of the values."""
+
+    @classmethod
+    def of(cls, task_id: str | None, arguments: Any, keywords: Any, **more: Any) -> Self:
+        """The message with these arguments, which may be too few, too many or of unknown names."""
+        problem = more.pop("problem", None)
+        try:
+            _SIGNATURE.bind(*arguments, **keywords)
+        except TypeError as error:
+            problem = f"these are no arguments of an upload: {error}"
+        given = dict(zip(_SIGNATURE.parameters, arguments, strict=False))
+        given |= {name: value for name, value in keywords.items() if name in _SIGNATURE.parameters}
+        known = {"job_id": None, "run_id": None, "path": ""} | given
+        return cls(task_id, problem=problem, **known, **more)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +64,27 @@ class UploadRequest:
     replace: bool = False
     task_id: str | None = None
     """The id of the message that asks. The same message a second time asks for nothing new."""
+    not_before: Moment | None = None
+    """No attempt begins earlier."""
+    expires: Moment | None = None
+    """The request is cancelled then, unless an attempt is under way or has succeeded."""
+    follow_up: str | None = None
+    """What the message wants to happen once the upload is over."""
 
     @classmethod
     def parse(cls, message: UploadMessage) -> Self:
         """Make the request that the message asks for; raises InvalidRequest."""
+        if message.problem:
+            raise InvalidRequest(message.problem)
         return cls(
             job_id=_storable_id("job id", message.job_id),
             run_id=_storable_id("run id", message.run_id),
             path=_absolute_path(message.path),
             replace=_flag(message.replace),
             task_id=message.task_id,
+            not_before=_moment("eta", message.eta),
+            expires=_moment("expires", message.expires),
+            follow_up=message.follow_up,
         )
 
 
@@ -66,7 +109,24 @@ def _flag(value: object) -> bool:
     return value
 
 
+def _moment(name: str, value: object) -> Moment | None:
+    """The time or the seconds; messages have times as texts in ISO 8601."""
+    with suppress(ValueError, OverflowError):
+        match value:
+            case None:
+                return None
+            case int() | float() if not isinstance(value, bool) and abs(value) <= MAX_SECONDS:
+                return float(value)
+            case str():
+                return utc(datetime.fromisoformat(value))
+            case datetime():
+                return utc(value)
+    raise InvalidRequest(f"{name} must be a time or a number of seconds, not {value!r:.100}")
+
+
 def _absolute_path(value: object) -> str:
+    if isinstance(value, PurePath):
+        value = str(value)
     if not isinstance(value, str):
         raise InvalidRequest(f"path must be a string, not {value!r:.100}")
     if problem := _problem_with(value):

@@ -97,6 +97,9 @@ def test_what_asks_for_nothing_is_refused_as_a_worker_would(
         producer.send_task("somebody.elses", args=[12, 4, "/r"], queue="uploads")
     found = adopted(broker_url, tmp_path)
     assert found["looked_at"] == [4, 0, 0]
-    assert found["rows"] == []
-    [reason] = found["refused"]
-    assert "run id must be" in reason
+    [row] = found["rows"]
+    assert (row["run_id"], row["state"]) == (4, "FAILED")
+    assert "too many positional arguments" in row["error"]
+    missing, negative = found["refused"]
+    assert "missing a required argument: 'run_id'" in missing
+    assert "run id must be" in negative

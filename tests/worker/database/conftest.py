@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from tests.fakes.uploads import (
+    FakeCancellations,
     FakeDatabase,
     FakeMultipartIds,
     FakeOutbox,
@@ -23,6 +24,7 @@ from worker.database.engine import make_engine
 from worker.database.jobs import SqlRunRepository, add_job
 from worker.database.schema import upgrade_schema
 from worker.database.uploads.attempts import SqlUploadRepository
+from worker.database.uploads.cancellations import SqlCancellations
 from worker.database.uploads.multipart_ids import SqlMultipartIds
 from worker.database.uploads.outbox import SqlOutbox
 from worker.database.uploads.requests import SqlRequestRepository
@@ -31,6 +33,7 @@ from worker.models.job import Job, Run
 from worker.models.upload import Upload
 from worker.use_cases.ports import RunRepository
 from worker.use_cases.recovery.ports import LeaseRepository, MultipartIds, Outbox
+from worker.use_cases.requests.cancel import Cancellations
 from worker.use_cases.requests.ports import RequestRepository
 from worker.use_cases.upload.ports import UploadRepository
 
@@ -45,6 +48,7 @@ class Store:
     uploads: UploadRepository
     leases: LeaseRepository
     multipart_ids: MultipartIds
+    cancellations: Cancellations
     runs: RunRepository
     find: Callable[[int, int], Upload | None]
     drop_run: Callable[[int], object]
@@ -67,6 +71,7 @@ def fake_store() -> Store:
         uploads,
         uploads,
         FakeMultipartIds(database),
+        FakeCancellations(database),
         FakeRuns(database),
         lambda job_id, run_id: database.rows.get((job_id, run_id)),
         database.runs.pop,
@@ -88,6 +93,7 @@ def sql_store(engine: Engine) -> Store:
         uploads,
         uploads,
         SqlMultipartIds(engine),
+        SqlCancellations(engine),
         SqlRunRepository(engine),
         SqlUploadList(engine).find,
         drop_run,

@@ -23,12 +23,13 @@ def execute(engine: Engine, *statements: str) -> None:
             connection.execute(text(statement))
 
 
-def test_an_empty_database_gets_all_three_tables(empty_engine: Engine) -> None:
+def test_an_empty_database_gets_all_tables(empty_engine: Engine) -> None:
     upgrade_schema(empty_engine)
     assert set(inspect(empty_engine).get_table_names()) == {
         "jobs",
         "runs",
         "uploads",
+        "follow_ups",
         "deletions",
         "oneprefix_version",
     }
@@ -134,3 +135,28 @@ def test_hosts_that_migrate_at_once_wait_for_each_other(database_url: str) -> No
 
     with ThreadPoolExecutor(4) as hosts:
         list(hosts.map(start, range(4)))
+
+
+def test_a_schema_in_use_learns_of_cancelled_uploads_and_keeps_all_else(
+    empty_engine: Engine,
+) -> None:
+    def indexes() -> set[str | None]:
+        return {each["name"] for each in inspect(empty_engine).get_indexes("uploads")}
+
+    upgrade_schema(empty_engine, "0003")
+    execute(
+        empty_engine,
+        "INSERT INTO uploads (job_id, run_id, path, error) VALUES (12, 4, '/r/RUN4', 'why')",
+        "CREATE VIEW failing AS SELECT * FROM uploads WHERE error IS NOT NULL",
+    )
+    before = indexes()
+    upgrade_schema(empty_engine)
+    assert indexes() == before
+    with empty_engine.begin() as connection:
+        [row] = connection.execute(text("SELECT path, state, error FROM failing"))
+    assert tuple(row) == ("/r/RUN4", "REQUESTED", "why")
+    execute(empty_engine, "UPDATE uploads SET state = 'CANCELLED'")
+    with pytest.raises(DBAPIError):
+        execute(empty_engine, "UPDATE uploads SET state = 'DONE'")
+    with pytest.raises(DBAPIError):
+        execute(empty_engine, "INSERT INTO uploads (path, state) VALUES ('/r', 'REQUESTED')")

@@ -23,6 +23,9 @@ LEGAL = {
     (S.RETRYING, S.FAILED),
     (S.LANDED, S.REQUESTED),
     (S.FAILED, S.REQUESTED),
+    (S.REQUESTED, S.CANCELLED),
+    (S.RETRYING, S.CANCELLED),
+    (S.CANCELLED, S.REQUESTED),
 }
 
 
@@ -65,7 +68,7 @@ def test_the_states_before_a_state_are_those_that_lead_to_it() -> None:
         assert {(before, after) for before in S if before.may_become(after)} == {
             pair for pair in LEGAL if pair[1] is after
         }
-    assert [state for state in S if state.is_over] == [S.LANDED, S.FAILED]
+    assert [state for state in S if state.is_over] == [S.LANDED, S.FAILED, S.CANCELLED]
 
 
 def test_a_state_reads_as_text() -> None:

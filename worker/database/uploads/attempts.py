@@ -15,6 +15,7 @@ from worker.database.uploads.conditions import (
     is_leased,
     is_upload,
     lease_ran_out,
+    request_is_due,
     retry_is_due,
 )
 from worker.errors import LeaseLost, RunNotFound
@@ -29,7 +30,7 @@ MAX_LEFT_OUT = 200
 
 class SqlUploadRepository(SqlRepository):
     def claim(self, job_id: int, run_id: int, *, owner: str, lease: float) -> Upload | None:
-        due = or_(uploads.c.state == UploadState.REQUESTED, retry_is_due(), lease_ran_out())
+        due = or_(request_is_due(), retry_is_due(), lease_ran_out())
         taken = (
             update(uploads)
             .where(is_upload(job_id, run_id), due)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, false, func
+from sqlalchemy import ColumnElement, Row, and_, false, func, or_
 
 from worker.database.tables import uploads
 from worker.database.types import now
@@ -16,6 +16,11 @@ NOBODY = {"owner": None, "lease_until": None}
 
 def is_upload(job_id: int, run_id: int) -> ColumnElement[bool]:
     return and_(uploads.c.job_id == job_id, uploads.c.run_id == run_id)
+
+
+def request_is_due() -> ColumnElement[bool]:
+    begins = uploads.c.next_attempt_at
+    return and_(uploads.c.state == UploadState.REQUESTED, or_(begins.is_(None), begins <= now()))
 
 
 def retry_is_due() -> ColumnElement[bool]:

@@ -5,9 +5,14 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, and_, func, or_, select, update
 
 from worker.database.engine import SqlRepository
-from worker.database.tables import uploads
+from worker.database.tables import follow_ups, uploads
 from worker.database.types import now
-from worker.database.uploads.conditions import is_upload, lease_ran_out, retry_is_due
+from worker.database.uploads.conditions import (
+    is_upload,
+    lease_ran_out,
+    request_is_due,
+    retry_is_due,
+)
 from worker.models.upload import UploadState
 from worker.models.upload_request import DueMessage, UploadRequest
 
@@ -36,12 +41,22 @@ class SqlOutbox(SqlRepository):
                 uploads.c.path,
                 uploads.c.task_id,
                 uploads.c.state,
+                select(follow_ups.c.wanted)
+                .where(follow_ups.c.task_id == uploads.c.task_id)
+                .scalar_subquery()
+                .label("follow_up"),
             )
         )
         found = next(iter(self._rows(taken)), None)
         if found is None:
             return None
-        request = UploadRequest(found.job_id, found.run_id, found.path, task_id=found.task_id)
+        request = UploadRequest(
+            found.job_id,
+            found.run_id,
+            found.path,
+            task_id=found.task_id,
+            follow_up=found.follow_up,
+        )
         return DueMessage(request, found.state != UploadState.REQUESTED)
 
     def give_back(self, row: int) -> None:
@@ -52,18 +67,18 @@ class SqlOutbox(SqlRepository):
             is_upload(request.job_id, request.run_id),
             uploads.c.task_id == request.task_id,
             uploads.c.published_at <= now(-since),
-            or_(uploads.c.state == UploadState.REQUESTED, retry_is_due(), lease_ran_out()),
+            or_(request_is_due(), retry_is_due(), lease_ran_out()),
         )
         return self._changed(stuck.values(published_at=None)) > 0
 
     def _is_due(self) -> ColumnElement[bool]:
         unpublished = uploads.c.published_at.is_(None)
         lost = uploads.c.published_at < now(-self.republish)
-        producer_is_late = uploads.c.requested_at < now(-self.grace)
+        # a producer sends no message of its own for a later time
+        nobody_publishes = or_(
+            uploads.c.requested_at < now(-self.grace), uploads.c.next_attempt_at.is_not(None)
+        )
         return or_(
-            and_(
-                uploads.c.state == UploadState.REQUESTED,
-                or_(and_(unpublished, producer_is_late), lost),
-            ),
+            and_(request_is_due(), or_(and_(unpublished, nobody_publishes), lost)),
             and_(or_(retry_is_due(), lease_ran_out()), or_(unpublished, lost)),
         )

@@ -1,20 +1,36 @@
 """Write producers' requests to `uploads`, before anybody works on them."""
 
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Update, and_, func, not_, or_, select, true, update
+from sqlalchemy import (
+    ColumnElement,
+    Update,
+    and_,
+    case,
+    exists,
+    false,
+    func,
+    not_,
+    null,
+    or_,
+    select,
+    true,
+    update,
+)
 
 from worker.database.engine import SqlRepository, transaction
-from worker.database.tables import uploads
-from worker.database.types import now
-from worker.database.uploads.conditions import NOBODY, UPLOAD, as_upload, is_upload
-from worker.models.upload import Upload, UploadState
+from worker.database.tables import follow_ups, uploads
+from worker.database.types import instant, now
+from worker.database.uploads.conditions import NOBODY, UPLOAD, as_upload, is_over, is_upload
+from worker.models.upload import GIVEN_UP, Upload, UploadState
 from worker.models.upload_request import Refusal, UploadRequest
 
 
 class SqlRequestRepository(SqlRepository):
     def request(self, request: UploadRequest, *, published: bool) -> Upload:
-        published_at = now() if published else None
+        begins = instant(request.not_before)
+        published_at = _published_at(begins) if published else None
         new_row = (
             self._insert_into(uploads)
             .values(
@@ -23,6 +39,8 @@ class SqlRequestRepository(SqlRepository):
                 path=request.path,
                 task_id=request.task_id,
                 published_at=published_at,
+                next_attempt_at=begins,
+                expires_at=instant(request.expires),
             )
             .on_conflict_do_nothing(index_elements=["job_id", "run_id"])
             .returning(uploads.c.id)
@@ -31,8 +49,16 @@ class SqlRequestRepository(SqlRepository):
         with transaction(self.engine) as connection:
             if connection.execute(new_row).first() is None:
                 connection.execute(_renewed(request, published_at))
-            row = connection.execute(stored).one()
-        return as_upload(row)
+            upload = as_upload(connection.execute(stored).one())
+            if upload.task_id != request.task_id and (upload.next_attempt_at or upload.expires_at):
+                connection.execute(_widened(request))
+                upload = as_upload(connection.execute(stored).one())
+            if request.follow_up:
+                # after the upload's row: what is here already has asked before
+                connection.execute(
+                    self._insert_into(follow_ups).values(_wanted(request)).on_conflict_do_nothing()
+                )
+        return upload
 
     def refuse(self, refusal: Refusal) -> None:
         failed: dict[str, Any] = {
@@ -87,7 +113,8 @@ def _renewed(request: UploadRequest, published_at: now | None) -> Update:
             superseded=uploads.c.superseded + " " + func.coalesce(uploads.c.task_id, "") + " ",
             fence=uploads.c.fence + 1,
             attempt=0,
-            next_attempt_at=None,
+            next_attempt_at=instant(request.not_before),
+            expires_at=instant(request.expires),
             published_at=published_at,
             bytes_done=0,
             bytes_total=None,
@@ -105,10 +132,48 @@ def _renewed(request: UploadRequest, published_at: now | None) -> Update:
     )
 
 
+def _wanted(request: UploadRequest) -> dict[str, Any]:
+    return {
+        "task_id": request.task_id,
+        "job_id": request.job_id,
+        "run_id": request.run_id,
+        "wanted": request.follow_up,
+    }
+
+
+def _widened(request: UploadRequest) -> Update:
+    """The row of an upload that was asked for before, as early and as long as either request."""
+    begins, expires = instant(request.not_before), instant(request.expires)
+    earlier = true() if begins is None else uploads.c.next_attempt_at > begins
+    never = true() if expires is None else uploads.c.expires_at.is_(None)
+    later = false() if expires is None else uploads.c.expires_at < expires
+    return (
+        update(uploads)
+        .where(is_upload(request.job_id, request.run_id), _is_new_message(request), not_(is_over()))
+        .values(
+            next_attempt_at=case(
+                (and_(uploads.c.state == UploadState.REQUESTED, earlier), begins),
+                else_=uploads.c.next_attempt_at,
+            ),
+            expires_at=case((never, null()), (later, expires), else_=uploads.c.expires_at),
+        )
+    )
+
+
+def _published_at(begins: ColumnElement[datetime] | None) -> Any:
+    """Now; null while no worker may begin yet, since recovery publishes the message then."""
+    return now() if begins is None else case((begins <= now(), now()))
+
+
 def _is_new_message(request: UploadRequest) -> ColumnElement[bool]:
     if request.task_id is None:
         return true()
+    # as one whose upload another message had asked for first
+    asked_before = (
+        exists().where(follow_ups.c.task_id == request.task_id) if request.follow_up else false()
+    )
     return and_(
+        not_(asked_before),
         uploads.c.task_id.is_distinct_from(request.task_id),
         not_(uploads.c.superseded.contains(f" {request.task_id} ", autoescape=True)),
     )
@@ -117,7 +182,6 @@ def _is_new_message(request: UploadRequest) -> ColumnElement[bool]:
 def _asks_anew(request: UploadRequest) -> ColumnElement[bool]:
     if request.replace:
         return true()
-    elsewhere = and_(uploads.c.state != UploadState.LANDED, uploads.c.path != request.path)
-    # a replacement that failed is no reason for a plain request to replace landed results
-    failed = and_(uploads.c.state == UploadState.FAILED, uploads.c.landed_at.is_(None))
-    return or_(failed, and_(elsewhere, uploads.c.state != UploadState.FAILED))
+    # a replacement that was given up is no reason for a plain request to replace landed results
+    given_up = and_(uploads.c.state.in_(GIVEN_UP), uploads.c.landed_at.is_(None))
+    return or_(given_up, and_(not_(is_over()), uploads.c.path != request.path))

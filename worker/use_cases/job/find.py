@@ -90,7 +90,7 @@ def missing_because(run_id: int, upload: Upload | None) -> Missing:
     match upload.state:
         case UploadState.LANDED:
             why = upload.error or "it had landed, but its object is gone"
-        case UploadState.FAILED | UploadState.RETRYING:
+        case UploadState.FAILED | UploadState.RETRYING | UploadState.CANCELLED:
             why = upload.error or "its upload failed"
         case UploadState.UPLOADING:
             why = "it is being uploaded"

@@ -34,6 +34,22 @@ class Outbox(Protocol):
         ...
 
 
+class FollowUps(Protocol):
+    """What messages want to happen once their upload is over."""
+
+    def due(self) -> list[str]:
+        """Ids of messages whose upload is over, and what they want has not begun."""
+        ...
+
+    def take(self, task_id: str) -> UploadRequest | None:
+        """Claim the message for publishing; None if somebody else has."""
+        ...
+
+    def give_back(self, task_id: str) -> None:
+        """Make the message due again, since it could not be published."""
+        ...
+
+
 class Delivery(NamedTuple):
     """A message that a worker has taken from the broker and not acknowledged yet."""
 

@@ -17,9 +17,8 @@ Step = Callable[[], int]
 class Recover:
     """`pause`: seconds between two rounds. `sweep`: seconds between two looks for orphans."""
 
-    release_leases: Step
-    adopt_messages: Step
-    republish: Step
+    steps: tuple[Step, ...]
+    """Of every round, in this order."""
     abort_orphans: Step
     pause: float
     sweep: float
@@ -34,7 +33,7 @@ class Recover:
         # at a random time, so that not all workers list the bucket at once
         sweep_at = self.clock() + self.random.uniform(0, self.sweep)
         while True:
-            for step in (self.release_leases, self.adopt_messages, self.republish):
+            for step in self.steps:
                 _try(step)
             if self.clock() >= sweep_at:
                 _try(self.abort_orphans)

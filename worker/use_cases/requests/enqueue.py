@@ -19,19 +19,31 @@ class EnqueueUpload:
     new_task_id: Callable[[], str]
 
     def __call__(
-        self, job_id: object, run_id: object, path: object, *, replace: object = False
+        self,
+        job_id: object,
+        run_id: object,
+        path: object,
+        *,
+        replace: object = False,
+        eta: object = None,
+        expires: object = None,
     ) -> Upload:
-        """The upload's row. Once this returns, the upload lands or ends FAILED with its reason.
+        """The upload's row. Once this returns, the upload lands or ends with its reason.
+
+        `eta` and `expires` are times, or seconds from now. No attempt begins before `eta`; the
+        upload ends CANCELLED at `expires` if none is under way or has succeeded by then.
 
         Raises InvalidRequest for arguments that make no request; DatabaseUnavailable or
         DatabaseRefused if there is no row. A message that can't be published is no error:
         recovery publishes it for the row.
         """
-        message = UploadMessage(self.new_task_id(), job_id, run_id, path, replace)
+        message = UploadMessage(self.new_task_id(), job_id, run_id, path, replace, eta, expires)
         request = UploadRequest.parse(message)
         upload = self.requests.request(request, published=False)
         is_new = upload.task_id == request.task_id
-        if is_new and self.publisher.publish(request):
+        # recovery publishes when the time has come: a message that waits could be lost till then
+        is_due = request.not_before is None
+        if is_new and is_due and self.publisher.publish(request):
             self._mark_published(upload)
         return upload
 

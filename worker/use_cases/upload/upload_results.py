@@ -14,8 +14,12 @@ from worker.errors import (
     AttemptsExhausted,
     DatabaseUnavailable,
     HandedBack,
+    LeftAlone,
+    OneprefixError,
     RecordNotWritten,
     RunNotInJob,
+    UploadCancelled,
+    UploadGivenUp,
 )
 from worker.models.artifact import Artifact
 from worker.models.job import Run
@@ -37,6 +41,8 @@ from worker.use_cases.upload.ports import (
 )
 from worker.use_cases.upload.retry_policy import RetryPolicy
 
+Progress = Callable[[int, int], None]
+
 
 @dataclass(frozen=True, slots=True)
 class UploadResults:
@@ -54,24 +60,29 @@ class UploadResults:
     must_stop: Callable[[], bool]
     """Whether this worker is shutting down and hands back what it has not finished."""
 
-    def __call__(self, request: UploadRequest) -> str | None:
+    def __call__(
+        self, request: UploadRequest, progress: Progress = lambda _done, _total: None
+    ) -> str | None:
         """Land the requested upload, and return the archive's permanent URL.
 
-        Returns None if another worker holds the upload, if it is not yet due, or if its results
-        were deleted and no replacement is asked for. Raises PermanentError once the row is FAILED,
-        and TransientError to be called again `retry_in` seconds later; either has `recorded` False
-        if the row could not be written.
+        Returns None if its results were deleted and no replacement is asked for. Raises LeftAlone
+        if another worker holds the upload or it is not yet due, UploadCancelled, PermanentError
+        once the row is FAILED, and TransientError to be called again `retry_in` seconds later;
+        either has `recorded` False if the row could not be written.
+
+        `progress` is called often, with the bytes packed so far and the bytes of the whole tree.
         """
         upload = self.requests.request(request, published=True)
         if upload.state is UploadState.LANDED:
             return upload.results_url
-        lease = self.leases.take(upload)
-        return self._attempt(lease) if lease else None
+        if lease := self.leases.take(upload):
+            return self._attempt(lease, progress)
+        raise _why_not(upload)
 
-    def _attempt(self, lease: Lease) -> str:
+    def _attempt(self, lease: Lease, progress: Progress) -> str:
         try:
             with lease:
-                return self._upload(lease)
+                return self._upload(lease, progress)
         except Exception as error:
             failure = record_failure(
                 self.uploads,
@@ -86,16 +97,16 @@ class UploadResults:
         finally:
             self.large_runs.release()
 
-    def _upload(self, lease: Lease) -> str:
+    def _upload(self, lease: Lease, progress: Progress) -> str:
         upload = lease.upload
         self._require_attempts_left(upload)
         prefix, run = self._destination(upload)
         key = prefix.run_results_key(run.id)
         if not self._stands_already(upload, key):
-            self._store(lease, prefix, run)
+            self._store(lease, prefix, run, progress)
         return self._land(upload, key)
 
-    def _store(self, lease: Lease, prefix: JobS3Prefix, run: Run) -> None:
+    def _store(self, lease: Lease, prefix: JobS3Prefix, run: Run, progress: Progress) -> None:
         """Prepare the archive, send its parts, seal the row, complete the object."""
         upload, key = lease.upload, prefix.run_results_key(run.id)
         self.large_runs.require_slot(upload.bytes_total or 0)  # as an earlier attempt measured it
@@ -109,7 +120,7 @@ class UploadResults:
                 size_bound=package.size_bound,
                 file_count=package.file_count,
                 moved=lease.moved,
-                check=partial(self._check, lease, package),
+                check=partial(self._check, lease, package, progress),
                 resume_id=self._resumable(upload, key, package),
             ) as sending:
                 self._record_opened(upload, key, package, sending)
@@ -150,8 +161,9 @@ class UploadResults:
             self.results.abort(upload.s3_key, upload.multipart_upload_id)
         return None
 
-    def _check(self, lease: Lease, package: Package) -> None:
+    def _check(self, lease: Lease, package: Package, progress: Progress) -> None:
         lease.check()
+        progress(package.bytes_done, package.bytes_total)
         if self.must_stop():
             raise HandedBack("handed back by a worker that stops", size=package.bytes_total)
 
@@ -185,3 +197,17 @@ class UploadResults:
                 run_id=upload.run_id,
             ) from error
         return url
+
+
+def _why_not(upload: Upload) -> OneprefixError:
+    """Why no attempt may begin, as the upload's row tells."""
+    told = (upload.error or "").removeprefix(f"job {upload.job_id}, run {upload.run_id}: ")
+    match upload.state:
+        case UploadState.FAILED:
+            why: OneprefixError = UploadGivenUp(told)
+        case UploadState.CANCELLED:
+            why = UploadCancelled(told)
+        case _:
+            why = LeftAlone("another worker has the upload, or it is not due yet")
+    why.recorded = True
+    return why.concerning(job_id=upload.job_id, run_id=upload.run_id)

@@ -32,9 +32,7 @@ class World:
 
     def run(self, rounds: int, *, pause: float = 1, sweep: float = 60) -> None:
         recover = Recover(
-            self.step("release"),
-            self.step("adopt"),
-            self.step("republish"),
+            (self.step("release"), self.step("adopt"), self.step("republish")),
             self.step("sweep"),
             pause=pause,
             sweep=sweep,
@@ -65,7 +63,7 @@ class World:
         return wait
 
 
-def test_each_round_releases_adopts_and_republishes_in_this_order() -> None:
+def test_each_round_takes_its_steps_in_their_order() -> None:
     world = World()
     world.run(rounds=2)
     assert world.done == ["release", "adopt", "republish"] * 2

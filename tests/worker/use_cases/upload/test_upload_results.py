@@ -19,6 +19,7 @@ from worker.errors import (
     InvalidResultsDirectory,
     JobNotFound,
     LeaseLost,
+    LeftAlone,
     MustWait,
     OneprefixError,
     RecordNotWritten,
@@ -30,6 +31,7 @@ from worker.errors import (
     StorageUnavailable,
     TransientError,
     TreeChanged,
+    UploadGivenUp,
 )
 from worker.models.artifact import Artifact
 from worker.models.job import Job, Run
@@ -144,7 +146,8 @@ def test_a_replacement_that_fails_leaves_the_old_object_and_location(world: Worl
 def test_an_upload_that_another_worker_holds_is_left_to_it(world: World) -> None:
     world.use_case.requests.request(REQUEST, published=True)
     world.use_case.uploads.claim(12, 4, owner="other", lease=60)
-    assert world.use_case(REQUEST) is None
+    with pytest.raises(LeftAlone):
+        world.use_case(REQUEST)
     assert world.row.owner == "other"
     assert world.packager.opened == 0
 
@@ -219,7 +222,8 @@ def test_a_retry_that_is_not_due_is_left_alone(world: World) -> None:
     with pytest.raises(StorageUnavailable):
         world.use_case(REQUEST)
     world.database.rows[12, 4] = replace(world.row, next_attempt_at=later(60))
-    assert world.use_case(REQUEST) is None
+    with pytest.raises(LeftAlone, match=r"job 12, run 4: another worker has .* or it is not due"):
+        world.use_case(REQUEST)
 
 
 def attempts_until_failed(world: World) -> int:
@@ -427,7 +431,8 @@ def test_after_a_failed_replacement_only_replace_may_replace(world: World) -> No
     with pytest.raises(InvalidResultsDirectory):
         world.use_case(replace(AGAIN, replace=True))
     world.packager.directories["/r/RUN4"] = b"half cleaned up"
-    assert world.use_case(replace(AGAIN, task_id="third")) is None
+    with pytest.raises(UploadGivenUp, match=r"^job 12, run 4: no RUN\*$"):
+        world.use_case(replace(AGAIN, task_id="third"))
     assert world.results.objects[KEY] == b"results"
     assert world.use_case(replace(AGAIN, task_id="fourth", replace=True)) == URL
 
@@ -481,7 +486,8 @@ def test_the_semaphore_is_released_whatever_became_of_the_attempt(world: World) 
 def test_the_lease_of_a_holder_that_has_ended_is_taken_at_once(world: World) -> None:
     world.use_case.requests.request(REQUEST, published=True)
     world.use_case.uploads.claim(12, 4, owner="dead", lease=600)
-    assert world.use_case(REQUEST) is None
+    with pytest.raises(LeftAlone):
+        world.use_case(REQUEST)
     world.ended.add("dead")
     assert world.use_case(REQUEST) == URL
 

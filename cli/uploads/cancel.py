@@ -1,0 +1,33 @@
+"""`oneprefix cancel`: ends uploads that nobody wants any more."""
+
+import typer
+
+from cli.arguments import JobId, OptionalRunId
+from cli.output import Json, as_row, console, print_error, print_json
+from cli.services import configured_services
+from cli.user import user
+from worker.models.upload import Upload
+
+
+def cancel(job: JobId, run: OptionalRunId = None, as_json: Json = False) -> None:
+    """Cancel the upload of a run, or all of a job's that are not over; a new request starts anew.
+
+    A worker that is sending stops within a quarter of ONEPREFIX_LEASE_SECONDS.
+    """
+    with configured_services(as_json) as services:
+        cancelled = services.cancel_uploads.of_job(job, run, who=user())
+        standing = None if cancelled or run is None else services.upload_list.find(job, run)
+    if as_json:
+        print_json({"cancelled": [as_row(upload) for upload in cancelled]})
+    else:
+        for upload in cancelled:
+            console.print(f"job {upload.job_id}, run {upload.run_id}: {upload.error}")
+    if run is not None and not cancelled:
+        print_error(f"job {job}, run {run}: nothing to cancel: {_as_it_stands(standing)}")
+        raise typer.Exit(1)
+    if not cancelled and not as_json:
+        console.print(f"job {job}: nothing to cancel: no upload is waiting or under way")
+
+
+def _as_it_stands(upload: Upload | None) -> str:
+    return "nobody has asked for its upload" if upload is None else f"it is {upload.state}"

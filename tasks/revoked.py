@@ -1,0 +1,44 @@
+"""Cancel the uploads whose messages were revoked, in a process of its own."""
+
+import json
+import logging
+import sys
+from contextlib import suppress
+from typing import Any
+
+from tasks.services import services
+from worker.errors import InvalidRequest, OneprefixError
+from worker.models.upload_request import UploadMessage
+from worker.redaction import redacted
+
+log = logging.getLogger(__name__)
+
+WHO = "a revoke through Celery"
+
+
+def main(revoked: dict[str, dict[str, Any]]) -> None:
+    """Cancel by the messages' ids. `revoked` has the content of those that a worker discarded."""
+    cancel = services().cancel_uploads
+    for task_id, content in revoked.items():
+        if content:
+            _record(UploadMessage.of(task_id, **content))
+        cancel.of_expired()
+        for upload in cancel.of_message(task_id, who=WHO):
+            log.info("job %d, run %d: %s", upload.job_id, upload.run_id, upload.error)
+
+
+def _record(message: UploadMessage) -> None:
+    """Write the row that a worker would have written; a refusal for wrong arguments."""
+    with suppress(InvalidRequest):
+        services().requests.request(services().read_message(message), published=True)
+
+
+if __name__ == "__main__":
+    logging.basicConfig(
+        level=logging.INFO, format="[%(asctime)s: %(levelname)s/revoked] %(message)s"
+    )
+    try:
+        main(json.load(sys.stdin))
+    except OneprefixError as error:
+        log.warning("what was revoked is not cancelled yet: %s", redacted(error))
+        sys.exit(1)

@@ -1,0 +1,82 @@
+"""The bootstep by which what Celery revokes is cancelled in SQL too."""
+
+import json
+import logging
+import subprocess
+import sys
+import tempfile
+from typing import Any
+
+from celery import bootsteps
+from celery.signals import task_revoked
+from celery.worker import state
+
+from tasks.messaging.upload_message import TASK
+
+log = logging.getLogger(__name__)
+
+#: Seconds between two looks at what was revoked.
+LOOK_EVERY = 0.5
+
+
+class RevocationStep(bootsteps.StartStopStep):
+    """Have `tasks.revoked` cancel the uploads whose messages were revoked or have expired.
+
+    It is a process: the worker's own forks, so it may hold no connection to the database.
+    """
+
+    requires = ("celery.worker.components:Timer",)
+
+    _process: subprocess.Popen[bytes] | None = None
+    _watch: Any = None
+
+    def __init__(self, parent: Any, **options: Any) -> None:
+        super().__init__(parent, **options)
+        self._seen: set[str] = set()
+        self._pending: dict[str, dict[str, Any]] = {}
+        """What is to be cancelled, by the message's id."""
+        self._given: dict[str, dict[str, Any]] = {}
+        """What the running process was told to cancel."""
+
+    def start(self, parent: Any) -> None:
+        task_revoked.connect(self._note_discarded)
+        self._watch = parent.timer.call_repeatedly(LOOK_EVERY, self._look)
+
+    def stop(self, parent: Any) -> None:  # noqa: ARG002  Celery passes it
+        if self._watch:
+            self._watch.cancel()
+            self._look()
+
+    terminate = stop
+
+    def _note_discarded(self, sender: Any, request: Any, **_: Any) -> None:
+        """Keep what a discarded message asked for: it may have no row yet."""
+        if sender.name == TASK:
+            self._pending[request.id] = {
+                "arguments": request.args,
+                "keywords": request.kwargs,
+                "eta": request.eta,
+                "expires": request.expires,
+            }
+
+    def _look(self) -> None:
+        revoked = set(state.revoked)
+        for task_id in revoked - self._seen:
+            self._pending.setdefault(task_id, {})
+        self._seen = revoked
+        if self._process and self._process.poll() is None:
+            return
+        if self._process and self._process.returncode:
+            self._pending = self._given | self._pending  # it tells why in the worker's log
+        self._process = None
+        if self._pending:
+            self._given, self._pending = self._pending, {}
+            self._process = self._started(json.dumps(self._given))
+
+    def _started(self, told: str) -> "subprocess.Popen[bytes]":
+        with tempfile.TemporaryFile() as file:  # a pipe might be full, and block the worker
+            file.write(told.encode())
+            file.seek(0)
+            return subprocess.Popen(
+                [sys.executable, "-P", "-m", "tasks.revoked"], stdin=file, start_new_session=True
+            )

@@ -21,7 +21,7 @@ class NoResults(DisabledBackend):
         raise NotImplementedError(_HOW)
 
     get_state = get_status = get_result = get_traceback = _is_disabled
-    get_task_meta_for = wait_for = get_many = _is_disabled
+    get_task_meta = get_task_meta_for = wait_for = get_many = _is_disabled
 
 
 def result_backend_url() -> str:

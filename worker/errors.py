@@ -3,7 +3,8 @@
 OneprefixError
 ├── PermanentError
 │   ├── settings, requests   InvalidSettings · InvalidRequest (InvalidId) · IllegalTransition
-│   │                        JobNotFound · RunNotFound · RunNotInJob · PrefixMismatch
+│   │                        JobNotFound · JobUnusable · RunNotFound · RunNotInJob
+│   │                        PrefixMismatch
 │   ├── the machine's files  PathRefused · InvalidResultsDirectory · FileUnusable
 │   ├── artifacts            ArtifactNotFound · ArtifactArchived · InvalidObjectUrl · PlaceTaken
 │   │                        InvalidArchive · ArchiveDamaged · MemberNotFound · ExpiryRefused
@@ -72,6 +73,10 @@ class IllegalTransition(PermanentError, ValueError):
 
 class JobNotFound(PermanentError):
     """`jobs` has no row with this id."""
+
+
+class JobUnusable(PermanentError):
+    """The job's row has no creation time, so that no prefix can be made of it."""
 
 
 class RunNotFound(PermanentError):

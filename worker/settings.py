@@ -43,6 +43,15 @@ class Settings(BaseSettings):
     results_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
         (), description="directories that results may be read from, separated by colons"
     )
+    keep_status: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("ERROR", "FAILED", "CANCELLED"),
+        description="statuses of runs, separated by commas, that a landing leaves as they are;"
+        " any other becomes DONE",
+    )
+    database_password_command: str | None = Field(
+        None,
+        description="command that prints PostgreSQL's password, run for each new connection",
+    )
     run_directory_pattern: str = Field(
         "RUN*",
         pattern="^[^/]+$",
@@ -117,13 +126,19 @@ class Settings(BaseSettings):
         description="directory of the embedded broker and of SQLite",
     )
 
-    @field_validator("database_url", "broker_url")
+    @field_validator("database_url", "broker_url", "result_backend")
     @classmethod
     def _url(cls, url: SecretStr | None) -> SecretStr | None:
         if url is not None and not _is_url(url.get_secret_value()):
             # the value is not quoted: it may hold a password
             raise ValueError("is not a URL; in a password, write @ : / ? # % as %40 %3A …")
         return url
+
+    @field_validator("keep_status", mode="before")
+    @classmethod
+    def _statuses(cls, value: Any) -> Any:
+        names = value.split(",") if isinstance(value, str) else value
+        return tuple(name.strip().upper() for name in names if name.strip())
 
     @field_validator("results_roots", mode="before")
     @classmethod

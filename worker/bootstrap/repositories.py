@@ -37,18 +37,22 @@ class Repositories:
 
     @cached_property
     def engine(self) -> Engine:
-        return make_engine(database_url(self.settings))
+        password = self.settings.database_password_command
+        return make_engine(database_url(self.settings), password_command=password)
 
     jobs = _of_engine(SqlJobRepository)
     runs = _of_engine(SqlRunRepository)
     requests = _of_engine(SqlRequestRepository)
-    uploads = _of_engine(SqlUploadRepository)
     upload_list = _of_engine(SqlUploadList)
     multipart_ids = _of_engine(SqlMultipartIds)
     result_locations = _of_engine(SqlResultLocations)
     cancellations = _of_engine(SqlCancellations)
     deletions = _of_engine(SqlDeletionRepository)
     inventory = _of_engine(SqlInventory)
+
+    @cached_property
+    def uploads(self) -> SqlUploadRepository:
+        return SqlUploadRepository(self.engine, self.settings.keep_status)
 
     @cached_property
     def outbox(self) -> SqlOutbox:

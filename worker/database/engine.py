@@ -1,5 +1,7 @@
 """Make SQL engines for PostgreSQL and SQLite, and run transactions on them."""
 
+import shlex
+import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +14,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.sql.selectable import TypedReturnsRows
 
 from worker.database.errors import translated_sql_errors
-from worker.errors import InvalidSettings
+from worker.errors import DatabaseUnavailable, InvalidSettings
 
 Columns = TypeVarTuple("Columns")
 
@@ -20,18 +22,26 @@ Columns = TypeVarTuple("Columns")
 CONNECT_TIMEOUT = 5
 #: Seconds that a writer waits for SQLite's one write lock.
 BUSY_TIMEOUT = 15
+#: Seconds that a command may take to print a password.
+PASSWORD_TIMEOUT = 30
 
 
-def make_engine(url: str) -> Engine:
-    """An engine that connects on first use; InvalidSettings for any other kind of URL."""
+def make_engine(url: str, *, password_command: str | None = None) -> Engine:
+    """An engine that connects on first use; InvalidSettings for any other kind of URL.
+
+    `password_command` prints PostgreSQL's password; it is run for each new connection.
+    """
     try:
         parsed = make_url(url)
     except ArgumentError as error:
         # the URL itself may hold a password, so it is not quoted
         raise InvalidSettings("ONEPREFIX_DATABASE_URL is not a database URL") from error
     match parsed.get_backend_name():
-        case "postgresql":
-            return _postgresql(parsed.set(drivername="postgresql+psycopg"))
+        case "postgresql" | "postgres":  # the latter as libpq and many platforms have it
+            engine = _postgresql(parsed.set(drivername="postgresql+psycopg"))
+            if password_command:
+                _ask_for_passwords(engine, password_command)
+            return engine
         case "sqlite":
             return _sqlite(parsed)
         case other:
@@ -91,6 +101,27 @@ def _postgresql(url: URL) -> Engine:
         connection.commit()
 
     return engine
+
+
+def _ask_for_passwords(engine: Engine, command: str) -> None:
+    """Have each new connection use a password of its own, as those of RDS's IAM, which expire."""
+
+    @event.listens_for(engine, "do_connect")
+    def ask(_dialect: Any, _record: Any, _arguments: Any, parameters: dict[str, Any]) -> None:
+        try:
+            done = subprocess.run(  # noqa: S603  the operator's own setting
+                shlex.split(command),
+                capture_output=True,
+                text=True,
+                check=True,
+                timeout=PASSWORD_TIMEOUT,
+            )
+        except (OSError, ValueError, subprocess.SubprocessError) as error:
+            told = getattr(error, "stderr", None) or error
+            raise DatabaseUnavailable(
+                f"ONEPREFIX_DATABASE_PASSWORD_COMMAND: {str(told).strip()[-300:]}"
+            ) from error
+        parameters["password"] = done.stdout.strip()
 
 
 def _sqlite(url: URL) -> Engine:

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Engine, insert, select
 
 from worker.database.engine import SqlRepository, transaction
 from worker.database.tables import jobs, runs
-from worker.errors import JobNotFound, RunNotFound
+from worker.errors import JobNotFound, JobUnusable, RunNotFound
 from worker.models.job import Job, Run
 from worker.models.upload_request import MAX_ID
 
@@ -18,6 +18,10 @@ class SqlJobRepository(SqlRepository):
         found = self._rows(query) if job_id <= MAX_ID else ()  # drivers choke on larger ones
         if not found:
             raise JobNotFound("there is no such job", job_id=job_id)
+        if found[0].created_at is None:
+            raise JobUnusable(
+                "its created_at is NULL: set it, then request the upload again", job_id=job_id
+            )
         return Job(id=found[0].id, created_at=found[0].created_at)
 
 

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from worker.models.job_s3_prefix import ALL_JOBS
 from worker.redaction import redacted
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
-PREFIX = "oneprefix-doctor/"
+#: Under the prefix of all jobs, which may be all that a worker is granted; no job has that id.
+PREFIX = f"{ALL_JOBS}oneprefix-doctor/"
 
 
 class TrialObjects:

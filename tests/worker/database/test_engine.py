@@ -3,6 +3,7 @@
 import socket
 import traceback
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -35,9 +36,38 @@ def test_postgresql_sessions_are_in_utc(postgres: PostgresServer) -> None:
     engine.dispose()
 
 
-@pytest.mark.parametrize("scheme", ["postgresql", "postgresql+psycopg", "postgresql+psycopg2"])
+@pytest.mark.parametrize(
+    "scheme", ["postgresql", "postgresql+psycopg", "postgresql+psycopg2", "postgres"]
+)
 def test_postgresql_is_reached_through_psycopg_3(scheme: str) -> None:
     assert make_engine(f"{scheme}://u:p@h/d").url.drivername == "postgresql+psycopg"
+
+
+def test_a_path_of_sqlite_may_hold_what_separates_a_password(tmp_path: Path) -> None:
+    engine = make_engine(f"sqlite:///{tmp_path}/ada@solver:3.db")
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE t (id INTEGER)"))
+    engine.dispose()
+    assert (tmp_path / "ada@solver:3.db").exists()
+
+
+def test_each_connection_asks_for_a_password_of_its_own(
+    postgres: PostgresServer, tmp_path: Path
+) -> None:
+    asked = tmp_path / "asked"
+    command = f"sh -c 'echo once >> {asked}; echo token'"
+    engine = make_engine(postgres.new_database(), password_command=command)
+    with engine.connect() as one, engine.connect() as another:
+        drivers: list[Any] = [each.connection.driver_connection for each in (one, another)]
+        assert [each.info.password for each in drivers] == ["token", "token"]
+    engine.dispose()
+    assert asked.read_text() == "once\nonce\n"
+
+
+def test_a_password_that_can_not_be_had_makes_the_database_unavailable() -> None:
+    engine = make_engine("postgresql://h/d", password_command="sh -c 'echo no role >&2; exit 1'")
+    with pytest.raises(DatabaseUnavailable, match="DATABASE_PASSWORD_COMMAND: no role"):
+        SqlRequestRepository(engine).request(UploadRequest(12, 4, "/r"), published=True)
 
 
 @pytest.mark.parametrize("url", [f"mysql://u:{SECRET}@h/d", f"no url {SECRET}", ""])

@@ -15,7 +15,7 @@ from worker.database.result_locations import SqlResultLocations
 from worker.database.schema import upgrade_schema
 from worker.database.uploads.attempts import SqlUploadRepository
 from worker.database.uploads.requests import SqlRequestRepository
-from worker.errors import DatabaseRefused, JobNotFound, RunNotFound
+from worker.errors import DatabaseRefused, JobNotFound, JobUnusable, RunNotFound
 from worker.models.job import Run
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.upload import UploadState
@@ -169,3 +169,29 @@ def test_a_job_or_run_that_is_not_there_is_named(engine: Engine) -> None:
         SqlJobRepository(engine).get(12)
     with pytest.raises(RunNotFound, match="run 4: there is no such run"):
         SqlRunRepository(engine).get(4)
+
+
+@pytest.mark.parametrize(("before", "after"), [("FAILED", "FAILED"), ("RUNNING", "DONE")])
+def test_a_run_that_failed_keeps_its_status_and_learns_where_its_results_are(
+    theirs: Engine, before: str, after: str
+) -> None:
+    with theirs.begin() as connection:
+        connection.execute(text(f"UPDATE runs SET status = '{before}'"))
+        connection.execute(text("ALTER TABLE runs ADD COLUMN updated_at timestamp"))
+    SqlRequestRepository(theirs).request(UploadRequest(12, 4, "/r"), published=True)
+    uploads = SqlUploadRepository(theirs, keep_status=("ERROR", "FAILED", "CANCELLED"))
+    claimed = uploads.claim(12, 4, owner="me", lease=60)
+    assert claimed
+    uploads.land(claimed, results_url=URL)
+    with theirs.begin() as connection:
+        row = connection.execute(text("SELECT * FROM runs")).one()
+    assert (row.status, row.results_url) == (after, URL)
+    assert row.results_uploaded_at is not None
+    assert row.updated_at is not None
+
+
+def test_a_job_without_a_creation_time_is_told_so_in_one_line(theirs: Engine) -> None:
+    with theirs.begin() as connection:
+        connection.execute(text("UPDATE jobs SET created_at = NULL"))
+    with pytest.raises(JobUnusable, match=r"^job 12: its created_at is NULL: set it, then"):
+        SqlJobRepository(theirs).get(12)

@@ -1,13 +1,29 @@
 """Write attempts and leases to `uploads`: conditional statements on the database's clock."""
 
 import json
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Update, literal_column, or_, select, update
+from sqlalchemy import (
+    Engine,
+    Text,
+    Update,
+    case,
+    cast,
+    column,
+    func,
+    inspect,
+    literal_column,
+    or_,
+    select,
+    table,
+    update,
+)
 
 from worker.database.engine import SqlRepository, transaction
 from worker.database.tables import runs, uploads
-from worker.database.types import now
+from worker.database.types import Instant, now
 from worker.database.uploads.conditions import (
     NOBODY,
     UPLOAD,
@@ -28,7 +44,12 @@ from worker.models.upload_request import storable
 MAX_LEFT_OUT = 200
 
 
+@dataclass(frozen=True, slots=True)
 class SqlUploadRepository(SqlRepository):
+    """`keep_status`: statuses of runs, in capitals, that a landing leaves as they are."""
+
+    keep_status: tuple[str, ...] = ()
+
     def claim(self, job_id: int, run_id: int, *, owner: str, lease: float) -> Upload | None:
         due = or_(request_is_due(), retry_is_due(), lease_ran_out())
         taken = (
@@ -98,15 +119,20 @@ class SqlUploadRepository(SqlRepository):
             updated_at=now(),
             **NOBODY,
         )
+        run_landed = self._run_landed(upload, results_url)
+        tells_changes = _has_updated_at(self.engine)  # before the transaction: SQLite has only one
         with transaction(self.engine) as connection:
             if connection.execute(landed).rowcount == 0:
                 raise _lost(upload)
-            if connection.execute(_run_landed(upload, results_url)).rowcount == 0:
+            if connection.execute(run_landed).rowcount == 0:
                 raise RunNotFound(
                     "the run disappeared while it was uploaded",
                     job_id=upload.job_id,
                     run_id=upload.run_id,
                 )
+            if tells_changes:
+                changed = update(_CHANGED).where(_CHANGED.c.id == upload.run_id)
+                connection.execute(changed.values(updated_at=now()))
 
     def retry(self, upload: Upload, *, error: str, delay: float, traceback: str) -> None:
         self._end(upload, UploadState.RETRYING, error, traceback, next_attempt_at=now(delay))
@@ -127,6 +153,20 @@ class SqlUploadRepository(SqlRepository):
 
     def fail(self, upload: Upload, *, error: str, traceback: str) -> None:
         self._end(upload, UploadState.FAILED, error, traceback)
+
+    def _run_landed(self, upload: Upload, results_url: str) -> Update:
+        # a native enum can't be compared with texts, and refuses a bound one: it is a VARCHAR
+        status = func.upper(cast(runs.c.status, Text))
+        kept = (status.in_(self.keep_status), runs.c.status)
+        return (
+            update(runs)
+            .where(runs.c.id == upload.run_id, runs.c.job_id == upload.job_id)
+            .values(
+                results_url=results_url,
+                results_uploaded_at=now(),
+                status=case(kept, else_=literal_column("'DONE'")),
+            )
+        )
 
     def _end(
         self, upload: Upload, state: UploadState, error: str, traceback: str, **values: Any
@@ -150,17 +190,15 @@ def _held(upload: Upload) -> Update:
     )
 
 
-def _run_landed(upload: Upload, results_url: str) -> Update:
-    return (
-        update(runs)
-        .where(runs.c.id == upload.run_id, runs.c.job_id == upload.job_id)
-        .values(
-            results_url=results_url,
-            results_uploaded_at=now(),
-            # a bound string would be a VARCHAR, which a native enum column refuses
-            status=literal_column("'DONE'"),
-        )
-    )
+#: The orchestrator's `runs`, where they tell when they were changed.
+_CHANGED = table("runs", column("id"), column("updated_at", Instant))
+
+
+@cache
+def _has_updated_at(engine: Engine) -> bool:
+    """Whether the orchestrator's `runs` tell when they were changed."""
+    with transaction(engine) as connection:
+        return any(each["name"] == "updated_at" for each in inspect(connection).get_columns("runs"))
 
 
 def _lost(upload: Upload) -> LeaseLost:

@@ -53,7 +53,7 @@ class S3VerifiedCopies:
         except (PlaceTaken, ArtifactReplaced) as error:
             return self._earlier_copy(source, key, error).checksum
         # S3's own copy of an object of several parts has one part, and another ETag
-        if copied.etag != source.etag and self._compared(source.key, key) is False:
+        if copied.etag != source.etag and not self.is_same(source, copied):
             raise StorageUnavailable(f"{key} is not what {source.key} is; both stay")
         return copied.checksum
 

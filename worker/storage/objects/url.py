@@ -1,7 +1,7 @@
 """URLs of objects: written in one form, read in every form found in databases; no I/O."""
 
 import re
-from urllib.parse import parse_qsl, quote, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
 from worker.errors import InvalidObjectUrl
 from worker.models.stored_object import ObjectUrl
@@ -24,7 +24,7 @@ def permanent_url(bucket: str, key: str, endpoint: str) -> str:
     """The object's URL as `runs.results_url` has it; never presigned."""
     if is_amazon(endpoint):
         return f"https://{bucket}.s3.amazonaws.com/{quote(key)}"
-    return f"{endpoint.rstrip('/')}/{bucket}/{quote(key)}"
+    return f"{_public(endpoint).geturl().rstrip('/')}/{bucket}/{quote(key)}"
 
 
 def parse_url(text: str, *, endpoint: str = "") -> ObjectUrl:
@@ -43,19 +43,25 @@ def parse_url(text: str, *, endpoint: str = "") -> ObjectUrl:
 def _of_http(text: str, endpoint: str) -> tuple[str, str] | None:
     try:
         url = urlsplit(text)
-        own = endpoint and urlsplit(endpoint)
+        own = endpoint and _public(endpoint)
         path = unquote(url.path, errors="strict")
     except ValueError:
         return None
     queried = parse_qsl(url.query, keep_blank_values=True)
     if url.fragment or not all(_SIGNING.fullmatch(name) for name, _ in queried):
         return None  # a version or a part of the object
-    if own and (url.scheme, url.netloc) == (own.scheme, own.netloc):
+    if own and (url.scheme, _public(text).netloc) == (own.scheme, own.netloc):
         return _of_path(path.removeprefix(own.path.rstrip("/")).removeprefix("/"))
-    host = _AMAZON.fullmatch(url.netloc)
-    if url.scheme != "https" or not host:
+    host = _AMAZON.fullmatch(url.netloc.lower())
+    if url.scheme not in ("https", "http") or not host:
         return None
     return (host["bucket"], path[1:]) if host["bucket"] else _of_path(path[1:])
+
+
+def _public(text: str) -> SplitResult:
+    """The URL without a user and a password, its host in small letters."""
+    url = urlsplit(text)
+    return url._replace(netloc=url.netloc.rpartition("@")[2].lower())
 
 
 def _of_path(path: str) -> tuple[str, str]:

@@ -17,7 +17,7 @@ RUN uv venv /opt/oneprefix \
     && uv pip install --python /opt/oneprefix --no-build --require-hashes -r requirements.txt
 
 # setuptools, which builds the wheel, is pinned in requirements-dev.txt.
-COPY requirements-dev.txt pyproject.toml LICENSE README.md celeryconfig.py ./
+COPY requirements-dev.txt pyproject.toml LICENSE README.md ./
 COPY cli/ cli/
 COPY tasks/ tasks/
 COPY worker/ worker/

@@ -7,7 +7,7 @@ import typer
 
 from cli.artifacts import cat, contents, fetch, ls, put, urls, verify
 from cli.demo import demo
-from cli.operations import database, doctor, inventory, migrate, settings, up
+from cli.operations import database, doctor, inventory, migrate, settings, up, worker
 from cli.retention import archive, delete, lifecycle, restore
 from cli.uploads import cancel, enqueue, failed, retry, status
 
@@ -19,6 +19,10 @@ app = typer.Typer(
 )
 app.command()(demo.demo)
 app.command()(up.up)
+app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    add_help_option=False,
+)(worker.worker)
 app.command()(enqueue.enqueue)
 app.command()(status.status)
 app.command()(ls.ls)

@@ -7,6 +7,7 @@ from typing import Any
 from celery import Celery
 from celery.signals import after_setup_logger, celeryd_init, worker_shutting_down
 
+from tasks.guarantees import require_guarantees
 from tasks.messaging.broker import use_own_transport
 from tasks.messaging.results import stores_results
 from tasks.services import ask_to_stop, expect_processes
@@ -39,7 +40,8 @@ app = App(
     ],
     set_as_current=False,
 )
-app.config_from_object("celeryconfig")
+# by its full name: a celeryconfig.py in the current directory is another program's
+app.config_from_object("tasks.configuration")
 app.steps["worker"].update((PoolStep, RecoveryStep, RevocationStep))
 
 
@@ -48,6 +50,7 @@ def prepare_worker(conf: Any, options: dict[str, Any], **_: Any) -> None:
     """Check the settings before a worker starts, and have it check its broker's entries."""
     expect_processes(options.get("concurrency") or conf.worker_concurrency or os.cpu_count() or 1)
     try:
+        require_guarantees(conf, options)
         require_worker_settings(load_settings())
     except OneprefixError as error:
         raise SystemExit(f"oneprefix: {error}") from None

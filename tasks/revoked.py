@@ -6,6 +6,7 @@ import sys
 from contextlib import suppress
 from typing import Any
 
+from tasks.messaging.upload_message import TASK
 from tasks.services import services
 from worker.errors import InvalidRequest, OneprefixError
 from worker.models.upload_request import UploadMessage
@@ -20,7 +21,7 @@ def main(revoked: dict[str, dict[str, Any]]) -> None:
     """Cancel by the messages' ids. `revoked` has the content of those that a worker discarded."""
     cancel = services().cancel_uploads
     for task_id, content in revoked.items():
-        if content:
+        if content.pop("task", None) == TASK:
             _record(UploadMessage.of(task_id, **content))
         cancel.of_expired()
         for upload in cancel.of_message(task_id, who=WHO):

@@ -43,8 +43,8 @@ class Settings(BaseSettings):
     results_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
         (), description="directories that results may be read from, separated by colons"
     )
-    keep_status: Annotated[tuple[str, ...], NoDecode] = Field(
-        ("ERROR", "FAILED", "CANCELLED"),
+    keep_status: str = Field(
+        "ERROR,FAILED,CANCELLED",
         description="statuses of runs, separated by commas, that a landing leaves as they are;"
         " any other becomes DONE",
     )
@@ -126,6 +126,11 @@ class Settings(BaseSettings):
         description="directory of the embedded broker and of SQLite",
     )
 
+    @property
+    def kept_statuses(self) -> tuple[str, ...]:
+        """The names in `keep_status`, in capitals."""
+        return tuple(name.strip().upper() for name in self.keep_status.split(","))
+
     @field_validator("database_url", "broker_url", "result_backend")
     @classmethod
     def _url(cls, url: SecretStr | None) -> SecretStr | None:
@@ -133,12 +138,6 @@ class Settings(BaseSettings):
             # the value is not quoted: it may hold a password
             raise ValueError("is not a URL; in a password, write @ : / ? # % as %40 %3A …")
         return url
-
-    @field_validator("keep_status", mode="before")
-    @classmethod
-    def _statuses(cls, value: Any) -> Any:
-        names = value.split(",") if isinstance(value, str) else value
-        return tuple(name.strip().upper() for name in names if name.strip())
 
     @field_validator("results_roots", mode="before")
     @classmethod

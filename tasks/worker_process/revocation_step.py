@@ -11,8 +11,6 @@ from celery import bootsteps
 from celery.signals import task_revoked
 from celery.worker import state
 
-from tasks.messaging.upload_message import TASK
-
 log = logging.getLogger(__name__)
 
 #: Seconds between two looks at what was revoked.
@@ -51,13 +49,13 @@ class RevocationStep(bootsteps.StartStopStep):
 
     def _note_discarded(self, sender: Any, request: Any, **_: Any) -> None:
         """Keep what a discarded message asked for: it may have no row yet."""
-        if sender.name == TASK:
-            self._pending[request.id] = {
-                "arguments": request.args,
-                "keywords": request.kwargs,
-                "eta": request.eta,
-                "expires": request.expires,
-            }
+        self._pending[request.id] = {
+            "task": sender.name,
+            "arguments": request.args,
+            "keywords": request.kwargs,
+            "eta": request.eta,
+            "expires": request.expires,
+        }
 
     def _look(self) -> None:
         revoked = set(state.revoked)

@@ -52,7 +52,7 @@ class Repositories:
 
     @cached_property
     def uploads(self) -> SqlUploadRepository:
-        return SqlUploadRepository(self.engine, self.settings.keep_status)
+        return SqlUploadRepository(self.engine, self.settings.kept_statuses)
 
     @cached_property
     def outbox(self) -> SqlOutbox:

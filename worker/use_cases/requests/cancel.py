@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from worker.models.upload import Upload
-from worker.use_cases.recovery.ports import MultipartIds
 
 
 class Cancellations(Protocol):
@@ -24,6 +23,14 @@ class Cancellations(Protocol):
 
     def of_expired(self, *, reason: str) -> list[Upload]:
         """Cancel the uploads that wait for an attempt and were wanted until a time now past."""
+        ...
+
+
+class MultipartIds(Protocol):
+    """The ids of multipart uploads that rows of `uploads` name."""
+
+    def forget(self, upload: Upload) -> None:
+        """Clear the id on the upload's row, if it is still the one in `upload`."""
         ...
 
 

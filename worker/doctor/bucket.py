@@ -15,6 +15,7 @@ from worker.models.lifecycle import aborts_incomplete_uploads
 from worker.redaction import redacted
 from worker.storage.errors import refuses_checksums, refuses_conditions, translated_s3_errors
 from worker.storage.manage.lifecycle_rules import S3LifecycleRules
+from worker.storage.objects.bucket import Bucket
 from worker.storage.objects.checksums import CRC32, encode_crc32
 
 if TYPE_CHECKING:
@@ -179,7 +180,7 @@ class BucketChecks:
             with self._trials.noting_failure(key):
                 client.abort_multipart_upload(**where_parts)
             raise
-        kept: str | None = client.head_object(**where, ChecksumMode="ENABLED").get("ChecksumCRC32")
+        kept: str | None = Bucket(client, self._bucket).require(key).fields.get("ChecksumCRC32")
         return kept
 
 

@@ -4,6 +4,7 @@ A process that is cut off from SQL must stop before another one may start, so th
 own deadline from before the claim was sent.
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
@@ -12,9 +13,12 @@ from time import monotonic
 from types import TracebackType
 from typing import Self
 
-from worker.errors import LeaseLost, Stalled, TransientError
+from worker.errors import LeaseLost, OneprefixError, Stalled
 from worker.models.upload import Upload, UploadState
+from worker.redaction import redacted
 from worker.use_cases.upload.ports import UploadRepository
+
+log = logging.getLogger(__name__)
 
 
 class Lease:
@@ -49,10 +53,15 @@ class Lease:
         self._moved_at = monotonic()
         self._refused: LeaseLost | None = None
         self._stop = Event()
-        self._thread = Thread(target=self._keep, name="lease", daemon=True)
+        self._threads = [
+            Thread(target=self._keep, name="lease", daemon=True),
+            # apart, since it must fire even if a renewal hangs or the lease is lost
+            Thread(target=self._watch, name="watchdog", daemon=True),
+        ]
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
         return self
 
     def __exit__(
@@ -62,8 +71,9 @@ class Lease:
         traceback: TracebackType | None,
     ) -> None:
         self._stop.set()
-        # a renewal that hangs must not hold up the attempt; the thread is a daemon
-        self._thread.join(timeout=self._seconds)
+        # a renewal that hangs must not hold up the attempt; the threads are daemons
+        for thread in self._threads:
+            thread.join(timeout=self._seconds)
 
     def moved(self) -> None:
         """Tell the watchdog that the work goes on. From any thread."""
@@ -84,27 +94,28 @@ class Lease:
     def _has_stalled(self) -> bool:
         return monotonic() - self._moved_at > self._stall_seconds
 
-    def _keep(self) -> None:
+    def _watch(self) -> None:
         while not self._stop.wait(self._seconds / 4):
-            if self._has_stalled():
-                if not self._stop.wait(self._seconds):
-                    self._abandon()
-                return
-            if not self._renewed():
+            if self._has_stalled() and not self._stop.wait(self._seconds):
+                self._abandon()
                 return
 
-    def _renewed(self) -> bool:
-        """Whether to go on renewing: not once the lease is another's."""
+    def _keep(self) -> None:
+        while not self._stop.wait(self._seconds / 4):
+            if self._has_stalled() or self._refused:
+                return
+            self._renew_once()
+
+    def _renew_once(self) -> None:
         asked_at = monotonic()
         try:
             self._renew(self.progress())
         except LeaseLost as lost:
             self._refused = lost
-            return False
-        except TransientError:
-            return True
-        self._deadline = asked_at + self._seconds
-        return True
+        except OneprefixError as error:
+            log.warning("a lease is not renewed: %s", redacted(error))  # it is lost in time
+        else:
+            self._deadline = asked_at + self._seconds
 
 
 @dataclass(frozen=True, slots=True)

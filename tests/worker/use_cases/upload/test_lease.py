@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from worker.errors import DatabaseUnavailable, LeaseLost, Stalled
+from worker.errors import DatabaseRefused, DatabaseUnavailable, LeaseLost, Stalled
 from worker.models.upload import Upload
 from worker.use_cases.upload.lease import Lease
 
@@ -122,6 +122,37 @@ def test_a_block_that_hangs_is_abandoned_one_lease_after_it_stalled() -> None:
     abandoned = threading.Event()
     with Lease(UPLOAD, lambda _: None, seconds=0.2, stall_seconds=0.2, abandon=abandoned.set):
         assert abandoned.wait(10)
+
+
+def lose(_: int) -> None:
+    raise LeaseLost("taken over")
+
+
+def refuse(_: int) -> None:
+    raise DatabaseRefused("permission denied")
+
+
+@pytest.mark.parametrize("renew", [lose, refuse, lambda _: time.sleep(3)])
+def test_a_block_that_hangs_is_abandoned_whatever_became_of_its_lease(
+    renew: Callable[[int], None],
+) -> None:
+    abandoned = threading.Event()
+    with Lease(UPLOAD, renew, seconds=0.2, stall_seconds=0.6, abandon=abandoned.set):
+        assert abandoned.wait(2)
+
+
+def test_a_lasting_error_of_the_database_is_no_end_of_renewing() -> None:
+    outcomes = iter([DatabaseRefused("permission denied"), None])
+    renewed = threading.Event()
+
+    def once_refused(_: int) -> None:
+        if error := next(outcomes, None):
+            raise error
+        renewed.set()
+
+    with Lease(UPLOAD, once_refused, seconds=1) as lease:
+        assert renewed.wait(5)
+        lease.check()
 
 
 def test_a_block_that_ends_in_time_is_not_abandoned() -> None:

@@ -20,12 +20,15 @@ from worker.use_cases.job.fetch import Fetched, FetchPlan, PlannedFetch
 def fetch(
     job: JobId,
     words: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
-            metavar="[RUN] DIRECTORY",
+            metavar="[RUN] [DIRECTORY]",
             help="Only this run's artifacts; the directory to download to, created if missing.",
         ),
-    ],
+    ] = None,
+    to: Annotated[
+        str | None, typer.Option(metavar="DIRECTORY", help="The directory, named as an option.")
+    ] = None,
     unpack: Annotated[
         bool, typer.Option("--unpack", help="Also unpack each archive, to a directory of its name.")
     ] = False,
@@ -33,7 +36,7 @@ def fetch(
     as_json: Json = False,
 ) -> None:
     """Download a job's artifacts and verify them. Resumes interrupted downloads."""
-    run, (directory,) = with_optional_run(words, least=1, most=1)
+    run, directory = _run_and_directory(words or [], to)
     with configured_services(as_json) as services:
         fetch_artifacts = services.fetch_artifacts
         plan = fetch_artifacts.plan(job, run, Path(directory), unpack=unpack)
@@ -51,6 +54,20 @@ def fetch(
         _remark(plan)
     if failed:
         raise typer.Exit(1)
+
+
+def _run_and_directory(words: list[str], to: str | None) -> tuple[int | None, str]:
+    """Tell the run from the directory; BadParameter where one word could be either."""
+    if to is None and len(words) == 1 and words[0].isdecimal():
+        [word] = words
+        raise typer.BadParameter(
+            f"{word} may be the run or the directory: give --to DIRECTORY, or ./{word}"
+        )
+    named = words if to is None else [*words, to]
+    if not named:
+        raise typer.BadParameter("give --to DIRECTORY")
+    run, (directory,) = with_optional_run(named, least=1, most=1)
+    return run, directory
 
 
 def _report(

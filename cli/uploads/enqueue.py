@@ -65,7 +65,8 @@ def enqueue(
         print_json(as_row(upload))
     else:
         _say(upload)
-    if wait and upload.state is not UploadState.LANDED:
+    is_gone = upload.state is UploadState.LANDED and upload.results_url is None
+    if is_gone or (wait and upload.state is not UploadState.LANDED):
         raise typer.Exit(1)
 
 
@@ -89,9 +90,10 @@ def _wait(upload: Upload, listed: SqlUploadList) -> Upload:
 def _say(upload: Upload) -> None:
     where = f"job {upload.job_id}, run {upload.run_id}"
     match upload.state:
+        case UploadState.LANDED if upload.results_url is None:
+            print_error(f"{where}: its results are gone ({upload.error}); --replace uploads anew")
         case UploadState.LANDED:
-            line = f"{where} landed: {upload.results_url or upload.error}"
-            print_line(line)
+            print_line(f"{where} landed: {upload.results_url}")
         case UploadState.FAILED:
             print_error(upload.error or f"{where} failed")
         case UploadState.CANCELLED:

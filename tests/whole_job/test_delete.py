@@ -102,6 +102,8 @@ def test_rows_tell_that_results_are_gone_and_a_repeated_message_does_not_bring_t
     assert missing[4] == after.error
     shown = installed.oneprefix("status", "12").out
     assert "deleted by ada@lab" in shown
+    asked = installed.oneprefix("enqueue", "12", "4", "/r/RUN4")
+    assert (asked.code, "its results are gone (deleted by ada@lab" in asked.err) == (1, True)
     verified = installed.oneprefix("verify", "12", "4")
     assert (verified.code, "missing  deleted by ada@lab" in verified.out) == (1, True)
     counted = installed.oneprefix("inventory", "--since", "2025-01-01", "--json")

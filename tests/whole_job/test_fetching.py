@@ -117,6 +117,7 @@ def test_the_command_prints_one_url_a_line(installed: Installation) -> None:
     assert shown.err.startswith("2 URLs, valid until 20")
     [told] = installed.oneprefix("urls", "12", "4", "--json").json["urls"]
     assert (told["key"], told["file_name"]) == (key, "job_12_run_4_results.zip")
+    assert (told["kind"], told["run_id"]) == (ArtifactKind.RUN_RESULTS, 4)
     archive_object(installed, key)
     assert "1 of the objects must be restored" in installed.oneprefix("urls", "12", "4").err
     refused = installed.oneprefix("urls", "12", "--expires", "8d")
@@ -125,6 +126,17 @@ def test_the_command_prints_one_url_a_line(installed: Installation) -> None:
 
 
 # fetch
+
+
+def test_a_run_is_told_from_a_directory(installed: Installation, tmp_path: Path) -> None:
+    installed.land(4)
+    refused = installed.oneprefix("fetch", "12", "4")
+    assert refused.code == 2
+    assert "4 may be the run or the directory" in " ".join(refused.err.replace("│", "").split())
+    assert installed.oneprefix("fetch", "12", "4", "--to", str(tmp_path / "one")).code == 0
+    assert installed.oneprefix("fetch", "12", "--to", str(tmp_path / "all")).code == 0
+    assert [path.name for path in (tmp_path / "one").iterdir()] == ["run_4_results.zip"]
+    assert installed.oneprefix("fetch", "12").code == 2
 
 
 def test_all_of_a_job_or_of_a_run_is_fetched_and_verified(

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from worker.models.artifact import ArtifactKind
+
 
 @dataclass(frozen=True, slots=True)
 class UploadLocation:
@@ -24,3 +26,6 @@ class DownloadLocation:
     file_name: str
     """The name under which browsers and `curl -OJ` save the download."""
     expires_at: datetime
+    kind: ArtifactKind | None = None
+    """None for an object that is no artifact."""
+    run_id: int | None = None

@@ -1,12 +1,14 @@
 """Presigned URLs from which a job's artifacts can be downloaded."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from worker.models.artifact import ArtifactId
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.presigned_url import DownloadLocation
+from worker.models.stored_object import StoredObject
 from worker.use_cases.job.lookup import nothing_found, prefix_of, run_of
 from worker.use_cases.ports import JobRepository, RunRepository
 
@@ -32,13 +34,20 @@ class LocateArtifacts:
         """Locations of the job's artifacts, or of one run's, by key; raises ArtifactNotFound."""
         prefix = prefix_of(self.jobs, self.runs, job_id, run_id)
         found = [
-            self.urls.to_download(each, file_name(each.key, prefix), expires_in)
+            self._location(each, prefix, expires_in)
             for each in self.bucket.list(prefix.folder)
             if run_id in (None, run_of(each.key, prefix))
         ]
         if not found:
             raise nothing_found(self.runs, self.bucket, prefix, run_id)
         return found
+
+    def _location(
+        self, found: StoredObject, prefix: JobS3Prefix, expires_in: timedelta
+    ) -> DownloadLocation:
+        kind, run_id = ArtifactId.at(found.key, prefix) or (None, None)
+        location = self.urls.to_download(found, file_name(found.key, prefix), expires_in)
+        return replace(location, kind=kind, run_id=run_id)
 
 
 def file_name(key: str, prefix: JobS3Prefix) -> str:

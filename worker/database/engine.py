@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, Row, Table, Update, create_engine, ev
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
+from sqlalchemy.pool import QueuePool
 from sqlalchemy.sql.selectable import TypedReturnsRows
 
 from worker.database.errors import translated_sql_errors
@@ -125,7 +126,12 @@ def _ask_for_passwords(engine: Engine, command: str) -> None:
 
 
 def _sqlite(url: URL) -> Engine:
-    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_TIMEOUT})
+    options: dict[str, Any] = {"connect_args": {"timeout": BUSY_TIMEOUT}}
+    if url.database in (None, "", ":memory:"):
+        # each connection would have a database of its own: threads take turns with one
+        options = {"poolclass": QueuePool, "pool_size": 1, "max_overflow": 0}
+        options["connect_args"] = {"check_same_thread": False}
+    engine = create_engine(url, hide_parameters=True, **options)
 
     @event.listens_for(engine, "connect")
     def make_durable(connection: Any, _record: Any) -> None:

@@ -1,0 +1,69 @@
+"""An orchestrator's unit tests: no worker, no broker, no S3, no file for the database."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+SCRIPT = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import boto3
+from moto import mock_aws
+
+from tasks import app, enqueue, package_and_upload
+from tasks.services import services
+from worker.database.jobs import add_job
+
+results = Path(sys.argv[1])
+for run in (4, 5):
+    (results / f"RUN{run}").mkdir(parents=True)
+    (results / f"RUN{run}" / "out.csv").write_text("1,2")
+app.conf.task_always_eager = True
+with mock_aws():
+    boto3.client("s3").create_bucket(Bucket="results")
+    services().upgrade_schema()
+    add_job(services().engine, 12, datetime(2025, 10, 23, 21, 15, tzinfo=UTC), [4, 5, 6])
+    print(enqueue(12, 4, results / "RUN4").results_url)
+    print(package_and_upload.delay(12, 5, results / "RUN5").get())
+    print(enqueue(12, 6, results / "RUN6").state)
+    print(enqueue(12, 4, results / "RUN4", replace=True, countdown=600).state)
+    found = boto3.client("s3").list_objects_v2(Bucket="results")["Contents"]
+    print([each["Key"].rpartition("/")[2] for each in found])
+"""
+PREFIX = "https://results.s3.amazonaws.com/jobs/12/2025/10/23/211500"
+
+
+def test_uploads_are_done_at_once_in_the_callers_process(tmp_path: Path) -> None:
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("ONEPREFIX_", "AWS_"))
+    }
+    done = subprocess.run(
+        [sys.executable, "-W", "error::UserWarning", "-c", SCRIPT, tmp_path / "results"],
+        cwd=tmp_path,
+        env=kept
+        | {
+            "ONEPREFIX_DATABASE_URL": "sqlite://",
+            "ONEPREFIX_S3_BUCKET": "results",
+            "ONEPREFIX_RESULTS_ROOTS": str(tmp_path),
+            "ONEPREFIX_BROKER_URL": "redis://127.0.0.1:1/0",
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        },
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.stdout.splitlines() == [
+        f"{PREFIX}/run_4_results.zip",
+        f"{PREFIX}/run_5_results.zip",
+        "RETRYING",
+        "REQUESTED",
+        "['run_4_results.zip', 'run_5_results.zip']",
+    ], done.stderr

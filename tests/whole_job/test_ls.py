@@ -1,6 +1,7 @@
 """`oneprefix ls`, and the use case behind it."""
 
 import pytest
+from sqlalchemy import text
 
 from tests.servers.faults import AnswerError
 from tests.servers.s3 import S3Server
@@ -48,6 +49,20 @@ def test_each_artifact_is_found_and_each_run_that_has_none_is_named(
         (5, UploadState.REQUESTED, "its upload waits for a worker"),
         (6, None, "nobody has asked for its upload"),
     ]
+
+
+def test_where_results_lie_that_landed_before_the_jobs_time_was_changed_is_told(
+    installed: Installation,
+) -> None:
+    key = installed.land(4)
+    with installed.services.engine.begin() as connection:
+        connection.execute(text("UPDATE jobs SET created_at = '2025-10-24 00:00:00'"))
+    missing = {each.run_id: each.why for each in installed.services.find_artifacts(12).missing}
+    row = installed.services.upload_list.find(12, 4)
+    assert row
+    assert f"its object lies at {row.results_url}, as the job's created_at was" in missing[4]
+    assert str(row.results_url).endswith(key)
+    assert "oneprefix migrate 12" in missing[4]
 
 
 def test_why_a_run_has_not_landed_is_told(installed: Installation) -> None:

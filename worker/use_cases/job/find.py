@@ -66,7 +66,9 @@ class FindArtifacts:
         found = [_found(each, prefix, uploads) for each in self.bucket.list(prefix.folder)]
         there = {each.run_id for each in found if each.kind is ArtifactKind.RUN_RESULTS}
         runs = {run.id for run in self.runs.of_job(job_id)} | set(uploads)
-        missing = [missing_because(run_id, uploads.get(run_id)) for run_id in sorted(runs - there)]
+        missing = [
+            missing_because(run_id, uploads.get(run_id), prefix) for run_id in sorted(runs - there)
+        ]
         return Findings(job_id, prefix.base_prefix, found, missing)
 
 
@@ -84,10 +86,15 @@ def _found(stored: StoredObject, prefix: JobS3Prefix, uploads: dict[int, Upload]
     )
 
 
-def missing_because(run_id: int, upload: Upload | None) -> Missing:
+def missing_because(run_id: int, upload: Upload | None, prefix: JobS3Prefix) -> Missing:
     if upload is None:
         return Missing(run_id, None, "nobody has asked for its upload")
     match upload.state:
+        case UploadState.LANDED if upload.s3_key not in (None, prefix.run_results_key(run_id)):
+            why = (
+                f"its object lies at {upload.results_url or upload.s3_key}, as the job's created_at"
+                f" was when it landed; `oneprefix migrate {prefix.job_id}` brings it here"
+            )
         case UploadState.LANDED:
             why = upload.error or "it had landed, but its object is gone"
         case UploadState.FAILED | UploadState.RETRYING | UploadState.CANCELLED:

@@ -130,5 +130,5 @@ class VerifyJob:
 
 
 def _not_landed(prefix: JobS3Prefix, run_id: int, upload: Upload | None) -> Judged:
-    why = missing_because(run_id, upload).why
+    why = missing_because(run_id, upload, prefix).why
     return Judged(prefix.run_results_key(run_id), run_id, Verdict.NOT_LANDED, why)

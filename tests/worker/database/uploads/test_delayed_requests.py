@@ -1,5 +1,6 @@
 """Requests for a later time, or until a time, in the fake and on each database."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -17,9 +18,11 @@ def from_now(seconds: float) -> datetime:
     return datetime.now(UTC) + timedelta(seconds=seconds)
 
 
-@pytest.mark.parametrize("later", [3600.0, from_now(3600)], ids=["seconds", "a time"])
-def test_no_attempt_begins_before_its_time(store: Store, later: Moment) -> None:
-    upload = store.requests.request(replace(REQUEST, not_before=later), published=True)
+@pytest.mark.parametrize(
+    "later", [lambda: 3600.0, lambda: from_now(3600)], ids=["seconds", "a time"]
+)
+def test_no_attempt_begins_before_its_time(store: Store, later: Callable[[], Moment]) -> None:
+    upload = store.requests.request(replace(REQUEST, not_before=later()), published=True)
     assert upload.next_attempt_at
     assert abs(upload.next_attempt_at - from_now(3600)) < timedelta(minutes=5)
     assert store.uploads.claim(12, 4, owner="me", lease=60) is None

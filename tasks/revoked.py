@@ -26,12 +26,16 @@ def main(revoked: dict[str, dict[str, Any]]) -> None:
         cancel.of_expired()
         for upload in cancel.of_message(task_id, who=WHO):
             log.info("job %d, run %d: %s", upload.job_id, upload.run_id, upload.error)
+        if content:  # the worker has thrown the message away: nothing is to follow
+            services().follow_ups.answered(task_id)
 
 
 def _record(message: UploadMessage) -> None:
-    """Write the row that a worker would have written; a refusal for wrong arguments."""
+    """Write the row that a worker would have written, if the run has none; or the refusal."""
     with suppress(InvalidRequest):
-        services().requests.request(services().read_message(message), published=True)
+        request = services().read_message(message)
+        if services().upload_list.find(request.job_id, request.run_id) is None:
+            services().requests.request(request, published=True)
 
 
 if __name__ == "__main__":

@@ -113,6 +113,7 @@ def _land(task: UploadTask, arguments: Any, keywords: Any) -> str | None:
     except UploadCancelled as error:
         task.backend.mark_as_revoked(str(task.request.id), str(error), request=task.request)
         task.note_answered()
+        task.send_event("task-revoked", terminated=False, signum=None, expired=False)
         raise Ignore(str(error)) from error
     except OneprefixError as error:
         if not error.recorded:

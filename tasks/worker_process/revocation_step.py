@@ -5,6 +5,7 @@ import logging
 import subprocess
 import sys
 import tempfile
+from time import monotonic
 from typing import Any
 
 from celery import bootsteps
@@ -15,6 +16,8 @@ log = logging.getLogger(__name__)
 
 #: Seconds between two looks at what was revoked.
 LOOK_EVERY = 0.5
+#: Seconds until what could not be cancelled is tried again.
+PAUSE = 5.0
 
 
 class RevocationStep(bootsteps.StartStopStep):
@@ -31,6 +34,7 @@ class RevocationStep(bootsteps.StartStopStep):
     def __init__(self, parent: Any, **options: Any) -> None:
         super().__init__(parent, **options)
         self._seen: set[str] = set()
+        self._again_at = 0.0
         self._pending: dict[str, dict[str, Any]] = {}
         """What is to be cancelled, by the message's id."""
         self._given: dict[str, dict[str, Any]] = {}
@@ -64,12 +68,15 @@ class RevocationStep(bootsteps.StartStopStep):
         self._seen = revoked
         if self._process and self._process.poll() is None:
             return
-        if self._process and self._process.returncode:
-            self._pending = self._given | self._pending  # it tells why in the worker's log
+        if self._process and self._process.returncode:  # it tells why in the worker's log
+            self._pending = self._given | self._pending
+            self._again_at = monotonic() + PAUSE
         self._process = None
-        if self._pending:
+        if self._pending and monotonic() >= self._again_at:
+            # arguments that JSON lacks become texts, and so wrong ones that leave a row
+            told = json.dumps(self._pending, default=str)
             self._given, self._pending = self._pending, {}
-            self._process = self._started(json.dumps(self._given))
+            self._process = self._started(told)
 
     def _started(self, told: str) -> "subprocess.Popen[bytes]":
         with tempfile.TemporaryFile() as file:  # a pipe might be full, and block the worker

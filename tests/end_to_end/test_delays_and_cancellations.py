@@ -105,6 +105,17 @@ def test_a_message_without_a_row_that_a_worker_discards_leaves_a_cancelled_row(
     assert cancelled.task_id == "to-be-revoked"
 
 
+def test_a_discarded_message_takes_no_upload_from_another_one(running: Cluster) -> None:
+    running.strict.proxy.fault(is_put, Hang(3), times=1)
+    running.start_worker()
+    revoke(running, "to-be-revoked")
+    first = send(running)
+    running.wait_for(12, 4, UploadState.UPLOADING)
+    send(running, 12, 4, str(running.results / "elsewhere" / "RUN4"), task_id="to-be-revoked")
+    landed = running.wait_for(12, 4, UploadState.LANDED, UploadState.CANCELLED)
+    assert (landed.state, landed.task_id) == (UploadState.LANDED, first)
+
+
 @pytest.mark.parametrize("terminate", [False, True], ids=["revoked", "terminated"])
 def test_an_upload_under_way_that_is_revoked_ends_cancelled_and_can_be_asked_for_anew(
     running: Cluster, terminate: bool

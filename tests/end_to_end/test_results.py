@@ -97,6 +97,8 @@ def test_a_revoked_upload_is_revoked(producer: Celery, running: Cluster) -> None
     result.revoke()
     running.wait_for(12, 4, UploadState.CANCELLED)
     eventually(lambda: str(result.status) == "REVOKED", "the result tells it")
+    unanswered = "SELECT count(*) FROM follow_ups WHERE answered_at IS NULL"
+    eventually(lambda: running.scalar(unanswered) == 0, "its message is not published again")
 
 
 def test_without_a_backend_who_asks_for_a_result_is_told_what_to_set(running: Cluster) -> None:

@@ -63,6 +63,9 @@ class Canvas:
         return self.noted()
 
 
+thorough = pytest.mark.thorough("breaks workers and servers, and waits for them")
+
+
 @pytest.fixture
 def canvas(running: Cluster) -> Iterator[Canvas]:
     add_job(running.engine, 13, CREATED_AT, [*LANDING, ERRBACK])
@@ -151,8 +154,12 @@ def broker_wiped(canvas: Canvas) -> None:
     canvas.start_worker()
 
 
+TROUBLES = (retried, children_killed, worker_killed, broker_wiped)
+
+
 @pytest.mark.parametrize(
-    "trouble", [undisturbed, retried, children_killed, worker_killed, broker_wiped]
+    "trouble",
+    [undisturbed, *(pytest.param(each, marks=thorough) for each in TROUBLES)],
 )
 def test_what_follows_an_upload_follows_once(
     canvas: Canvas, trouble: Callable[[Canvas], None]
@@ -175,6 +182,7 @@ def test_a_second_message_waits_for_the_landing_that_another_one_asked_for(canva
     assert noted == {"first": [[url]], "second": [[url]]}
 
 
+@thorough
 def test_a_second_message_learns_that_the_upload_failed(canvas: Canvas) -> None:
     canvas.start_worker()
     canvas.upload(ERRBACK).apply_async(link_error=canvas.noting("first"))
@@ -186,6 +194,7 @@ def test_a_second_message_learns_that_the_upload_failed(canvas: Canvas) -> None:
     assert canvas.cluster.row(13, ERRBACK).task_id != second.id  # type: ignore[union-attr]
 
 
+@thorough
 def test_a_message_delivered_again_after_all_has_followed_changes_nothing(canvas: Canvas) -> None:
     canvas.start_worker()
     for _ in range(2):

@@ -50,7 +50,16 @@ def names_of_run_4(running: Cluster, into: Path) -> list[str]:
         return archive.namelist()
 
 
-@pytest.mark.parametrize("busy", [False, True], ids=["idle workers", "worker restarted"])
+thorough = pytest.mark.thorough("waits for times to come, and for workers that are killed")
+
+
+@pytest.mark.parametrize(
+    "busy",
+    [
+        pytest.param(False, id="idle workers"),
+        pytest.param(True, id="worker restarted", marks=thorough),
+    ],
+)
 def test_a_countdown_is_waited_for_and_what_is_written_meanwhile_lands(
     running: Cluster, tmp_path: Path, busy: bool
 ) -> None:
@@ -78,6 +87,7 @@ def test_an_expired_message_ends_cancelled_with_the_reason(running: Cluster) -> 
     assert not running.strict.upstream.list_objects_v2(Bucket=running.strict.bucket)["KeyCount"]
 
 
+@thorough
 def test_what_waits_for_its_next_attempt_expires_too(running: Cluster) -> None:
     running.strict.proxy.fault(is_put, AnswerError(503, "SlowDown"))
     running.start_worker()
@@ -94,6 +104,7 @@ def test_a_message_revoked_before_any_worker_took_it_is_cancelled(running: Clust
     assert "revoke" in (is_cancelled(running).error or "")
 
 
+@thorough
 def test_a_message_without_a_row_that_a_worker_discards_leaves_a_cancelled_row(
     running: Cluster,
 ) -> None:
@@ -105,6 +116,7 @@ def test_a_message_without_a_row_that_a_worker_discards_leaves_a_cancelled_row(
     assert cancelled.task_id == "to-be-revoked"
 
 
+@thorough
 def test_a_discarded_message_takes_no_upload_from_another_one(running: Cluster) -> None:
     running.strict.proxy.fault(is_put, Hang(3), times=1)
     running.start_worker()
@@ -132,6 +144,7 @@ def test_an_upload_under_way_that_is_revoked_ends_cancelled_and_can_be_asked_for
     assert landed.error is None
 
 
+@thorough
 def test_a_retrying_upload_is_cancelled(running: Cluster) -> None:
     running.strict.proxy.fault(is_put, AnswerError(503, "SlowDown"))
     running.start_worker()

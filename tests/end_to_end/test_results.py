@@ -29,7 +29,10 @@ for ask in (sent.get, lambda: sent.status, lambda: chord([package_and_upload.s(1
 """
 
 
-@pytest.fixture(params=["redis", "database"])
+thorough = pytest.mark.thorough("waits for workers, with each kind of result backend")
+
+
+@pytest.fixture(params=["redis", pytest.param("database", marks=thorough)])
 def producer(request: pytest.FixtureRequest, running: Cluster) -> Iterator[Celery]:
     """A foreign program that reads results from the backend of the workers, one of which runs."""
     (running.results / "RUN4").mkdir()
@@ -63,6 +66,7 @@ def test_a_failure_raises_the_reason(producer: Celery, running: Cluster) -> None
     assert result.status == "FAILURE"
 
 
+@thorough
 def test_the_state_between_attempts_is_retry_and_then_success(
     producer: Celery, running: Cluster
 ) -> None:
@@ -72,6 +76,7 @@ def test_the_state_between_attempts_is_retry_and_then_success(
     assert result.get(timeout=60) == running.wait_for(12, 4).results_url
 
 
+@thorough
 def test_an_upload_under_way_tells_its_progress(producer: Celery, running: Cluster) -> None:
     running.strict.proxy.fault(is_put, Hang(5), times=1)
     result = upload(producer, running)
@@ -80,6 +85,7 @@ def test_an_upload_under_way_tells_its_progress(producer: Celery, running: Clust
     result.get(timeout=60)
 
 
+@thorough
 def test_a_second_request_has_its_own_result_once_the_upload_has_landed(
     producer: Celery, running: Cluster
 ) -> None:
@@ -90,6 +96,7 @@ def test_a_second_request_has_its_own_result_once_the_upload_has_landed(
     assert second.get(timeout=60) == first.get(timeout=60) == running.wait_for(12, 4).results_url
 
 
+@thorough
 def test_a_revoked_upload_is_revoked(producer: Celery, running: Cluster) -> None:
     running.strict.proxy.fault(is_put, AnswerError(503, "SlowDown"))
     result = upload(producer, running)

@@ -30,11 +30,12 @@ def enqueue(
     DatabaseRefused if there is no row. A broker that does not answer, or that no setting names
     here, is no error: the workers publish the message for the row.
     """
-    enqueue_upload = services().enqueue_upload(CeleryPublisher(app))
+    publisher = CeleryPublisher(app)
+    enqueue_upload = services().enqueue_upload(publisher)
     if countdown is not None and eta is not None:
         raise InvalidRequest("give countdown or eta, not both", job_id=job_id, run_id=run_id)
     begins = eta if countdown is None else countdown
     upload = enqueue_upload(job_id, run_id, path, replace=replace, eta=begins, expires=expires)
-    if app.conf.task_always_eager:  # it is over by now
+    if publisher.is_eager:  # it is over by now
         return services().upload_list.find(upload.job_id, upload.run_id) or upload
     return upload

@@ -20,9 +20,17 @@ class CeleryPublisher:
     def __init__(self, app: Celery) -> None:
         self._app = app
 
+    @property
+    def is_eager(self) -> bool:
+        """Whether uploads are done at once in this process, as in an orchestrator's unit tests."""
+        try:
+            return bool(self._app.conf.task_always_eager)
+        except InvalidSettings:  # no broker is named
+            return False
+
     def publish(self, request: UploadRequest, *, urgent: bool = False) -> bool:
         """Publish; `urgent` works where this process uses our own transport, or on RabbitMQ 4."""
-        if self._app.conf.task_always_eager:  # in unit tests: Celery ignores it in `send_task`
+        if self.is_eager:  # which Celery ignores in `send_task`
             arguments = request.job_id, request.run_id, request.path
             self._app.tasks[TASK].apply(arguments, task_id=request.task_id)
             return True

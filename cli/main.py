@@ -7,7 +7,7 @@ import typer
 
 from cli.artifacts import cat, contents, fetch, ls, put, urls, verify
 from cli.demo import demo
-from cli.operations import database, doctor, inventory, migrate, settings, up, worker
+from cli.operations import database, doctor, inventory, migrate, orders, settings, up, worker
 from cli.retention import archive, delete, lifecycle, restore
 from cli.uploads import cancel, enqueue, failed, retry, status
 
@@ -43,6 +43,7 @@ app.command()(migrate.migrate)
 app.command()(inventory.inventory)
 app.command(name="settings")(settings.settings)
 app.add_typer(lifecycle.app, name="lifecycle")
+app.add_typer(orders.app, name="orders")
 app.add_typer(database.app, name="db")
 
 

@@ -34,9 +34,7 @@ app = App(
     "oneprefix",
     include=[
         "tasks.upload_task",
-        "tasks.job_tasks.verify",
-        "tasks.job_tasks.retention",
-        "tasks.job_tasks.migrate",
+        "tasks.order_tasks",
     ],
     set_as_current=False,
 )

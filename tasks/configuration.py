@@ -1,12 +1,24 @@
 """Celery's settings, each with its reason; `worker.settings` tells where the broker is."""
 
+from kombu import Exchange as _Exchange
+from kombu import Queue as _Queue
+
 from tasks.messaging.broker import broker_url as _broker_url
+from tasks.messaging.order_message import KINDS as _ORDER_TASKS
+from tasks.messaging.order_message import QUEUE as _ORDERS
 from tasks.messaging.results import result_backend_url as _result_backend_url
 
 broker_url = _broker_url()
 
-# One queue, which any producer reaches with queue="uploads".
+# Any producer reaches the one queue with queue="uploads", the other with queue="oneprefix.orders".
 task_default_queue = "uploads"
+task_routes = {name: {"queue": _ORDERS} for name in _ORDER_TASKS}
+# Quorum queues are replicated, so no message is lost with a node of RabbitMQ.
+_arguments = {"x-queue-type": "quorum"} if broker_url.startswith("amqp") else None
+task_queues = [
+    _Queue(name, _Exchange(name, type="direct"), routing_key=name, queue_arguments=_arguments)
+    for name in (task_default_queue, _ORDERS)
+]
 
 # The message outlives the process that works on it, and returns to the queue if that dies.
 task_acks_late = True
@@ -19,9 +31,8 @@ worker_prefetch_multiplier = 1
 worker_cancel_long_running_tasks_on_connection_loss = False
 
 if broker_url.startswith("amqp"):
-    # Quorum queues are replicated, so no message is lost with a node. RabbitMQ closes the channel
-    # of a consumer that has not acknowledged for 30 minutes (its consumer_timeout): the upload goes
-    # on, and the redelivered message finds it held.
+    # RabbitMQ closes the channel of a consumer that has not acknowledged for 30 minutes (its
+    # consumer_timeout): the upload goes on, and the redelivered message finds it held.
     task_default_queue_type = "quorum"
     broker_transport_options = {
         "confirm_publish": True,  # a publish returns once RabbitMQ has the message

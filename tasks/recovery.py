@@ -11,11 +11,15 @@ from tasks.messaging.broker import use_own_transport
 from tasks.messaging.deliveries import KombuDeliveries
 from tasks.messaging.publisher import CeleryPublisher
 from tasks.services import services
+from tasks.worker_process.orders_process import OrdersProcess
 from worker.process.child_process import die_with
 
 
-def main(parent: int) -> None:
-    """Recover every few seconds until SIGTERM, SIGINT, or the end of the process `parent`."""
+def main(parent: int, *, with_orders: bool) -> None:
+    """Recover every few seconds until SIGTERM, SIGINT, or the end of the process `parent`.
+
+    `with_orders`: whether orders may be carried out beside this worker.
+    """
     die_with(parent)
     logging.basicConfig(
         level=logging.INFO, format="[%(asctime)s: %(levelname)s/recovery] %(message)s"
@@ -24,9 +28,17 @@ def main(parent: int) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     use_own_transport()
-    recover = services().recover(CeleryPublisher(app), KombuDeliveries(app))
-    recover(wait=lambda seconds: stop.wait(seconds) or os.getppid() != parent)
+    orders = OrdersProcess()
+    recover = services().recover(
+        CeleryPublisher(app),
+        KombuDeliveries(app),
+        orders.ensure_running if with_orders else None,
+    )
+    try:
+        recover(wait=lambda seconds: stop.wait(seconds) or os.getppid() != parent)
+    finally:
+        orders.stop()
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), with_orders=sys.argv[2] == "with-orders")

@@ -1,4 +1,4 @@
-"""Cancel the uploads whose messages were revoked, in a process of its own."""
+"""Cancel the uploads and orders whose messages were revoked, in a process of its own."""
 
 import json
 import logging
@@ -25,7 +25,9 @@ def main(revoked: dict[str, dict[str, Any]]) -> None:
             _record(UploadMessage.of(task_id, **content))
         cancel.of_expired()
         for upload in cancel.of_message(task_id, who=WHO):
-            log.info("job %d, run %d: %s", upload.job_id, upload.run_id, upload.error)
+            log.info("%s: %s", upload.title, upload.error)
+        if order := services().orders.cancel(task_id, reason=f"cancelled by {WHO}"):
+            log.info("%s: %s", order.title, order.error)
         if content:  # the worker has thrown the message away: nothing is to follow
             services().follow_ups.answered(task_id)
 

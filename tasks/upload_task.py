@@ -4,15 +4,15 @@ import logging
 from collections.abc import Callable
 from math import inf
 from pathlib import PurePath
-from random import SystemRandom
 from time import monotonic
 from typing import Any
 
 from celery import Task
-from celery.exceptions import Ignore, Reject, Retry
+from celery.exceptions import Ignore, Retry
 from celery.states import STARTED
 
 from tasks.app import app
+from tasks.messaging.come_back import come_back
 from tasks.messaging.follow_up import follow_up_of
 from tasks.messaging.results import stores_results
 from tasks.messaging.upload_message import TASK
@@ -30,8 +30,6 @@ from worker.redaction import redacted
 
 log = logging.getLogger(__name__)
 
-#: Seconds, at most, until a message comes back whose upload could not be written to SQL.
-UNRECORDED_RETRY = 10.0
 #: Seconds between two tellings of an upload's progress to a result backend.
 TELL_EVERY = 2.0
 
@@ -117,7 +115,7 @@ def _land(task: UploadTask, arguments: Any, keywords: Any) -> str | None:
         raise Ignore(str(error)) from error
     except OneprefixError as error:
         if not error.recorded:
-            raise _come_back(task, error) from error
+            raise come_back(task, error) from error
         if isinstance(error, TransientError):
             raise Retry(exc=error, when=error.retry_in) from error  # type: ignore[arg-type]  # Real
         raise
@@ -173,12 +171,3 @@ def _progress(task: UploadTask) -> Callable[[int, int], None]:
             log.warning("no progress to the result backend: %s", redacted(error))
 
     return tell
-
-
-def _come_back(task: UploadTask, error: OneprefixError) -> Retry | Reject:
-    """Send the message again, since no row tells of the error and the message is all there is."""
-    countdown = SystemRandom().uniform(1, UNRECORDED_RETRY)
-    try:
-        return task.retry(exc=error, countdown=countdown, throw=False)
-    except Reject:  # no new message could be published: the old one returns to the queue
-        return Reject(error, requeue=True)

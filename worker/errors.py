@@ -8,7 +8,7 @@ OneprefixError
 │   ├── the machine's files  PathRefused · InvalidResultsDirectory · FileUnusable
 │   ├── artifacts            ArtifactNotFound · ArtifactArchived · InvalidObjectUrl · PlaceTaken
 │   │                        InvalidArchive · ArchiveDamaged · MemberNotFound · ExpiryRefused
-│   ├── whole jobs           VerificationFailed · UploadUnderWay · PartlyFailed
+│   ├── whole jobs           VerificationFailed · UploadUnderWay · PartlyFailed · OrderFailed
 │   ├── surroundings         StorageRefused (StorageForbidden, LifecycleUnknown) · DatabaseRefused
 │   └── the upload           AttemptsExhausted · UploadGivenUp · UploadCancelled
 └── TransientError
@@ -145,6 +145,10 @@ class UploadUnderWay(PermanentError):
 
 class PartlyFailed(PermanentError):
     """A bulk operation failed for some of its objects."""
+
+
+class OrderFailed(PermanentError):
+    """An order about a whole job has failed; the message is its row's."""
 
 
 class StorageRefused(PermanentError):

@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 from tasks.messaging.results import stores_results
 from tasks.messaging.upload_message import decoded
 from worker.errors import BrokerUnavailable
+from worker.models.order import OrderMessage
 from worker.models.upload_request import UploadMessage
 from worker.use_cases.recovery.ports import Delivery
 
@@ -35,7 +36,7 @@ class KombuDeliveries:
             )
         return [Delivery(tag.decode(), now - taken_at) for tag, taken_at in taken]
 
-    def read(self, tag: str) -> UploadMessage | None:
+    def read(self, tag: str) -> UploadMessage | OrderMessage | None:
         with self._channel() as channel:
             entry = channel and channel.client.hget(channel.unacked_key, tag)
         return decoded(entry, results=stores_results(self._app)) if entry else None

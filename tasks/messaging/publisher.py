@@ -1,6 +1,8 @@
 """Publish an upload's message through Celery."""
 
+import json
 import logging
+from typing import Any
 
 from celery import Celery
 from kombu.exceptions import OperationalError
@@ -8,6 +10,7 @@ from kombu.exceptions import OperationalError
 from tasks.messaging.follow_up import options_of
 from tasks.messaging.upload_message import TASK, URGENT
 from worker.errors import InvalidSettings
+from worker.models.order import Order
 from worker.models.upload_request import UploadRequest
 
 log = logging.getLogger(__name__)
@@ -34,20 +37,27 @@ class CeleryPublisher:
             arguments = request.job_id, request.run_id, request.path
             self._app.tasks[TASK].apply(arguments, task_id=request.task_id)
             return True
+        return self._sent(
+            f"job {request.job_id}, run {request.run_id}",
+            TASK,
+            args=[request.job_id, request.run_id, request.path],
+            task_id=request.task_id,
+            priority=URGENT if urgent else None,
+            **options_of(request.follow_up),
+        )
+
+    def publish_order(self, order: Order) -> bool:
+        arguments = json.loads(order.arguments)
+        named = isinstance(arguments, dict)  # those of a refused order are as they came
+        args, kwargs = ([], arguments) if named else arguments
+        options = options_of(order.follow_up)
+        name = f"tasks.{order.kind}_job"
+        return self._sent(order.title, name, args=args, kwargs=kwargs, task_id=order.id, **options)
+
+    def _sent(self, what: str, name: str, **options: Any) -> bool:
         try:
-            self._app.send_task(
-                TASK,
-                args=[request.job_id, request.run_id, request.path],
-                task_id=request.task_id,
-                priority=URGENT if urgent else None,
-                **options_of(request.follow_up),
-            )
+            self._app.send_task(name, **options)
         except UNREACHABLE as error:
-            log.warning(
-                "job %d, run %d: no message published, a worker will do it: %s",
-                request.job_id,
-                request.run_id,
-                error,
-            )
+            log.warning("%s: no message published, a worker will do it: %s", what, error)
             return False
         return True

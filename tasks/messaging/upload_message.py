@@ -1,11 +1,13 @@
-"""What an upload's message is called, how urgent it may be, and what it says."""
+"""What an upload's message is called, how urgent it may be, and what a delivery says."""
 
 import json
 import logging
 from base64 import b64decode
 
 from tasks.messaging.follow_up import follow_up_of
+from tasks.messaging.order_message import KINDS, order_message
 from tasks.messaging.queue_entry import problem_with
+from worker.models.order import OrderMessage
 from worker.models.upload_request import UploadMessage
 
 log = logging.getLogger("oneprefix.recovery")
@@ -17,20 +19,23 @@ TASK = "tasks.package_and_upload"
 URGENT = 9
 
 
-def decoded(delivery: bytes, *, results: bool) -> UploadMessage | None:
+def decoded(delivery: bytes, *, results: bool) -> UploadMessage | OrderMessage | None:
     """The content of a delivery that kombu keeps until it is acknowledged.
 
-    None if the delivery is another task's, or is none that a worker would start a task for.
+    None if the delivery is another program's task, or is none that a worker would start a task for.
     `results`: whether workers store results.
     """
     message, *_ = json.loads(delivery)
     if problem_with(json.dumps(message).encode()):
         return None
     headers = message["headers"]
-    if headers["task"] != TASK:
+    if headers["task"] not in (TASK, *KINDS):
         return None
     try:
         arguments, keywords, embedded = json.loads(b64decode(message["body"]))
+        if headers["task"] in KINDS:
+            told = headers | embedded
+            return order_message(headers["task"], arguments, keywords, told, results=results)
         return UploadMessage.of(
             headers["id"],
             arguments,

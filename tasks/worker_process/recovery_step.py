@@ -7,6 +7,8 @@ from typing import Any
 
 from celery import bootsteps
 
+from tasks.messaging.order_message import QUEUE as ORDERS
+
 #: Seconds between two looks at whether the recovery process still runs.
 LOOK_EVERY = 2.0
 
@@ -19,7 +21,11 @@ class RecoveryStep(bootsteps.StartStopStep):
     _process: subprocess.Popen[bytes] | None = None
     _watch: Any = None
 
+    _orders = "without-orders"
+
     def start(self, parent: Any) -> None:
+        if ORDERS in parent.app.amqp.queues.consume_from:  # not after `-Q uploads`
+            self._orders = "with-orders"
         # after the worker's own start, which needs the processors
         parent.timer.call_after(0, self._ensure_running)
         self._watch = parent.timer.call_repeatedly(LOOK_EVERY, self._ensure_running)
@@ -36,7 +42,7 @@ class RecoveryStep(bootsteps.StartStopStep):
     def _ensure_running(self) -> None:
         if self._process is None or self._process.poll() is not None:
             self._process = subprocess.Popen(  # noqa: S603  the command is ours
-                [sys.executable, "-P", "-m", "tasks.recovery", str(os.getpid())],
+                [sys.executable, "-P", "-m", "tasks.recovery", str(os.getpid()), self._orders],
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
             )

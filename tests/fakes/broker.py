@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from worker.errors import BrokerUnavailable
+from worker.models.order import OrderMessage
 from worker.models.upload_request import UploadMessage, UploadRequest
 from worker.use_cases.recovery.ports import Delivery
 
@@ -22,7 +23,9 @@ class FakePublisher:
 @dataclass
 class FakeDeliveries:
     is_away: bool = False
-    taken: dict[str, tuple[float, UploadMessage | None]] = field(default_factory=dict)
+    taken: dict[str, tuple[float, UploadMessage | OrderMessage | None]] = field(
+        default_factory=dict
+    )
     """By tag: seconds since the message was taken, and its content if it is an upload's."""
 
     def unacknowledged(self, *, older_than: float) -> list[Delivery]:
@@ -30,6 +33,6 @@ class FakeDeliveries:
             raise BrokerUnavailable("connection refused")
         return [Delivery(tag, age) for tag, (age, _) in self.taken.items() if age >= older_than]
 
-    def read(self, tag: str) -> UploadMessage | None:
+    def read(self, tag: str) -> UploadMessage | OrderMessage | None:
         _, message = self.taken.get(tag, (0.0, None))
         return message

@@ -714,7 +714,7 @@ def test_the_plan_is_made_without_any_store(installed: Installation) -> None:
         services.bucket.list(installed.prefix.folder),
         runs=[run_of(services, 4)],
         uploads=[row_of(services, 4)],
-        now=datetime.now(UTC),
+        given_at=datetime.now(UTC),
     )
     assert (item.stored.key, item.left) == (key, None)
     assert item.run == run_of(services, 4)

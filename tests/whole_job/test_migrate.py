@@ -700,9 +700,9 @@ def test_as_a_task_it_tells_how_far_it_is(strict: Strict, tmp_path: Path) -> Non
     with cluster(tmp_path, strict, f"sqlite:///{tmp_path / 'jobs.db'}") as running:
         running.start_worker()
         first = events_of(running, 12)
-        assert [each["type"] for each in first] == ["task-progress", "task-failed"]
-        assert (first[0]["done"], first[0]["total"]) == (3, 3)
-        assert "job 12, run 5: copying" in first[1]["exception"]
+        assert [each["type"] for each in first] == ["task-progress"] * 3 + ["task-failed"]
+        assert (first[2]["done"], first[2]["total"]) == (3, 3)
+        assert "job 12, run 5: copying" in first[3]["exception"]
         assert "job 12, run 5: copying" in running.log()
         strict.proxy.mend()
         second = events_of(running, 12)

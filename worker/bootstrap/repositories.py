@@ -12,6 +12,7 @@ from worker.database.deletions import SqlDeletionRepository
 from worker.database.engine import make_engine
 from worker.database.inventory import SqlInventory
 from worker.database.jobs import SqlJobRepository, SqlRunRepository
+from worker.database.orders import SqlOrders
 from worker.database.result_locations import SqlResultLocations
 from worker.database.uploads.attempts import SqlUploadRepository
 from worker.database.uploads.cancellations import SqlCancellations
@@ -69,6 +70,10 @@ class Repositories:
             grace=self.settings.publish_grace_seconds,
             republish=self.settings.republish_seconds,
         )
+
+    @cached_property
+    def orders(self) -> SqlOrders:
+        return SqlOrders(self.engine, republish=self.settings.republish_seconds)
 
     def upgrade_schema(self) -> None:
         """Create or upgrade our tables, and `jobs` and `runs` where they don't exist."""

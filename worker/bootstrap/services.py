@@ -2,13 +2,16 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
+from random import SystemRandom
 from typing import TYPE_CHECKING
 
 from worker.bootstrap.buckets import encryption, make_bucket, storage_classes
+from worker.bootstrap.orders import carry_out
 from worker.bootstrap.upload_services import UploadServices
 from worker.bootstrap.urls import bucket_name
 from worker.doctor.doctor import Doctor
+from worker.process.identity import this_process
 from worker.process.parallel import DEFAULT_CONCURRENCY
 from worker.use_cases.job.download_urls import LocateArtifacts
 from worker.use_cases.job.fetch import CONCURRENT_OBJECTS, FetchArtifacts
@@ -18,6 +21,7 @@ from worker.use_cases.job.read import ReadArchive
 from worker.use_cases.job.upload_urls import SubmitArtifact
 from worker.use_cases.job.verify import VerifyJob
 from worker.use_cases.migration.migrate import MigrateArtifacts
+from worker.use_cases.orders.carry_out import CarryOutOrder
 from worker.use_cases.retention.change_storage_class import ChangeStorageClass
 from worker.use_cases.retention.delete import DeleteJob
 from worker.use_cases.retention.restore import RestoreJob
@@ -115,6 +119,17 @@ class Services(UploadServices):
             versions=S3ObjectVersions(where),
             deletions=self.deletions,
             locations=self.result_locations,
+        )
+
+    @cached_property
+    def carry_out_order(self) -> CarryOutOrder:
+        return CarryOutOrder(
+            orders=self.orders,
+            work=partial(carry_out, self),
+            owner=this_process(),
+            lease_seconds=self.settings.lease_seconds,
+            retry_policy=self.retry_policy,
+            random=SystemRandom(),
         )
 
     @cached_property

@@ -15,17 +15,20 @@ from worker.process.processors import processors
 from worker.use_cases.recovery.abort_orphans import AbortOrphans
 from worker.use_cases.recovery.adopt_messages import AdoptMessages
 from worker.use_cases.recovery.answer_messages import AnswerMessages
-from worker.use_cases.recovery.ports import Deliveries
+from worker.use_cases.recovery.answer_orders import AnswerOrders
+from worker.use_cases.recovery.ports import Deliveries, RecoveryPublisher
 from worker.use_cases.recovery.recover import Recover
 from worker.use_cases.recovery.release_leases import ReleaseLeases
 from worker.use_cases.recovery.republish import Republish
+from worker.use_cases.recovery.start_orders import StartOrders
 from worker.use_cases.requests.cancel import CancelUploads
 from worker.use_cases.requests.enqueue import EnqueueUpload
+from worker.use_cases.requests.give_order import GiveOrder
 from worker.use_cases.requests.ports import Publisher
 from worker.use_cases.requests.read_message import ReadMessage
+from worker.use_cases.retry_policy import RetryPolicy
 from worker.use_cases.upload.large_runs import LargeRuns
-from worker.use_cases.upload.lease import Leases
-from worker.use_cases.upload.retry_policy import RetryPolicy
+from worker.use_cases.upload.leases import Leases
 from worker.use_cases.upload.upload_results import UploadResults
 
 if TYPE_CHECKING:
@@ -47,6 +50,10 @@ class UploadServices(Repositories):
     @cached_property
     def read_message(self) -> ReadMessage:
         return ReadMessage(self.requests)
+
+    @cached_property
+    def give_order(self) -> GiveOrder:
+        return GiveOrder(self.orders)
 
     def enqueue_upload(self, publisher: Publisher) -> EnqueueUpload:
         return EnqueueUpload(self.requests, publisher, _new_task_id)
@@ -70,7 +77,7 @@ class UploadServices(Repositories):
             runs=self.runs,
             packager=self.packager,
             results=self.results,
-            retry_policy=self._retry_policy,
+            retry_policy=self.retry_policy,
             random=SystemRandom(),
             leases=self._leases,
             large_runs=LargeRuns(pool.large_runs, self.settings.large_run_mib * MIB),
@@ -78,7 +85,7 @@ class UploadServices(Repositories):
         )
 
     @property
-    def _retry_policy(self) -> RetryPolicy:
+    def retry_policy(self) -> RetryPolicy:
         return RetryPolicy(
             max_attempts=self.settings.max_attempts,
             missing_path_attempts=self.settings.missing_path_attempts,
@@ -128,16 +135,32 @@ class UploadServices(Repositories):
         bucket = make_bucket(settings, sending.connections)
         return S3ResultsStore(bucket, encryption(settings), sending)
 
-    def recover(self, publisher: Publisher, deliveries: Deliveries) -> Recover:
+    def recover(
+        self,
+        publisher: RecoveryPublisher,
+        deliveries: Deliveries,
+        carry_out_orders: Callable[[], None] | None,
+    ) -> Recover:
+        """`carry_out_orders` starts the process that does, unless it runs; None if none may."""
         settings = self.settings
         grace = settings.publish_grace_seconds
         return Recover(
             (
                 ReleaseLeases(self.uploads, this_machine(), has_ended),
-                AdoptMessages(deliveries, self.read_message, self.requests, self.outbox, grace),
+                ReleaseLeases(self.orders, this_machine(), has_ended),
+                AdoptMessages(
+                    deliveries,
+                    self.read_message,
+                    self.give_order,
+                    self.requests,
+                    self.outbox,
+                    grace,
+                ),
                 lambda: len(self.cancel_uploads.of_expired()),
                 Republish(self.outbox, publisher, _new_task_id),
                 AnswerMessages(self.follow_ups, publisher),
+                AnswerOrders(self.orders, publisher),
+                *([StartOrders(self.orders, carry_out_orders)] if carry_out_orders else []),
             ),
             self._sweep,
             pause=settings.recovery_seconds,

@@ -74,12 +74,41 @@ class FollowUpColumns(TypedColumns):
     answered_at: Named[datetime | None] = Column(Instant)
 
 
+class OrderColumns(TypedColumns):
+    """One row per order about a whole job, by the id of the message that gave it.
+
+    `arguments` and `result` are JSON; `wanted` is as in `follow_ups`. `published_at` and
+    `answered_at` are those of the message that tells Celery how the order ended.
+    """
+
+    id: Named[str] = Column(Text, primary_key=True)
+    kind: Named[str] = Column(Text)
+    job_id: Named[int | None] = Column(BigInteger)
+    arguments: Named[str] = Column(Text)
+    state: Named[str] = Column(Text)
+    given_at: Named[datetime] = Column(Instant)
+    owner: Named[str | None] = Column(Text)
+    fence: Named[int] = Column(BigInteger)
+    lease_until: Named[datetime | None] = Column(Instant)
+    attempt: Named[int] = Column(BigInteger)
+    next_attempt_at: Named[datetime | None] = Column(Instant)
+    done: Named[int] = Column(BigInteger)
+    total: Named[int | None] = Column(BigInteger)
+    result: Named[str | None] = Column(Text)
+    error: Named[str | None] = Column(Text)
+    wanted: Named[str | None] = Column(Text)
+    published_at: Named[datetime | None] = Column(Instant)
+    answered_at: Named[datetime | None] = Column(Instant)
+    updated_at: Named[datetime] = Column(Instant)
+
+
 class DeletionColumns(TypedColumns):
     id = Column(BigInteger, primary_key=True)
     job_id: Named[int] = Column(BigInteger)
     bucket: Named[str] = Column(Text)
     prefix: Named[str] = Column(Text)
     who: Named[str] = Column(Text)
+    order_id: Named[str | None] = Column(Text)
     objects: Named[int] = Column(BigInteger)
     bytes: Named[int] = Column(BigInteger)
     begun_at: Named[datetime] = Column(Instant)
@@ -91,4 +120,5 @@ jobs = Table("jobs", metadata, JobColumns)
 runs = Table("runs", metadata, RunColumns)
 uploads = Table("uploads", metadata, UploadColumns)
 follow_ups = Table("follow_ups", metadata, FollowUpColumns)
+orders = Table("job_orders", metadata, OrderColumns)
 deletions = Table("deletions", metadata, DeletionColumns)

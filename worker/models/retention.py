@@ -1,6 +1,7 @@
 """What deleting or moving a job's artifacts writes to the database."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +15,8 @@ class Deletion:
     """Objects, versions of them and delete markers."""
     bytes: int
     incomplete_uploads: int
+    until: datetime
+    """Objects that were created later, on S3's clock, stay."""
 
 
 @dataclass(frozen=True, slots=True)

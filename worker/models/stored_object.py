@@ -140,6 +140,9 @@ class ObjectVersion:
     """None where the store keeps no versions."""
     size: int
     """Bytes; 0 for a delete marker."""
+    modified_at: datetime
+    etag: str | None = None
+    """Quoted; None where `version_id` says alone which object it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,3 +153,4 @@ class IncompleteUpload:
     id: str
     age: float
     """Seconds since it was created, by S3's own clock."""
+    created_at: datetime

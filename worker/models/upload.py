@@ -84,6 +84,11 @@ class Upload:
         positive_id("job id", self.job_id)
         positive_id("run id", self.run_id)
 
+    @property
+    def title(self) -> str:
+        """What a log line calls it."""
+        return f"job {self.job_id}, run {self.run_id}"
+
     def to(self, state: UploadState, **changes: Any) -> Self:
         """The upload in its next state, with these changes; raises IllegalTransition."""
         if not self.state.may_become(state):

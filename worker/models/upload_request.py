@@ -77,8 +77,8 @@ class UploadRequest:
         if message.problem:
             raise InvalidRequest(message.problem)
         return cls(
-            job_id=_storable_id("job id", message.job_id),
-            run_id=_storable_id("run id", message.run_id),
+            job_id=storable_id("job id", message.job_id),
+            run_id=storable_id("run id", message.run_id),
             path=_absolute_path(message.path),
             replace=_flag(message.replace),
             task_id=message.task_id,
@@ -96,7 +96,8 @@ class DueMessage(NamedTuple):
     """Whether an attempt has worked on the upload before, and was interrupted or failed."""
 
 
-def _storable_id(name: str, value: object) -> int:
+def storable_id(name: str, value: object) -> int:
+    """Return the value if it is an id that a column can hold; raises InvalidId."""
     number = positive_id(name, value)
     if number > MAX_ID:
         raise InvalidId(f"{name} must be below 2^63, not {value!r:.100}")
@@ -167,15 +168,16 @@ class Refusal:
         """Refuse the message; an id that no column can hold becomes None."""
         job_id, run_id, path = message.job_id, message.run_id, message.path
         return cls(
-            job_id=_column_id(job_id),
-            run_id=_column_id(run_id),
+            job_id=column_id(job_id),
+            run_id=column_id(run_id),
             path=storable(path if isinstance(path, str) else repr(path)),
             reason=storable(f"job {job_id!r:.40}, run {run_id!r:.40}: {reason}"),
             task_id=message.task_id,
         )
 
 
-def _column_id(value: object) -> int | None:
+def column_id(value: object) -> int | None:
+    """Return the value; None if no column of ids can hold it."""
     if isinstance(value, bool) or not isinstance(value, int) or abs(value) > MAX_ID:
         return None
     return value

@@ -26,7 +26,12 @@ use_own_transport()
 services().upgrade_schema()
 using = services()
 adopt = AdoptMessages(
-    KombuDeliveries(app), using.read_message, using.requests, using.outbox, grace=0
+    KombuDeliveries(app),
+    using.read_message,
+    using.give_order,
+    using.requests,
+    using.outbox,
+    grace=0,
 )
 with app.connection() as connection, connection.channel() as channel:
     channel.queue_declare("uploads")

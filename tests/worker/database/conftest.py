@@ -46,7 +46,7 @@ class Store:
 
     requests: RequestRepository
     uploads: UploadRepository
-    leases: LeaseRepository
+    leases: LeaseRepository[Upload]
     multipart_ids: MultipartIds
     cancellations: Cancellations
     runs: RunRepository

@@ -1,6 +1,6 @@
 """What the record of a deletion says, and what a deletion does to uploads that wait or run."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import Engine, select
@@ -19,7 +19,13 @@ from worker.models.upload import Upload, UploadState
 from worker.models.upload_request import UploadRequest
 
 DELETION = Deletion(
-    12, "bucket", "jobs/12/2025/10/23/211500", objects=3, bytes=2**40, incomplete_uploads=0
+    12,
+    "bucket",
+    "jobs/12/2025/10/23/211500",
+    objects=3,
+    bytes=2**40,
+    incomplete_uploads=0,
+    until=datetime.now(UTC),
 )
 
 

@@ -31,6 +31,7 @@ def test_an_empty_database_gets_all_tables(empty_engine: Engine) -> None:
         "uploads",
         "follow_ups",
         "deletions",
+        "job_orders",
         "oneprefix_version",
     }
 

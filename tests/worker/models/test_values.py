@@ -10,7 +10,7 @@ from worker.errors import IllegalTransition, InvalidId, InvalidRequest
 from worker.models.job import Job, Run
 from worker.models.upload import Upload, UploadState
 from worker.models.upload_request import MAX_ID, Refusal, UploadMessage, UploadRequest, storable
-from worker.use_cases.upload.retry_policy import RetryPolicy
+from worker.use_cases.retry_policy import RetryPolicy
 
 S = UploadState
 LEGAL = {

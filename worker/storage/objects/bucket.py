@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from worker.errors import ArtifactNotFound, InvalidObjectUrl, OneprefixError
+from worker.models.job_s3_prefix import ALL_JOBS
 from worker.models.stored_object import IncompleteUpload, ObjectUrl, StoredObject
 from worker.storage.errors import is_not_found, refuses_conditions, translated_s3_errors
 from worker.storage.objects.read_range import read_range
@@ -53,6 +54,12 @@ class Bucket:
             return self.parse(url) == (self.name, key)
         except InvalidObjectUrl:
             return False
+
+    def moment(self, age: float) -> datetime:
+        """`age` seconds ago on S3's clock, rounded up as S3 rounds the times of objects down."""
+        with translated_s3_errors(f"asking {self.name} for the time"):
+            now = _clock(self.client.list_objects_v2(Bucket=self.name, MaxKeys=1, Prefix=ALL_JOBS))
+        return now + timedelta(seconds=1 - age)
 
     def create(self) -> None:
         with translated_s3_errors(f"making the bucket {self.name}"):
@@ -126,7 +133,9 @@ class Bucket:
                     now = _clock(page)
                     for found in page.get("Uploads", []):
                         age = (now - found["Initiated"]).total_seconds()
-                        yield IncompleteUpload(found["Key"], found["UploadId"], age)
+                        yield IncompleteUpload(
+                            found["Key"], found["UploadId"], age, found["Initiated"]
+                        )
             except ClientError as error:
                 if error.response["Error"]["Code"] not in _KNOWS_NO_UPLOADS:
                     raise

@@ -6,6 +6,7 @@ moment only, so each step is conditional by itself.
 
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from heapq import merge
 from itertools import chain, groupby
@@ -57,26 +58,29 @@ class MigrateArtifacts:
     copy_records: "SqlMultipartIds"
 
     def __call__(
-        self, job_ids: Sequence[int] | None = None, *, apply: bool = False
+        self, job_ids: Sequence[int] | None = None, *, apply: bool = False, age: float | None = None
     ) -> Generator[tuple[Finding, Decision | OneprefixError]]:
         """Decide about each scattered artifact of these jobs, or of all; with `apply`, act on it.
+
+        `age`: seconds since the order was given, if not just now; what is younger stays.
 
         Yields decisions or errors in completion order. Memory is bounded by the listing of the
         largest job. Raises JobNotFound for an unknown job among `job_ids`; objects of other unknown
         jobs are kept.
         """
-        return map_parallel(self.find(job_ids), partial(self.settle, apply=apply))
+        return map_parallel(self.find(job_ids, age=age), partial(self.settle, apply=apply))
 
-    def find(self, job_ids: Sequence[int] | None) -> Iterator[Finding]:
+    def find(self, job_ids: Sequence[int] | None, *, age: float | None = None) -> Iterator[Finding]:
         """Yield the objects of these jobs, or of all, outside the jobs' prefixes."""
         for job_id in job_ids or ():
             self.jobs.get(job_id)
+        given_at = None if age is None else self.bucket.moment(age)
         listed = self._all() if job_ids is None else chain.from_iterable(map(self._of, job_ids))
         for part, objects in groupby(listed, key=lambda each: job_part(each.key)):
             if (found := job_id_of(part)) is None:
                 yield from (Kept(each, Reason.UNKNOWN) for each in objects)
             else:
-                yield from self._of_job(found, list(objects))
+                yield from self._of_job(found, list(objects), given_at)
 
     def settle(self, found: Finding, *, apply: bool) -> Decision:
         if isinstance(found, Kept):
@@ -96,7 +100,9 @@ class MigrateArtifacts:
     def _of(self, job_id: int) -> Iterator[StoredObject]:
         return chain.from_iterable(self.bucket.list(f"{stem}{job_id}/") for stem in STEMS)
 
-    def _of_job(self, job_id: int, listed: list[StoredObject]) -> Iterator[Finding]:
+    def _of_job(
+        self, job_id: int, listed: list[StoredObject], given_at: datetime | None
+    ) -> Iterator[Finding]:
         try:
             prefix = JobS3Prefix.from_job(self.jobs.get(job_id))
         except JobNotFound:
@@ -106,11 +112,14 @@ class MigrateArtifacts:
         uploads = {upload.run_id: upload for upload in self.uploads.uploads(job_id)}
         candidates, kept = sort_out(prefix, runs, listed, uploads)
         yield from kept
-        if any(upload.state is UploadState.UPLOADING for upload in uploads.values()):
-            scattered = chain.from_iterable(each.scattered for each in candidates)
-            yield from (Kept(each, Reason.UNDER_WAY) for each in scattered)
-        else:
-            yield from candidates
+        is_under_way = any(each.state is UploadState.UPLOADING for each in uploads.values())
+        for each in candidates:
+            if is_under_way:
+                yield from (Kept(stored, Reason.UNDER_WAY) for stored in each.scattered)
+            elif given_at and any(stored.modified_at > given_at for stored in each.scattered):
+                yield from (Kept(stored, Reason.YOUNGER) for stored in each.scattered)
+            else:
+                yield each
 
     def _decided(self, candidates: Candidates) -> Decision:
         if candidates.run and candidates.artifact.kind is ArtifactKind.RUN_RESULTS:

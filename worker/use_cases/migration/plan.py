@@ -31,6 +31,7 @@ class Reason(StrEnum):
     UNDER_WAY = "upload_under_way"
     """Of any run of the job."""
     CONFLICT = "conflict"
+    YOUNGER = "younger_than_the_order"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,9 @@ import logging
 from dataclasses import dataclass, field
 
 from worker.errors import DatabaseRefused, InvalidRequest
+from worker.models.order import OrderMessage
 from worker.use_cases.recovery.ports import Deliveries, Outbox
+from worker.use_cases.requests.give_order import GiveOrder
 from worker.use_cases.requests.ports import RequestRepository
 from worker.use_cases.requests.read_message import ReadMessage
 
@@ -20,6 +22,7 @@ class AdoptMessages:
 
     deliveries: Deliveries
     read_message: ReadMessage
+    give_order: GiveOrder
     requests: RequestRepository
     outbox: Outbox
     grace: float
@@ -43,6 +46,9 @@ class AdoptMessages:
         """Adopt a message whose worker should have begun `overdue` seconds ago."""
         message = self.deliveries.read(tag)
         if message is None:
+            return
+        if isinstance(message, OrderMessage):
+            self.give_order(message)
             return
         try:
             request = self.read_message(message)

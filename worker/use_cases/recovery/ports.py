@@ -1,11 +1,13 @@
 """What recovery asks of the database, the broker and S3."""
 
 from collections.abc import Iterator
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
+from worker.models.order import Order, OrderMessage
 from worker.models.stored_object import IncompleteUpload
 from worker.models.upload import Upload
 from worker.models.upload_request import DueMessage, UploadMessage, UploadRequest
+from worker.use_cases.requests.ports import Publisher
 
 
 class Outbox(Protocol):
@@ -50,6 +52,12 @@ class FollowUps(Protocol):
         ...
 
 
+class RecoveryPublisher(Publisher, Protocol):
+    def publish_order(self, order: Order) -> bool:
+        """Publish the order's own message again; True if the broker confirmed it."""
+        ...
+
+
 class Delivery(NamedTuple):
     """A message that a worker has taken from the broker and not acknowledged yet."""
 
@@ -68,18 +76,41 @@ class Deliveries(Protocol):
         """
         ...
 
-    def read(self, tag: str) -> UploadMessage | None:
-        """The upload's message; None if it was acknowledged meanwhile or is for another task."""
+    def read(self, tag: str) -> UploadMessage | OrderMessage | None:
+        """The message; None if it was acknowledged meanwhile or is for another task."""
         ...
 
 
-class LeaseRepository(Protocol):
-    def held_on(self, machine: str) -> list[Upload]:
-        """The uploads whose unexpired lease a process of that machine holds."""
+Held = TypeVar("Held", Upload, Order)
+
+
+class LeaseRepository(Protocol[Held]):
+    def held_on(self, machine: str) -> list[Held]:
+        """The uploads, or orders, whose unexpired lease a process of that machine holds."""
         ...
 
-    def release(self, upload: Upload) -> None:
-        """Expire the lease now, if its fence is still the one in `upload`."""
+    def release(self, held: Held, /) -> None:
+        """Expire the lease now, if its fence is still the one in `held`."""
+        ...
+
+
+class Orders(Protocol):
+    """Orders about whole jobs."""
+
+    def due(self, limit: int = ...) -> list[str]:
+        """Ids of orders that no process carries out, the oldest first."""
+        ...
+
+    def unanswered(self) -> list[str]:
+        """Ids of orders that are over, and Celery has not been told yet."""
+        ...
+
+    def take_answer(self, order_id: str) -> Order | None:
+        """Claim the order's message for publishing; None if somebody else has."""
+        ...
+
+    def give_back_answer(self, order_id: str) -> None:
+        """Make the message due again, since it could not be published."""
         ...
 
 

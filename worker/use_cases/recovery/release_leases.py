@@ -3,19 +3,20 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Generic
 
-from worker.use_cases.recovery.ports import LeaseRepository
+from worker.use_cases.recovery.ports import Held, LeaseRepository
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class ReleaseLeases:
+class ReleaseLeases(Generic[Held]):
     """`machine`: the name of this machine in the leases' owners; empty where nothing names it.
     `has_ended`: whether the process of this machine with that owner's name is dead.
     """
 
-    leases: LeaseRepository
+    leases: LeaseRepository[Held]
     machine: str
     has_ended: Callable[[str], bool]
 
@@ -24,11 +25,10 @@ class ReleaseLeases:
         if not self.machine:
             return 0
         released = 0
-        for upload in self.leases.held_on(self.machine):
-            if upload.owner and self.has_ended(upload.owner):
-                worker = upload.owner.partition("@")[0]
-                where = (upload.job_id, upload.run_id)
-                log.info("job %d, run %d: released, its worker %s is gone", *where, worker)
-                self.leases.release(upload)
+        for held in self.leases.held_on(self.machine):
+            if held.owner and self.has_ended(held.owner):
+                worker = held.owner.partition("@")[0]
+                log.info("%s: released, its worker %s is gone", held.title, worker)
+                self.leases.release(held)
                 released += 1
         return released

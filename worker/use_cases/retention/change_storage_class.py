@@ -71,8 +71,12 @@ class ChangeStorageClass:
     copy_records: "SqlMultipartIds"
     clock: Callable[[], datetime]
 
-    def plan(self, job_id: int, order: StorageChange) -> StorageChangePlan:
-        """Raises JobNotFound, InvalidRequest, and StorageRefused for an unusable bucket."""
+    def plan(
+        self, job_id: int, order: StorageChange, *, age: float | None = None
+    ) -> StorageChangePlan:
+        """`age`: seconds since the order was given, if not just now; what is younger stays.
+
+        Raises JobNotFound, InvalidRequest, and StorageRefused for an unusable bucket."""
         prefix = JobS3Prefix.from_job(self.jobs.get(job_id))
         if order.to_bucket == self.bucket.name:
             raise InvalidRequest(f"the job's artifacts lie in {order.to_bucket} already")
@@ -84,7 +88,7 @@ class ChangeStorageClass:
             self.bucket.list(prefix.folder),
             runs=self.runs.of_job(job_id),
             uploads=self.uploads.uploads(job_id),
-            now=self.clock(),
+            given_at=self.clock() if age is None else self.bucket.moment(age),
         )
         return StorageChangePlan(prefix.base_prefix, order, items)
 
@@ -135,7 +139,7 @@ def planned(
     *,
     runs: Iterable[Run],
     uploads: Iterable[Upload],
-    now: datetime,
+    given_at: datetime,
 ) -> list[PlannedChange]:
     runs_by_id = {run.id: run for run in runs}
     uploads_by_run = {upload.run_id: upload for upload in uploads}
@@ -144,13 +148,13 @@ def planned(
         kind, run_id = ArtifactId.at(each.key, prefix) or (None, None)
         of_results = run_id or 0 if kind is ArtifactKind.RUN_RESULTS else 0  # which no run has
         upload = uploads_by_run.get(of_results)
-        left = _reason_to_stay(each, upload, order, now)
+        left = _reason_to_stay(each, upload, order, given_at)
         items.append(PlannedChange(each, runs_by_id.get(of_results), upload, left))
     return items
 
 
 def _reason_to_stay(
-    stored: StoredObject, upload: Upload | None, order: StorageChange, now: datetime
+    stored: StoredObject, upload: Upload | None, order: StorageChange, given_at: datetime
 ) -> str | None:
     # a change of class makes a new object in S3, but the row knows when the results landed
     landed_at = (upload and upload.landed_at) or stored.modified_at
@@ -158,7 +162,7 @@ def _reason_to_stay(
         return f"already in {order.storage_class}"
     if upload and not upload.state.is_over:
         return "about to be uploaded anew"
-    if now - landed_at < order.older_than:
+    if given_at - landed_at < order.older_than:
         return f"landed only on {landed_at:%Y-%m-%d}"
     return None
 

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from worker.errors import OneprefixError
 from worker.models.job_s3_prefix import JobS3Prefix
+from worker.models.order import Order
 from worker.models.retention import Deletion, Relocation
-from worker.models.stored_object import ObjectVersion
+from worker.models.stored_object import IncompleteUpload, ObjectVersion
 from worker.process.parallel import DEFAULT_CONCURRENCY, map_parallel
 from worker.use_cases.ports import JobRepository, RunRepository
 from worker.use_cases.retention.outcome import Outcome
@@ -35,10 +37,12 @@ class DeleteJob:
     deletions: "SqlDeletionRepository"
     locations: "SqlResultLocations"
 
-    def plan(self, job_id: int) -> Deletion:
+    def plan(self, job_id: int, *, age: float = 0) -> Deletion:
+        """`age`: seconds since the order to delete was given; what is younger stays."""
         prefix = JobS3Prefix.from_job(self.jobs.get(job_id))
+        until = self.bucket.moment(age)
         objects = size = 0
-        for each in self.versions.list(prefix.folder):
+        for each in self._versions(prefix.folder, until):
             objects, size = objects + 1, size + each.size
         return Deletion(
             job_id=job_id,
@@ -46,33 +50,44 @@ class DeleteJob:
             prefix=prefix.base_prefix,
             objects=objects,
             bytes=size,
-            incomplete_uploads=sum(1 for _ in self.bucket.incomplete_uploads(prefix.folder)),
+            incomplete_uploads=len(self._incomplete_uploads(prefix.folder, until)),
+            until=until,
         )
 
-    def __call__(self, plan: Deletion, *, who: str) -> Iterator[Outcome]:
+    def __call__(
+        self, plan: Deletion, *, who: str, order: Order | None = None
+    ) -> Iterator[Outcome]:
         """Yield the outcome of each object; those that could not be deleted carry an error.
 
         Raises UploadUnderWay before anything is deleted. The iterator has to be exhausted: its end
-        writes the rows of deleted results and finishes the audit record.
+        writes the rows of deleted results and finishes the audit record. An `order` that is carried
+        out again continues its record, and leaves uploads alone that were asked for since.
         """
         prefix = JobS3Prefix.from_job(self.jobs.get(plan.job_id))
-        record = self.deletions.begin(plan, who=who)
+        record = self.deletions.begin(plan, who=who, order=order)
         failures = 0
-        for outcome in self._delete(prefix.folder):
+        for outcome in self._delete(prefix.folder, plan.until):
             failures += outcome.error is not None
             yield outcome
         self._forget_locations(prefix, f"deleted by {who}, see number {record} of `deletions`")
         self.deletions.finish(record, failures=failures)
 
-    def _delete(self, folder: str) -> Iterator[Outcome]:
-        uploads = list(self.bucket.incomplete_uploads(folder))
+    def _versions(self, folder: str, until: datetime) -> Iterator[ObjectVersion]:
+        return (each for each in self.versions.list(folder) if each.modified_at <= until)
+
+    def _incomplete_uploads(self, folder: str, until: datetime) -> list[IncompleteUpload]:
+        found = self.bucket.incomplete_uploads(folder)
+        return [each for each in found if each.created_at <= until]
+
+    def _delete(self, folder: str, until: datetime) -> Iterator[Outcome]:
+        uploads = self._incomplete_uploads(folder, until)
         abort = self.bucket.require_aborted
         for found, failure in map_parallel(uploads, lambda each: abort(each.key, each.id)):
             yield Outcome.of(found.key, 0, failure or "aborted")
         refused: set[ObjectVersion] = set()
         before: set[ObjectVersion] = set()
         # listed anew each time, since a listing that continues after a deleted key may miss others
-        while left := self._list_some(folder, refused):
+        while left := self._list_some(folder, until, refused):
             remaining = left & before
             for each in remaining:
                 yield _outcome(each, f"{each.key} is deleted and still there")
@@ -83,9 +98,11 @@ class DeleteJob:
             refused |= remaining
             before = left
 
-    def _list_some(self, folder: str, refused: set[ObjectVersion]) -> set[ObjectVersion]:
+    def _list_some(
+        self, folder: str, until: datetime, refused: set[ObjectVersion]
+    ) -> set[ObjectVersion]:
         """The first versions that are left, without those that could not be deleted."""
-        left = (each for each in self.versions.list(folder) if each not in refused)
+        left = (each for each in self._versions(folder, until) if each not in refused)
         return set(islice(left, MAX_BATCH * DEFAULT_CONCURRENCY))
 
     def _forget_locations(self, prefix: JobS3Prefix, why: str) -> None:

@@ -25,10 +25,17 @@ class RestoreJob:
     classes: "S3StorageClasses"
     clock: Callable[[], datetime]
 
-    def plan(self, job_id: int) -> list[StoredObject]:
-        """The job's objects by key, archived or not; raises JobNotFound."""
+    def plan(self, job_id: int, *, age: float | None = None) -> list[StoredObject]:
+        """The job's objects by key, archived or not; raises JobNotFound.
+
+        `age`: seconds since the order was given, if not just now; what is younger is left out.
+        """
         prefix = JobS3Prefix.from_job(self.jobs.get(job_id))
-        return list(self.bucket.list(prefix.folder))
+        found = self.bucket.list(prefix.folder)
+        if age is None:
+            return list(found)
+        given_at = self.bucket.moment(age)
+        return [each for each in found if each.modified_at <= given_at]
 
     def states(self, plan: list[StoredObject]) -> Iterator[Outcome]:
         """Yield each object's restore state, without asking for a restore."""

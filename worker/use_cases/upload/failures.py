@@ -16,8 +16,8 @@ from worker.errors import (
 from worker.models.upload import Upload
 from worker.models.upload_request import MAX_TEXT
 from worker.redaction import redacted
+from worker.use_cases.retry_policy import RetryPolicy
 from worker.use_cases.upload.ports import UploadRepository
-from worker.use_cases.upload.retry_policy import RetryPolicy
 
 log = logging.getLogger(__name__)
 

@@ -26,12 +26,14 @@ from worker.models.job import Run
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.upload import Upload, UploadState
 from worker.models.upload_request import UploadRequest
+from worker.use_cases.lease import Lease
 from worker.use_cases.ports import JobRepository, RunRepository
 from worker.use_cases.requests.ports import RequestRepository
+from worker.use_cases.retry_policy import RetryPolicy
 from worker.use_cases.upload.completion import complete
 from worker.use_cases.upload.failures import record_failure
 from worker.use_cases.upload.large_runs import LargeRuns
-from worker.use_cases.upload.lease import Lease, Leases
+from worker.use_cases.upload.leases import Leases
 from worker.use_cases.upload.ports import (
     OutgoingArchive,
     Package,
@@ -39,7 +41,6 @@ from worker.use_cases.upload.ports import (
     ResultsStore,
     UploadRepository,
 )
-from worker.use_cases.upload.retry_policy import RetryPolicy
 
 Progress = Callable[[int, int], None]
 
@@ -79,14 +80,14 @@ class UploadResults:
             return self._attempt(lease, progress)
         raise _why_not(upload)
 
-    def _attempt(self, lease: Lease, progress: Progress) -> str:
+    def _attempt(self, lease: Lease[Upload], progress: Progress) -> str:
         try:
             with lease:
                 return self._upload(lease, progress)
         except Exception as error:
             failure = record_failure(
                 self.uploads,
-                lease.upload,
+                lease.held,
                 error,
                 retry_policy=self.retry_policy,
                 random=self.random,
@@ -97,8 +98,8 @@ class UploadResults:
         finally:
             self.large_runs.release()
 
-    def _upload(self, lease: Lease, progress: Progress) -> str:
-        upload = lease.upload
+    def _upload(self, lease: Lease[Upload], progress: Progress) -> str:
+        upload = lease.held
         self._require_attempts_left(upload)
         prefix, run = self._destination(upload)
         key = prefix.run_results_key(run.id)
@@ -106,9 +107,11 @@ class UploadResults:
             self._store(lease, prefix, run, progress)
         return self._land(upload, key)
 
-    def _store(self, lease: Lease, prefix: JobS3Prefix, run: Run, progress: Progress) -> None:
+    def _store(
+        self, lease: Lease[Upload], prefix: JobS3Prefix, run: Run, progress: Progress
+    ) -> None:
         """Prepare the archive, send its parts, seal the row, complete the object."""
-        upload, key = lease.upload, prefix.run_results_key(run.id)
+        upload, key = lease.held, prefix.run_results_key(run.id)
         self.large_runs.require_slot(upload.bytes_total or 0)  # as an earlier attempt measured it
         with self.packager.open(upload.path, lease.moved) as package:
             self.large_runs.require_slot(package.bytes_total)
@@ -161,7 +164,7 @@ class UploadResults:
             self.results.abort(upload.s3_key, upload.multipart_upload_id)
         return None
 
-    def _check(self, lease: Lease, package: Package, progress: Progress) -> None:
+    def _check(self, lease: Lease[Upload], package: Package, progress: Progress) -> None:
         lease.check()
         progress(package.bytes_done, package.bytes_total)
         if self.must_stop():
@@ -179,11 +182,11 @@ class UploadResults:
                 s3_key=key,
             )
 
-    def _seal(self, lease: Lease, package: Package, artifact: Artifact) -> None:
+    def _seal(self, lease: Lease[Upload], package: Package, artifact: Artifact) -> None:
         """Prove the lease, and record what is about to stand under the key."""
         lease.moved()
         lease.check()
-        self.uploads.seal(lease.upload, archive=package.archive, artifact=artifact)
+        self.uploads.seal(lease.held, archive=package.archive, artifact=artifact)
 
     def _land(self, upload: Upload, key: str) -> str:
         url = self.results.url(key)

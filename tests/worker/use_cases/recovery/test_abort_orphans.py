@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from worker.use_cases.recovery.abort_orphans import YOUNG, AbortOrphans
 
 KEY = "jobs/12/2025/10/23/211500/run_4_results.zip"
 OLD = YOUNG + 1
+CREATED_AT = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
 
 
 @dataclass
@@ -48,7 +50,7 @@ class Bucket:
 
 @pytest.fixture
 def bucket() -> Bucket:
-    return Bucket(open=FakeIncompleteUploads([IncompleteUpload(KEY, "m", OLD)]))
+    return Bucket(open=FakeIncompleteUploads([IncompleteUpload(KEY, "m", OLD, CREATED_AT)]))
 
 
 @pytest.mark.parametrize(
@@ -78,7 +80,7 @@ def test_a_multipart_upload_is_aborted_if_its_row_names_a_newer_one(bucket: Buck
 
 def test_a_new_multipart_upload_stays_since_its_row_may_not_name_it_yet(bucket: Bucket) -> None:
     bucket.row(UploadState.UPLOADING, None)
-    bucket.open.found = [IncompleteUpload(KEY, "m", YOUNG - 1)]
+    bucket.open.found = [IncompleteUpload(KEY, "m", YOUNG - 1, CREATED_AT)]
     assert bucket.sweep() == 0
 
 
@@ -94,7 +96,7 @@ def test_a_new_multipart_upload_stays_since_its_row_may_not_name_it_yet(bucket: 
 )
 def test_a_multipart_upload_that_is_for_no_run_of_ours_stays(bucket: Bucket, key: str) -> None:
     bucket.row(UploadState.LANDED, None)
-    bucket.open.found = [IncompleteUpload(key, "m", OLD)]
+    bucket.open.found = [IncompleteUpload(key, "m", OLD, CREATED_AT)]
     assert bucket.sweep() == 0
 
 

@@ -1,20 +1,41 @@
 """A message whose worker died before it began gets its row, and the row is due."""
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
 from tests.fakes.broker import FakeDeliveries
 from tests.fakes.uploads import FakeDatabase, FakeOutbox, FakeRequests, FakeUploads
 from worker.errors import BrokerUnavailable, DatabaseUnavailable
+from worker.models.order import Order, OrderMessage, What
 from worker.models.upload import Upload, UploadState
 from worker.models.upload_request import UploadMessage, UploadRequest
 from worker.use_cases.recovery.adopt_messages import AdoptMessages
+from worker.use_cases.requests.give_order import GiveOrder
 from worker.use_cases.requests.read_message import ReadMessage
 
 GRACE = 5.0
 MESSAGE = UploadMessage("sent", 12, 4, "/r/RUN4")
+
+
+ORDER = OrderMessage("ordered", "delete", (12, "12", "ada"), {})
+
+
+@dataclass
+class NotedOrders:
+    """The ids of orders that were given, and of those that were refused."""
+
+    given: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+
+    def give(self, message: OrderMessage, what: What) -> Order:
+        self.given.append(message.id)
+        return Order(message.id, message.kind, what.job_id, "{}")
+
+    def refuse(self, message: OrderMessage, *, reason: str) -> Order:
+        self.refused.append(message.id)
+        return Order(message.id, message.kind, None, "{}", error=reason)
 
 
 class UnavailableRequests(FakeRequests):
@@ -26,6 +47,7 @@ class UnavailableRequests(FakeRequests):
 class World:
     database: FakeDatabase = field(default_factory=FakeDatabase)
     deliveries: FakeDeliveries = field(default_factory=FakeDeliveries)
+    orders: NotedOrders = field(default_factory=NotedOrders)
     adopt: AdoptMessages = field(init=False)
 
     def __post_init__(self) -> None:
@@ -34,9 +56,14 @@ class World:
 
     def adopting(self, requests: FakeRequests) -> AdoptMessages:
         outbox = FakeOutbox(self.database, grace=0, republish=300)
-        return AdoptMessages(self.deliveries, ReadMessage(requests), requests, outbox, GRACE)
+        give_order = GiveOrder(self.orders)
+        return AdoptMessages(
+            self.deliveries, ReadMessage(requests), give_order, requests, outbox, GRACE
+        )
 
-    def take(self, message: UploadMessage | None = MESSAGE, age: float = GRACE + 1) -> None:
+    def take(
+        self, message: UploadMessage | OrderMessage | None = MESSAGE, age: float = GRACE + 1
+    ) -> None:
         self.deliveries.taken[f"tag {len(self.deliveries.taken)}"] = (age, message)
 
 
@@ -51,6 +78,13 @@ def test_a_taken_message_without_a_row_gets_one_that_is_due(world: World) -> Non
     row = world.database.rows[12, 4]
     assert (row.path, row.state, row.task_id) == ("/r/RUN4", UploadState.REQUESTED, "sent")
     assert len(world.outbox.due()) == 1
+
+
+def test_a_taken_order_is_kept_and_a_wrong_one_is_refused(world: World) -> None:
+    world.take(ORDER)
+    world.take(replace(ORDER, id="wrong", arguments=(12, "13", "ada")))
+    assert world.adopt() == 2
+    assert (world.orders.given, world.orders.refused) == (["ordered"], ["wrong"])
 
 
 def test_each_message_is_looked_at_once_as_long_as_it_is_not_acknowledged(world: World) -> None:

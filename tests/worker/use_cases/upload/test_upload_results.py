@@ -39,9 +39,9 @@ from worker.models.upload import Upload, UploadState
 from worker.models.upload_request import UploadRequest
 from worker.process.semaphore import ProcessSemaphore
 from worker.process.shutdown import ShutdownDeadline
+from worker.use_cases.retry_policy import RetryPolicy
 from worker.use_cases.upload.large_runs import LargeRuns
-from worker.use_cases.upload.lease import Leases
-from worker.use_cases.upload.retry_policy import RetryPolicy
+from worker.use_cases.upload.leases import Leases
 from worker.use_cases.upload.upload_results import UploadResults
 
 KEY = "jobs/12/2025/10/23/211500/run_4_results.zip"

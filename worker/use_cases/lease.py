@@ -1,4 +1,4 @@
-"""The right to work on one upload: taken in SQL, renewed by a thread, lost in time.
+"""The right to work on one upload or order: taken in SQL, renewed by a thread, lost in time.
 
 A process that is cut off from SQL must stop before another one may start, so the holder counts its
 own deadline from before the claim was sent.
@@ -6,23 +6,22 @@ own deadline from before the claim was sent.
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import inf
 from threading import Event, Thread
 from time import monotonic
 from types import TracebackType
-from typing import Self
+from typing import Generic, Self, TypeVar
 
 from worker.errors import LeaseLost, OneprefixError, Stalled
-from worker.models.upload import Upload, UploadState
 from worker.redaction import redacted
-from worker.use_cases.upload.ports import UploadRepository
 
 log = logging.getLogger(__name__)
 
+Held = TypeVar("Held")
 
-class Lease:
-    """A lease on `upload`, renewed every quarter of `seconds` while its block runs.
+
+class Lease(Generic[Held]):
+    """A lease on `held`, renewed every quarter of `seconds` while its block runs.
 
     Renewal stops once nothing has `moved` for `stall_seconds`, so that another worker may try. If
     the block has not ended another `seconds` later, it hangs: the watchdog calls `abandon`.
@@ -30,7 +29,7 @@ class Lease:
 
     def __init__(
         self,
-        upload: Upload,
+        held: Held,
         renew: Callable[[int], None],
         *,
         seconds: float,
@@ -38,13 +37,13 @@ class Lease:
         stall_seconds: float = inf,
         abandon: Callable[[], None] = lambda: None,
     ) -> None:
-        """`renew` extends the lease in SQL and records the bytes packed so far.
+        """`renew` extends the lease in SQL and records the progress.
 
         `asked_at`: when the claim was sent, on the monotonic clock; now if None.
         """
-        self.upload = upload
+        self.held = held
         self.progress: Callable[[], int] = lambda: 0
-        """Bytes of the tree packed so far, recorded with each renewal."""
+        """What has been done so far, recorded with each renewal: an upload's bytes packed."""
         self._renew = renew
         self._seconds = seconds
         self._stall_seconds = stall_seconds
@@ -116,37 +115,3 @@ class Lease:
             log.warning("a lease is not renewed: %s", redacted(error))  # it is lost in time
         else:
             self._deadline = asked_at + self._seconds
-
-
-@dataclass(frozen=True, slots=True)
-class Leases:
-    """Takes leases in the name of this process."""
-
-    uploads: UploadRepository
-    owner: str
-    """This process, as `worker.process.identity` names it."""
-    has_ended: Callable[[str], bool]
-    """Whether an owner is a process of this machine that has ended."""
-    seconds: float
-    stall_seconds: float
-    abandon: Callable[[], None]
-    """Ends this process, whose attempt hangs."""
-
-    def take(self, upload: Upload) -> Lease | None:
-        """Claim the upload; None if it is over, not yet due, or held by a process that may live."""
-        if upload.state is UploadState.UPLOADING and self.has_ended(upload.owner or ""):
-            self.uploads.release(upload)
-        asked_at = monotonic()
-        claimed = self.uploads.claim(
-            upload.job_id, upload.run_id, owner=self.owner, lease=self.seconds
-        )
-        if claimed is None:
-            return None
-        return Lease(
-            claimed,
-            lambda done: self.uploads.renew(claimed, lease=self.seconds, bytes_done=done),
-            seconds=self.seconds,
-            asked_at=asked_at,
-            stall_seconds=self.stall_seconds,
-            abandon=self.abandon,
-        )

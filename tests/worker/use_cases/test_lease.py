@@ -1,12 +1,13 @@
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from worker.errors import DatabaseRefused, DatabaseUnavailable, LeaseLost, Stalled
 from worker.models.upload import Upload
-from worker.use_cases.upload.lease import Lease
+from worker.use_cases.lease import Lease
 
 UPLOAD = Upload(12, 4, "/r/RUN4")
 
@@ -18,7 +19,7 @@ def eventually(happened: Callable[[], bool], seconds: float = 10) -> None:
         time.sleep(0.01)
 
 
-def is_lost(lease: Lease) -> bool:
+def is_lost(lease: Lease[Any]) -> bool:
     try:
         lease.check()
     except LeaseLost:

@@ -1,1 +1,0 @@
-"""The tasks on all artifacts of one simulation job."""

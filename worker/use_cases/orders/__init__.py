@@ -1,0 +1,1 @@
+"""Carry out orders about whole jobs."""

@@ -1,6 +1,5 @@
 """The Celery app. Importing it reads no setting and connects to nothing."""
 
-import logging
 import os
 from typing import Any
 
@@ -11,6 +10,7 @@ from tasks.guarantees import require_guarantees
 from tasks.messaging.broker import use_own_transport
 from tasks.messaging.results import stores_results
 from tasks.services import ask_to_stop, expect_processes
+from tasks.worker_process.log import quieten
 from tasks.worker_process.pool_step import PoolStep
 from tasks.worker_process.recovery_step import RecoveryStep
 from tasks.worker_process.revocation_step import RevocationStep
@@ -62,7 +62,5 @@ def hand_back(**_: Any) -> None:
 
 
 @after_setup_logger.connect
-def quieten(**_: Any) -> None:
-    """Drop the INFO lines of libraries, which say nothing about uploads."""
-    for name in ("botocore", "alembic"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+def quieten_libraries(**_: Any) -> None:
+    quieten()

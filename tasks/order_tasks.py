@@ -7,7 +7,6 @@ ended.
 
 import logging
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -17,7 +16,6 @@ from celery.exceptions import Ignore, Retry
 from tasks.app import app
 from tasks.messaging.come_back import come_back
 from tasks.messaging.order_message import GIVEN_AT, order_message
-from tasks.messaging.progress import send_progress
 from tasks.messaging.results import stores_results
 from tasks.services import services
 from worker.errors import OneprefixError, OrderFailed, PermanentError, TransientError
@@ -126,7 +124,7 @@ def _ended(task: OrderTask, arguments: Any, keywords: Any) -> Result:
     try:
         order = services().give_order(message)
         if at_once and not order.state.is_over:
-            services().carry_out_order(order.id, partial(send_progress, app))
+            services().carry_out_order(order.id)
             order = services().orders.find(order.id) or order
         return _result(task, order)
     except TransientError as error:

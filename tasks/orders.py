@@ -12,6 +12,7 @@ from tasks.app import app
 from tasks.messaging.broker import use_own_transport
 from tasks.messaging.progress import send_progress
 from tasks.services import services
+from tasks.worker_process.log import log_as
 from worker.errors import OneprefixError
 from worker.process.child_process import die_with
 from worker.redaction import redacted
@@ -31,9 +32,7 @@ STOP_SECONDS = 5.0
 def main(parent: int) -> None:
     """Carry out orders until none is left, until SIGTERM, or until the process `parent` ends."""
     die_with(parent)
-    logging.basicConfig(
-        level=logging.INFO, format="[%(asctime)s: %(levelname)s/orders] %(message)s"
-    )
+    log_as("orders")
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

@@ -1,6 +1,5 @@
 """Run recovery in a process of its own, beside the worker that is its parent."""
 
-import logging
 import os
 import signal
 import sys
@@ -11,6 +10,7 @@ from tasks.messaging.broker import use_own_transport
 from tasks.messaging.deliveries import KombuDeliveries
 from tasks.messaging.publisher import CeleryPublisher
 from tasks.services import services
+from tasks.worker_process.log import log_as
 from tasks.worker_process.orders_process import OrdersProcess
 from worker.process.child_process import die_with
 
@@ -21,9 +21,7 @@ def main(parent: int, *, with_orders: bool) -> None:
     `with_orders`: whether orders may be carried out beside this worker.
     """
     die_with(parent)
-    logging.basicConfig(
-        level=logging.INFO, format="[%(asctime)s: %(levelname)s/recovery] %(message)s"
-    )
+    log_as("recovery")
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

@@ -8,6 +8,7 @@ from typing import Any
 
 from tasks.messaging.upload_message import TASK
 from tasks.services import services
+from tasks.worker_process.log import log_as
 from worker.errors import InvalidRequest, OneprefixError
 from worker.models.upload_request import UploadMessage
 from worker.redaction import redacted
@@ -30,6 +31,7 @@ def main(revoked: dict[str, dict[str, Any]]) -> None:
             log.info("%s: %s", order.title, order.error)
         if content:  # the worker has thrown the message away: nothing is to follow
             services().follow_ups.answered(task_id)
+            services().orders.answered(task_id)
 
 
 def _record(message: UploadMessage) -> None:
@@ -41,9 +43,7 @@ def _record(message: UploadMessage) -> None:
 
 
 if __name__ == "__main__":
-    logging.basicConfig(
-        level=logging.INFO, format="[%(asctime)s: %(levelname)s/revoked] %(message)s"
-    )
+    log_as("revoked")
     try:
         main(json.load(sys.stdin))
     except OneprefixError as error:

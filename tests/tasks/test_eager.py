@@ -14,8 +14,10 @@ import boto3
 from moto import mock_aws
 
 from tasks import app, enqueue, package_and_upload
+from tasks.order_tasks import archive_job, delete_job
 from tasks.services import services
 from worker.database.jobs import add_job
+from worker.errors import OrderFailed
 
 results = Path(sys.argv[1])
 for run in (4, 5):
@@ -30,8 +32,13 @@ with mock_aws():
     print(package_and_upload.delay(12, 5, results / "RUN5").get())
     print(enqueue(12, 6, results / "RUN6").state)
     print(enqueue(12, 4, results / "RUN4", replace=True, countdown=600).state)
-    found = boto3.client("s3").list_objects_v2(Bucket="results")["Contents"]
-    print([each["Key"].rpartition("/")[2] for each in found])
+    print(archive_job.delay(12).get())
+    print(delete_job(12, "12", "ada", bucket="results"))
+    try:
+        delete_job(12, "13", "ada")
+    except OrderFailed as error:
+        print(error)
+    print(boto3.client("s3").list_objects_v2(Bucket="results")["KeyCount"])
 """
 PREFIX = "https://results.s3.amazonaws.com/jobs/12/2025/10/23/211500"
 
@@ -65,5 +72,8 @@ def test_uploads_are_done_at_once_in_the_callers_process(tmp_path: Path) -> None
         f"{PREFIX}/run_5_results.zip",
         "RETRYING",
         "REQUESTED",
-        "['run_4_results.zip', 'run_5_results.zip']",
+        "{'about to be uploaded anew': 1, 'now in GLACIER': 1}",
+        "{'deleted': 2}",
+        "job 12: this is no order to delete: confirm is not the job's id",
+        "0",
     ], done.stderr

@@ -10,7 +10,7 @@ Tell = Callable[[int, int], None]
 
 
 class Work(Protocol):
-    def __call__(self, order: Order, tell: Tell) -> Mapping[str, int]:
+    def __call__(self, order: Order, tell: Tell, /) -> Mapping[str, int]:
         """Do what the order says to what is not younger; returns how many objects ended how.
 
         What an earlier attempt did is not done again. Raises what `tell` raises.

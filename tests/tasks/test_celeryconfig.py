@@ -125,3 +125,21 @@ def test_a_program_that_imports_us_keeps_its_own_celery(tmp_path: Path) -> None:
     )
     done = run(script, tmp_path, **BROKER)
     assert done.stdout == "theirs theirs\n", done.stderr
+
+
+def test_orders_have_a_queue_of_their_own(tmp_path: Path) -> None:
+    script = (
+        "from tasks import app; app.loader.import_default_modules(); queues = app.amqp.queues;"
+        "print(sorted(queues.consume_from), queues['oneprefix.orders'].queue_arguments);"
+        "route = lambda task: app.amqp.router.route({}, task)['queue'].name;"
+        "print(route('tasks.delete_job'), route('tasks.package_and_upload'))"
+    )
+    for broker, arguments in (
+        ("redis://127.0.0.1:1/0", None),
+        ("amqp://127.0.0.1:1//", {"x-queue-type": "quorum"}),
+    ):
+        told = run(script, tmp_path, ONEPREFIX_BROKER_URL=broker)
+        assert told.stdout.splitlines() == [
+            f"['oneprefix.orders', 'uploads'] {arguments}",
+            "oneprefix.orders uploads",
+        ], told.stderr

@@ -9,7 +9,7 @@ import pytest
 from celery import Celery
 from kombu import Connection, Queue
 
-from tests.end_to_end.cluster import Cluster, cluster
+from tests.end_to_end.cluster import Cluster, cluster, eventually
 from tests.end_to_end.test_nothing_is_lost import pool_children
 from tests.servers import rabbitmq
 from tests.servers.faults import Hang
@@ -78,3 +78,14 @@ def test_a_row_without_a_message_lands(running: Cluster) -> None:
             "INSERT INTO uploads (job_id, run_id, path) VALUES (12, 4, %s)", (path_of(running),)
         )
     running.wait_for(12, 4)
+
+
+def test_an_order_has_its_own_queue(running: Cluster) -> None:
+    running.start_worker()
+    running.enqueue(12, 4, path_of(running))
+    running.wait_for(12, 4)
+    with Celery(broker=running.broker_url, set_as_current=False) as producer:
+        producer.conf.task_create_missing_queue_type = "quorum"
+        producer.send_task("tasks.delete_job", args=[12, "12", "ada"], queue="oneprefix.orders")
+    eventually(lambda: running.scalar("SELECT answered_at FROM job_orders"), "it is told")
+    assert running.scalar("SELECT result FROM job_orders") == '{"deleted": 1}'

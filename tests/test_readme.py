@@ -5,10 +5,11 @@ import re
 import signal
 import subprocess
 import sys
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import pytest
 from sqlalchemy import text
@@ -73,8 +74,11 @@ def is_up(command: str, printed: str) -> bool:
     url = re.search(r"Visit me via (\S+)", printed)
     if not url:
         return True
-    # Flower says so before its loop runs; a signal in between can leave it waiting for its threads
-    with suppress(OSError), urlopen(f"{url[1]}/healthcheck", timeout=10) as answer:
+    # Flower says so before it has started its threads; a signal that comes while it starts one
+    # leaves it waiting for that for ever. This page asks for all it has, and waits for them.
+    page = Request(f"{url[1]}/workers?refresh=1")
+    page.add_header("Authorization", f"Basic {b64encode(b'ops:choose-one').decode()}")
+    with suppress(OSError), urlopen(page, timeout=30) as answer:
         return bool(answer.status == 200)
     return False
 

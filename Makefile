@@ -64,12 +64,12 @@ COMPILE := --upgrade --universal --python-version 3.11 --generate-hashes \
 clean: ## remove .venv and caches
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info
 
-$(INSTALLED): requirements-dev.txt requirements-uv.txt pyproject.toml
+$(INSTALLED): requirements-dev.txt requirements-uv.txt pyproject.toml client/pyproject.toml
 	@echo "Installing into .venv …"
 	@$(PYTHON) -m venv .venv
 	@.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt
 	@$(INSTALL) --require-hashes -r requirements-dev.txt
-	@$(INSTALL) --no-deps --no-build-isolation --editable .
+	@$(INSTALL) --no-deps --no-build-isolation --editable . --editable client
 	@touch $@
 
 $(BENCH_INSTALLED): $(INSTALLED) requirements-bench.txt

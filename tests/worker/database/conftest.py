@@ -7,6 +7,8 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from oneprefix import rows as client_rows
+from oneprefix.request import Request
 from sqlalchemy import Engine, text
 
 from tests.fakes.uploads import (
@@ -31,6 +33,7 @@ from worker.database.uploads.requests import SqlRequestRepository
 from worker.database.uploads.upload_list import SqlUploadList
 from worker.models.job import Job, Run
 from worker.models.upload import Upload
+from worker.models.upload_request import UploadRequest
 from worker.use_cases.ports import RunRepository
 from worker.use_cases.recovery.ports import LeaseRepository, MultipartIds, Outbox
 from worker.use_cases.requests.cancel import Cancellations
@@ -79,7 +82,39 @@ def fake_store() -> Store:
     )
 
 
-def sql_store(engine: Engine) -> Store:
+class ClientRequests(SqlRequestRepository):
+    """What producers ask by the client, which has statements of its own."""
+
+    def request(self, request: UploadRequest, *, published: bool) -> Upload:
+        if request.task_id is None or request.follow_up:
+            return super().request(request, published=published)  # the client knows neither
+        asked = Request(
+            request.job_id,
+            request.run_id,
+            request.path,
+            request.task_id,
+            request.replace,
+            request.not_before,
+            request.expires,
+        )
+        with self.engine.begin() as connection:
+            client_rows.request(connection, [asked])
+            if published and request.not_before is None:
+                client_rows.mark_published(connection, [asked])
+        found = SqlUploadList(self.engine).find(request.job_id, request.run_id)
+        assert found
+        return found
+
+
+class ClientCancellations(SqlCancellations):
+    def of_job(self, job_id: int, run_id: int | None, *, reason: str) -> list[Upload]:
+        with self.engine.begin() as connection:
+            runs = client_rows.cancel(connection, job_id, run_id, reason)
+        found = [SqlUploadList(self.engine).find(job_id, run) for run in runs]
+        return [each for each in found if each]
+
+
+def sql_store(engine: Engine, *, of_client: bool = False) -> Store:
     upgrade_schema(engine)
     add_job(engine, 12, CREATED_AT, [4, 5])
 
@@ -89,11 +124,11 @@ def sql_store(engine: Engine) -> Store:
 
     uploads = SqlUploadRepository(engine)
     return Store(
-        SqlRequestRepository(engine),
+        ClientRequests(engine) if of_client else SqlRequestRepository(engine),
         uploads,
         uploads,
         SqlMultipartIds(engine),
-        SqlCancellations(engine),
+        ClientCancellations(engine) if of_client else SqlCancellations(engine),
         SqlRunRepository(engine),
         SqlUploadList(engine).find,
         drop_run,
@@ -101,17 +136,17 @@ def sql_store(engine: Engine) -> Store:
     )
 
 
-@pytest.fixture(params=["fake", "sqlite", "postgresql"])
+@pytest.fixture(params=["fake", "sqlite", "postgresql", "client on sqlite", "client on postgresql"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     if request.param == "fake":
         yield fake_store()
         return
     url = f"sqlite:///{tmp_path / 'test.db'}"
-    if request.param == "postgresql":
+    if request.param.endswith("postgresql"):
         server: PostgresServer = request.getfixturevalue("postgres")
         url = server.new_database()
     engine = make_engine(url)
-    yield sql_store(engine)
+    yield sql_store(engine, of_client=request.param.startswith("client"))
     engine.dispose()
 
 

@@ -121,6 +121,11 @@ class Settings(BaseSettings):
         2, gt=0, description="longest wait before the second attempt; doubles with each attempt"
     )
     backoff_cap_seconds: float = Field(900, gt=0, description="longest wait before any attempt")
+    spool: Path | None = Field(
+        None,
+        description="directory whose files of requests the workers of this host take up, as"
+        " oneprefix-client writes them while the database is away",
+    )
     data_dir: Path = Field(
         default_factory=_default_data_dir,
         description="directory of the embedded broker and of SQLite",

@@ -21,6 +21,7 @@ from worker.use_cases.recovery.recover import Recover
 from worker.use_cases.recovery.release_leases import ReleaseLeases
 from worker.use_cases.recovery.republish import Republish
 from worker.use_cases.recovery.start_orders import StartOrders
+from worker.use_cases.recovery.take_up_spool import TakeUpSpool
 from worker.use_cases.requests.cancel import CancelUploads
 from worker.use_cases.requests.enqueue import EnqueueUpload
 from worker.use_cases.requests.give_order import GiveOrder
@@ -156,6 +157,7 @@ class UploadServices(Repositories):
                     self.outbox,
                     grace,
                 ),
+                *self._spool,
                 lambda: len(self.cancel_uploads.of_expired()),
                 Republish(self.outbox, publisher, _new_task_id),
                 AnswerMessages(self.follow_ups, publisher),
@@ -168,6 +170,11 @@ class UploadServices(Repositories):
             clock=monotonic,
             random=SystemRandom(),
         )
+
+    @property
+    def _spool(self) -> tuple[TakeUpSpool, ...]:
+        spool = self.settings.spool
+        return (TakeUpSpool(spool, self.read_message, self.requests),) if spool else ()
 
     def _sweep(self) -> int:
         return self._abort_orphans()

@@ -230,10 +230,14 @@ class _Doors:
                 lambda connection: rows.request(connection, requests),
                 timeout=timeout,
             )
-        except DatabaseUnavailable:
+        except DatabaseUnavailable as away:
             if spool_to is None:
                 raise
-            spool.write(spool_to, requests)
+            try:
+                spool.write(spool_to, requests)
+            except OSError as error:
+                why = f"{away}; nor could a file be written to {spool_to}: {error.strerror}"
+                raise DatabaseUnavailable(why) from error
             return {each.run_id: _spooled(each) for each in requests}
         self._publish([each for each in requests if uploads[each.run_id].state == "REQUESTED"])
         return uploads

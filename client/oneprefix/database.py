@@ -40,7 +40,7 @@ def _engine(url: str) -> "Engine":
 
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         raise InvalidSettings("ONEPREFIX_DATABASE_URL is not a database URL") from None
     name = parsed.get_backend_name()
     if name == "sqlite":

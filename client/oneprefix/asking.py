@@ -1,8 +1,6 @@
 """Request uploads, look at them, wait for them, cancel them."""
 
-import getpass
 import os
-import socket
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -302,6 +300,9 @@ def _spooled(asked: Request) -> Upload:
 
 
 def _user() -> str:
+    import getpass
+    import socket
+
     try:
         return f"{getpass.getuser()}@{socket.gethostname()}"
     except (OSError, KeyError):  # a container's user may have no name

@@ -2,7 +2,6 @@
 
 import os
 import shlex
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -75,9 +74,16 @@ def _driver() -> str:
 
 
 def _printed_by(command: str) -> str:
-    done = subprocess.run(  # noqa: S603  the operator's own setting
-        shlex.split(command), capture_output=True, text=True, check=True, timeout=30
-    )
+    """The password that the command prints, as those of RDS's IAM, which expire."""
+    import subprocess
+
+    try:
+        done = subprocess.run(  # noqa: S603  the operator's own setting
+            shlex.split(command), capture_output=True, text=True, check=True, timeout=30
+        )
+    except (ValueError, subprocess.SubprocessError) as error:
+        told = str(getattr(error, "stderr", None) or error).strip()[-300:]
+        raise DatabaseUnavailable(f"ONEPREFIX_DATABASE_PASSWORD_COMMAND: {told}") from error
     return done.stdout.strip()
 
 
@@ -140,7 +146,7 @@ def translated_errors() -> Iterator[None]:
         if is_passing and not line.startswith("no such"):  # as SQLite says of a missing table
             raise DatabaseUnavailable(f"the database is unavailable: {line}") from error
         raise DatabaseRefused(f"the database refused: {line}") from error
-    except (exc.TimeoutError, OSError, subprocess.SubprocessError) as error:
+    except (exc.TimeoutError, OSError) as error:
         raise DatabaseUnavailable(f"the database is unavailable: {error}") from error
     except exc.SQLAlchemyError as error:
         raise DatabaseRefused(f"the database refused: {type(error).__name__}") from error

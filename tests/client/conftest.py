@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
+from oneprefix.database import engine_of
 from sqlalchemy import Engine
 
 from worker.database.engine import make_engine
@@ -18,6 +19,7 @@ def url(database_url: str) -> Iterator[str]:
     upgrade_schema(engine)
     yield database_url
     engine.dispose()
+    engine_of(database_url).dispose()
 
 
 @pytest.fixture(autouse=True)

@@ -9,6 +9,7 @@ import oneprefix
 import pytest
 from celery import Celery, current_app
 from oneprefix import enqueue, enqueue_many, status
+from oneprefix.database import engine_of
 from oneprefix.messages import QUEUE
 
 from tests.end_to_end.cluster import Cluster, cluster
@@ -111,6 +112,7 @@ def test_a_worker_takes_up_what_was_left_in_files(
         landed = oneprefix.wait(12, 5, timeout=60, database=running.database_url)
         assert landed.results_url
         assert list(spool.iterdir()) == []
+        engine_of(running.database_url).dispose()
 
 
 def _run(running: Cluster, run_id: int) -> str:

@@ -22,14 +22,26 @@ class CreatedJob(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class JobS3Prefix:
-    """`jobs/{job_id}/{yyyy}/{mm}/{dd}/{HHMMSS}`, in UTC, and the keys under it."""
+    """`jobs/{job_id}/{yyyy}/{mm}/{dd}/{HHMMSS}`, in UTC, and the keys under it.
+
+    Prefixes are equal if their keys are, in whatever time zone their timestamps are written.
+    """
 
     job_id: int
     timestamp: datetime
+    """As given: the time in UTC stands in the keys alone."""
 
     def __post_init__(self) -> None:
         positive_id("job id", self.job_id)
-        object.__setattr__(self, "timestamp", utc(self.timestamp))
+        utc(self.timestamp)  # raises for what is no time
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, JobS3Prefix):
+            return NotImplemented
+        return self.base_prefix == other.base_prefix
+
+    def __hash__(self) -> int:
+        return hash(self.base_prefix)
 
     @classmethod
     def from_job(cls, job: CreatedJob) -> Self:
@@ -38,7 +50,7 @@ class JobS3Prefix:
     @property
     def base_prefix(self) -> str:
         # strftime("%Y") does not pad years before 1000 on every platform
-        at = self.timestamp
+        at = utc(self.timestamp)
         return f"{ALL_JOBS}{self.job_id}/{at.year:04d}/{at:%m/%d/%H%M%S}"
 
     @property

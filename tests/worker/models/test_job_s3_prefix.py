@@ -69,6 +69,22 @@ def test_a_naive_time_is_read_as_utc() -> None:
     assert JobS3Prefix(12, AT.replace(tzinfo=None)) == JobS3Prefix(12, AT)
 
 
+def test_the_timestamp_is_the_jobs_own_as_given_and_only_keys_are_in_utc() -> None:
+    there = AT.astimezone(timezone(timedelta(hours=5, minutes=30)))
+    naive = AT.replace(tzinfo=None)
+    prefixes = []
+    for written in (AT, there, naive):
+        prefix = JobS3Prefix.from_job(SimpleNamespace(id=12, created_at=written))
+        assert prefix.timestamp == written
+        assert prefix.timestamp.tzinfo is written.tzinfo
+        assert prefix.run_results_key(4) == "jobs/12/2025/10/23/211500/run_4_results.zip"
+        prefixes.append(prefix)
+    assert JobS3Prefix.from_job(Job(12, naive)).timestamp == Job(12, naive).created_at
+    assert len(set(prefixes)) == 1
+    assert JobS3Prefix(12, AT.replace(microsecond=5)) == prefixes[0]
+    assert prefixes[0] != JobS3Prefix(13, AT) != "jobs/13/2025/10/23/211500"
+
+
 def test_both_hours_of_a_repeated_local_hour_are_told_apart() -> None:
     berlin = ZoneInfo("Europe/Berlin")
     summer = JobS3Prefix(1, datetime(2025, 10, 26, 2, 30, tzinfo=berlin, fold=0))

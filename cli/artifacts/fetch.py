@@ -15,6 +15,7 @@ from cli.progress import progress_bar
 from cli.services import configured_services
 from worker.errors import OneprefixError
 from worker.use_cases.job.fetch import Fetched, FetchPlan, PlannedFetch
+from worker.wording import counted
 
 
 def fetch(
@@ -102,12 +103,11 @@ def _show_plan(plan: FetchPlan, as_json: bool) -> None:
         unpack = f", to be unpacked to {each.unpack_to}" if each.unpack_to else ""
         line = f"{each.key}  {human_size(each.size)}  to {each.file}{unpack}"
         print_line(line)
-    console.print(f"{len(plan.fetches):,} artifacts, {human_size(plan.size)}")
+    console.print(f"{counted(len(plan.fetches), 'artifact')}, {human_size(plan.size)}")
     _remark(plan)
 
 
 def _remark(plan: FetchPlan) -> None:
     if plan.others:
-        errors.print(
-            f"{len(plan.others):,} objects under the prefix are not artifacts and are not fetched."
-        )
+        are = "is no artifact and is" if len(plan.others) == 1 else "are not artifacts and are"
+        errors.print(f"{counted(len(plan.others), 'object')} under the prefix {are} not fetched.")

@@ -12,6 +12,7 @@ from cli.arguments import JobId
 from cli.output import Json, console, human_size, print_json
 from cli.services import configured_services
 from worker.use_cases.job.find import Findings, FoundArtifact
+from worker.wording import counted
 
 
 def ls(
@@ -28,7 +29,7 @@ def ls(
     console.print(_tree(findings) if as_tree else _table(findings))
     for missing in findings.missing:
         console.print(f"[yellow]run {missing.run_id} is not there:[/] {escape(missing.why)}")
-    console.print(f"{len(findings.found):,} artifacts, {human_size(findings.size)}")
+    console.print(f"{counted(len(findings.found), 'artifact')}, {human_size(findings.size)}")
 
 
 def _table(findings: Findings) -> Table:

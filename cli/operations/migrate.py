@@ -13,6 +13,7 @@ from cli.output import Json, console, errors, human_size, print_error, print_jso
 from cli.services import configured_services
 from worker.errors import OneprefixError
 from worker.use_cases.migration.plan import Decision, Kept, Move
+from worker.wording import counted
 
 
 def migrate(
@@ -34,7 +35,7 @@ def migrate(
     with configured_services(as_json) as services, errors.status("Listing …") as status:
         for _, outcome in services.migrate_artifacts(jobs, apply=apply):
             tally.add(outcome)
-            status.update(f"{tally.moves:,} artifacts, {human_size(tally.size)}")
+            status.update(f"{counted(tally.moves, 'artifact')}, {human_size(tally.size)}")
     if as_json:
         print_json({"applied": apply} | tally.as_dict())
     else:
@@ -98,7 +99,8 @@ class _Tally:
         left = ", ".join(f"{count:,} {_words(reason)}" for reason, count in self.left.items())
         stay = f"; staying: {left}" if left else ""
         failed = f"; {len(self.failures):,} failed" if self.failures else ""
-        print_line(f"{self.moves:,} artifacts, {human_size(self.size)} {done}{stay}{failed}")
+        found = f"{counted(self.moves, 'artifact')}, {human_size(self.size)}"
+        print_line(f"{found} {done}{stay}{failed}")
 
     def _table(self) -> Table:
         table = Table("size", "from", "to", box=None)

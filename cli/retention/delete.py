@@ -13,6 +13,7 @@ from cli.services import configured_services
 from cli.user import user
 from worker.models.retention import Deletion
 from worker.use_cases.retention.outcome import Outcome
+from worker.wording import counted
 
 
 def delete(
@@ -72,6 +73,6 @@ def _say(plan: Deletion, outcomes: list[Outcome], failed: list[Outcome], *, dry_
 
 def _told(plan: Deletion) -> str:
     return (
-        f"{plan.objects:,} objects ({human_size(plan.bytes)}) and {plan.incomplete_uploads:,}"
-        f" incomplete multipart uploads under s3://{plan.bucket}/{plan.prefix}/"
+        f"{counted(plan.objects, 'object')} ({human_size(plan.bytes)}) and"
+        f" {counted(plan.incomplete_uploads, 'incomplete multipart upload')} under s3://{plan.bucket}/{plan.prefix}/"
     )

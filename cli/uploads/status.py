@@ -18,6 +18,7 @@ from cli.services import configured_services
 from worker.database.uploads.upload_list import IncompleteUploadCounts, SqlUploadList
 from worker.models.upload import Upload, UploadState
 from worker.models.upload_request import Refusal
+from worker.wording import counted
 
 #: Seconds between two refreshes with --watch.
 LOOK_EVERY = 1.0
@@ -44,6 +45,8 @@ def status(
 ) -> None:
     """Show the state of each upload, and the messages that were refused."""
     with configured_services(as_json) as services, suppress(KeyboardInterrupt):
+        if job is not None and not services.upload_list.counts(job):
+            services.jobs.get(job)  # as `ls` does, raises JobNotFound
         looks = _looks(services.upload_list, job, limit, watch=watch)
         if watch and console.is_terminal and not as_json:
             with Live(console=console, auto_refresh=False) as live:
@@ -83,13 +86,13 @@ class _Look:
     def __rich__(self) -> RenderableType:
         if not self.uploads and not self.refusals:
             return "No uploads."
-        counted = ", ".join(f"{count:,} {state}" for state, count in self.counts.items())
+        by_state = ", ".join(f"{count:,} {state}" for state, count in self.counts.items())
         hidden = sum(self.counts.values()) - len(self.uploads)
         more = f"; {hidden:,} more with --limit" if hidden else ""
         refused = [f"[red]refused:[/] {escape(each.reason)}" for each in self.refusals]
         waiting = self.incomplete_uploads.waiting
-        parts = [f"{waiting:,} interrupted uploads will resume"] if waiting else []
-        counts = [counted + more] if counted else []
+        parts = [f"{counted(waiting, 'interrupted upload')} will resume"] if waiting else []
+        counts = [by_state + more] if by_state else []
         return Group(table_of(self.uploads), *counts, *parts, *refused)
 
 

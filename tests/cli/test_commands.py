@@ -95,6 +95,7 @@ def test_every_command_takes_json_and_answers_an_error_with_it(
         ("delete", "12"),
         ("lifecycle", "apply", "--storage-class", "GLACIER"),
         ("lifecycle", "apply", "--abort-days", "0"),
+        ("lifecycle", "apply", "--transition-days", "9", "--expire-days", "3"),
     ],
     ids=" ".join,
 )

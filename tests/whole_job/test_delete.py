@@ -282,7 +282,7 @@ def test_what_was_moved_elsewhere_is_deleted_there(installed: Installation) -> N
     assert row(installed, 4).results_url == moved  # it does not lie here
     answer = installed.oneprefix("delete", "12", "--bucket", cold, "--yes")
     assert (answer.code, answer.err) == (0, "")
-    assert answer.out.startswith("Deleted: 1 objects (")
+    assert answer.out.startswith("Deleted: 1 object (")
     assert "Contents" not in installed.strict.upstream.list_objects_v2(Bucket=cold)
     assert row(installed, 4).results_url is None
     assert installed.services.runs.get(4).results_url is None
@@ -305,7 +305,7 @@ class TestTheCommand:
         installed.put(ArtifactKind.JOB_CONFIG, b"{}")
         answer = installed.oneprefix("delete", "12", "--dry-run")
         assert answer.out == (
-            "To be deleted: 1 objects (2 B) and 0 incomplete multipart uploads under"
+            "To be deleted: 1 object (2 B) and 0 incomplete multipart uploads under"
             f" s3://{installed.strict.bucket}/{installed.prefix.base_prefix}/.\n"
         )
         assert len(installed.strict.stored()) == 1
@@ -330,7 +330,7 @@ class TestTheCommand:
         installed.put(ArtifactKind.JOB_CONFIG, b"{}")
         answer, said = answered(installed, typed, "delete", "12")
         assert answer == code
-        assert "This deletes 1 objects (2 B)" in said
+        assert "This deletes 1 object (2 B)" in said
         assert ("nothing was deleted" in said) is (code == 1)
         assert len(installed.strict.stored()) == code
         assert len(records(installed)) == 1 - code

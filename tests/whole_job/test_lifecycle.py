@@ -54,7 +54,7 @@ class TestTheCommands:
         ]
         assert "others'  a filter  NoncurrentVersionExpiration" in applied.out
         assert "to GLACIER after 30 days, deletes after 365 days" in lines[2][1]
-        assert "aborts incomplete uploads after 1 days" in lines[3][1]
+        assert "aborts incomplete uploads after 1 day" in lines[3][1]
         assert rules(installed)[0] == theirs
         assert [each["ID"] for each in rules(installed)[1:]] == [
             "oneprefix-artifacts",
@@ -76,7 +76,7 @@ class TestTheCommands:
             ),
         )
         answer = installed.oneprefix(
-            "lifecycle", "apply", "--transition-days", "9", "--expire-days", "3"
+            "lifecycle", "apply", "--transition-days", "3", "--expire-days", "9"
         )
         assert answer.code == 1
         assert answer.err.count("\n") == 1

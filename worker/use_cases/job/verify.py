@@ -22,6 +22,7 @@ from worker.use_cases.job.verification import (
     strangers,
 )
 from worker.use_cases.ports import JobRepository, RunRepository
+from worker.wording import counted
 
 if TYPE_CHECKING:
     from worker.database.uploads.upload_list import SqlUploadList
@@ -125,7 +126,7 @@ class VerifyJob:
         if upload.checksum not in (None, archive.checksum):
             detail = f"{archive.checksum} as read, its row says {upload.checksum}"
             return replace(judged, verdict=Verdict.OTHER_CHECKSUM, detail=detail)
-        detail = f"every byte of {archive.members:,} members"
+        detail = f"every byte of {counted(archive.members, 'member')}"
         return replace(judged, verdict=Verdict.VERIFIED, detail=detail)
 
 

@@ -34,6 +34,9 @@ def ls(
 
 def _table(findings: Findings) -> Table:
     table = Table("run", "artifact", "size", "class", "landed", "checksum", box=None)
+    is_moved = any(each.bucket != findings.bucket for each in findings.found)
+    if is_moved:
+        table.add_column("bucket")
     for each in findings.found:
         table.add_row(
             str(each.run_id or ""),
@@ -42,6 +45,7 @@ def _table(findings: Findings) -> Table:
             each.storage_class,
             f"{each.landed_at:%Y-%m-%d %H:%M:%S}",
             each.checksum or "",
+            *([each.bucket] if is_moved else []),
         )
     return table
 
@@ -52,7 +56,8 @@ def _tree(findings: Findings) -> Tree:
     for each in findings.found:
         if each.run_id not in branches:
             branches[each.run_id] = tree.add(f"run {each.run_id}")
-        line = f"{escape(_name(each, findings))}  {human_size(each.size)}"
+        where = f"  in {each.bucket}" if each.bucket != findings.bucket else ""
+        line = f"{escape(_name(each, findings))}  {human_size(each.size)}{where}"
         branches[each.run_id].add(line)
     return tree
 

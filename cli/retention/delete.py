@@ -69,6 +69,8 @@ def _say(plan: Deletion, outcomes: list[Outcome], failed: list[Outcome], *, dry_
     else:
         line = f"Deleted: {_told(plan)}."
     print_line(line)
+    for bucket in plan.elsewhere:
+        print_line(f"Results lie in s3://{bucket}/ too: see --bucket {bucket}.", errors)
 
 
 def _told(plan: Deletion) -> str:

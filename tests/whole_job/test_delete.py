@@ -278,7 +278,11 @@ def test_what_was_moved_elsewhere_is_deleted_there(installed: Installation) -> N
     assert installed.oneprefix("archive", "12", "--to-bucket", cold).code == 0
     moved = row(installed, 4).results_url
     assert moved
-    deleted(installed)
+    hinted = installed.oneprefix("delete", "12", "--yes")
+    assert (hinted.code, hinted.err) == (
+        0,
+        f"Results lie in s3://{cold}/ too: see --bucket {cold}.\n",
+    )
     assert row(installed, 4).results_url == moved  # it does not lie here
     answer = installed.oneprefix("delete", "12", "--bucket", cold, "--yes")
     assert (answer.code, answer.err) == (0, "")

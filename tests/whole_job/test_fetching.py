@@ -262,10 +262,11 @@ def test_an_object_that_is_replaced_meanwhile_is_noticed(
     installed.land(4, LARGE)
     fetch_artifacts = installed.services.fetch_artifacts
     plan = fetch_artifacts.plan(12, 4, tmp_path / "to", unpack=False)
-    found = fetch_artifacts.bucket.require(plan.fetches[0].key)
+    bucket = fetch_artifacts.bucket
+    found = bucket.require(plan.fetches[0].key)
     installed.put(ArtifactKind.RUN_RESULTS, content("zeros", found.size), 4)
     with pytest.raises(ArtifactReplaced, match=r"run_4_results.zip was replaced .*; begin anew"):
-        fetch_artifacts.downloads.download(found, None, tmp_path / "x", lambda _: None)
+        fetch_artifacts.downloads.download(bucket, found, None, tmp_path / "x", lambda _: None)
 
 
 @only_moto
@@ -275,10 +276,11 @@ def test_what_does_not_have_its_recorded_checksum_never_lands(
     installed.land(4)
     fetch_artifacts = installed.services.fetch_artifacts
     plan = fetch_artifacts.plan(12, 4, tmp_path, unpack=False)
-    found = fetch_artifacts.bucket.require(plan.fetches[0].key)
+    bucket = fetch_artifacts.bucket
+    found = bucket.require(plan.fetches[0].key)
     wrong = "CRC32:AAAAAA=="
     with pytest.raises(StorageUnavailable, match=r"its checksum is CRC32:.*, not CRC32:AAAAAA=="):
-        fetch_artifacts.downloads.download(found, wrong, tmp_path / "x", lambda _: None)
+        fetch_artifacts.downloads.download(bucket, found, wrong, tmp_path / "x", lambda _: None)
     assert not [name for name in names(tmp_path) if name.startswith("x")]
 
 

@@ -14,6 +14,8 @@ class Deletion:
     """Objects, versions of them and delete markers."""
     bytes: int
     incomplete_uploads: int
+    elsewhere: tuple[str, ...] = ()
+    """Other buckets where rows say that results of the job lie; nothing is deleted there."""
 
 
 @dataclass(frozen=True, slots=True)

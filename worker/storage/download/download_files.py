@@ -24,9 +24,6 @@ CONCURRENT_RANGES = 8
 
 
 class S3Downloads:
-    def __init__(self, bucket: Bucket) -> None:
-        self._bucket = bucket
-
     @contextmanager
     def locked(self, directory: Path) -> Iterator[None]:
         """Make the directory, and keep every other download out of it during the block."""
@@ -54,6 +51,7 @@ class S3Downloads:
 
     def download(
         self,
+        bucket: Bucket,
         found: StoredObject,
         checksum: str | None,
         to: Path,
@@ -64,7 +62,7 @@ class S3Downloads:
         `arrived` is called with numbers of bytes, from any thread.
         """
         with PartialFile(to, found, checksum, RANGE_SIZE) as partial_file:
-            fetch = partial(self._fetch, partial_file, found, arrived)
+            fetch = partial(self._fetch, bucket, partial_file, found, arrived)
             numbers = partial_file.missing
             with closing(map_parallel(numbers, fetch, concurrency=CONCURRENT_RANGES)) as outcomes:
                 for _, outcome in outcomes:
@@ -74,6 +72,7 @@ class S3Downloads:
 
     def _fetch(
         self,
+        bucket: Bucket,
         partial_file: PartialFile,
         found: StoredObject,
         arrived: Callable[[int], None],
@@ -81,7 +80,7 @@ class S3Downloads:
     ) -> None:
         at, end = partial_file.limits(number)
         crc = 0
-        for chunk in self._bucket.read(found, at, end):
+        for chunk in bucket.read(found, at, end):
             partial_file.write(at, chunk)
             crc = isal_zlib.crc32(chunk, crc)
             at += len(chunk)

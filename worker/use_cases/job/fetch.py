@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from worker.errors import FileUnusable, OneprefixError
 from worker.models.artifact import ArtifactId
 from worker.models.job_s3_prefix import JobS3Prefix
-from worker.models.stored_object import StoredObject
 from worker.process.parallel import map_parallel
 from worker.use_cases.job.lookup import nothing_found, prefix_of
+from worker.use_cases.job_objects import JobObjects, PlacedObject
 from worker.use_cases.ports import JobRepository, RunRepository
 
 if TYPE_CHECKING:
@@ -25,7 +25,10 @@ CONCURRENT_OBJECTS = 4
 
 @dataclass(frozen=True, slots=True)
 class PlannedFetch:
+    bucket: str
     key: str
+    version_id: str | None
+    """The version that the run's row names; None for the object that stands under the key."""
     run_id: int | None
     size: int
     """Bytes."""
@@ -72,9 +75,10 @@ class FetchArtifacts:
     def plan(self, job_id: int, run_id: int | None, directory: Path, *, unpack: bool) -> FetchPlan:
         """The artifacts of the job, or of one run; raises ArtifactNotFound if there are none."""
         prefix = prefix_of(self.jobs, self.runs, job_id, run_id)
-        recorded = {each.s3_key: each.checksum for each in self.uploads.uploads(job_id)}
-        objects = self.bucket.list(prefix.folder)
-        plan = planned(objects, prefix, run_id, directory, unpack=unpack, recorded=recorded)
+        uploads = self.uploads.uploads(job_id)
+        objects = JobObjects.of(prefix, self.bucket, self.runs.of_job(job_id), uploads)
+        recorded = {each.s3_key: each.checksum for each in uploads}
+        plan = planned(objects.list(), prefix, run_id, directory, unpack=unpack, recorded=recorded)
         if not plan.fetches:
             raise nothing_found(self.runs, self.bucket, prefix, run_id)
         return plan
@@ -92,12 +96,13 @@ class FetchArtifacts:
 
     def _fetch(self, job_id: int, arrived: Callable[[int], None], planned: PlannedFetch) -> Fetched:
         try:
-            found = self.bucket.require(planned.key)
+            bucket = self.bucket.other(planned.bucket)
+            found = bucket.require(planned.key, version=planned.version_id)
             checksum = found.checksum or planned.recorded
             is_new = not self.downloads.is_complete(planned.file, found, checksum)
             if is_new:
                 _require_free(planned.unpack_to)
-                self.downloads.download(found, checksum, planned.file, arrived)
+                self.downloads.download(bucket, found, checksum, planned.file, arrived)
             if planned.unpack_to and not planned.unpack_to.exists():
                 self.unpack(planned.file, planned.unpack_to)
         except OneprefixError as error:
@@ -112,7 +117,7 @@ def _require_free(directory: Path | None) -> None:
 
 
 def planned(
-    objects: Iterable[StoredObject],
+    objects: Iterable[PlacedObject],
     prefix: JobS3Prefix,
     run_id: int | None,
     directory: Path,
@@ -122,7 +127,7 @@ def planned(
 ) -> FetchPlan:
     """`recorded`: checksums of uploads by key. Without `run_id`, all artifacts are planned."""
     plan = FetchPlan(prefix.job_id, directory, fetches=[], others=[])
-    for each in objects:
+    for bucket, each in objects:
         artifact = ArtifactId.at(each.key, prefix)
         if artifact is None:
             plan.others.append(each.key)
@@ -131,7 +136,9 @@ def planned(
             file = directory / Path(each.key).name
             plan.fetches.append(
                 PlannedFetch(
+                    bucket=bucket.name,
                     key=each.key,
+                    version_id=each.version_id,
                     run_id=artifact.run_id,
                     size=each.size,
                     file=file,

@@ -61,8 +61,9 @@ def nothing_found(
         return error.concerning(job_id=run.job_id, run_id=run.id)
     if named is None:
         why = f"its results have not landed; `oneprefix ls {run.job_id}` says why"
-    elif named == (bucket.name, key):
-        why = f"its results had landed, but {key} is gone"
+    elif named.key == key:
+        where = key if named == (bucket.name, key, None) else str(named)
+        why = f"its results had landed, but {where} is gone"
     else:
         why = f"its results_url names {named}, and nothing lies under {key} of our own bucket"
     return ArtifactNotFound(why, job_id=run.job_id, run_id=run.id)

@@ -9,6 +9,7 @@ from worker.models.artifact import ArtifactId, ArtifactKind
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.stored_object import StoredObject
 from worker.models.upload import Upload
+from worker.use_cases.job_objects import JobObjects, PlacedObject
 
 
 class Verdict(StrEnum):
@@ -48,11 +49,13 @@ class Judged:
     run_id: int | None
     verdict: Verdict
     detail: str
+    bucket: str
 
 
 @dataclass(frozen=True, slots=True)
 class VerificationPlan:
     prefix: JobS3Prefix
+    objects: JobObjects
     landed: list[Upload]
     """The uploads whose objects are to be compared."""
     settled: list[Judged]
@@ -82,11 +85,11 @@ class Verification:
 
 
 def strangers(
-    prefix: JobS3Prefix, stored: Iterable[StoredObject], uploads: Mapping[int, Upload]
+    prefix: JobS3Prefix, objects: Iterable[PlacedObject], uploads: Mapping[int, Upload]
 ) -> list[Judged]:
     """Verdicts on the objects that no row records."""
     judged: list[Judged] = []
-    for each in stored:
+    for bucket, each in objects:
         kind, run_id = ArtifactId.at(each.key, prefix) or (None, None)
         match kind:
             case None:
@@ -97,7 +100,7 @@ def strangers(
                 continue
             case _:
                 verdict, detail = Verdict.UNRECORDED, kind
-        judged.append(Judged(each.key, run_id, verdict, detail))
+        judged.append(Judged(each.key, run_id, verdict, detail, bucket.name))
     return judged
 
 

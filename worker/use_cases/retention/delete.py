@@ -10,6 +10,7 @@ from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.retention import Deletion, Relocation
 from worker.models.stored_object import ObjectVersion
 from worker.process.parallel import DEFAULT_CONCURRENCY, map_parallel
+from worker.use_cases.job_objects import JobObjects
 from worker.use_cases.ports import JobRepository, RunRepository
 from worker.use_cases.retention.outcome import Outcome
 
@@ -40,6 +41,8 @@ class DeleteJob:
         objects = size = 0
         for each in self.versions.list(prefix.folder):
             objects, size = objects + 1, size + each.size
+        rows = self.runs.of_job(job_id), self.uploads.uploads(job_id)
+        named = JobObjects.of(prefix, self.bucket, *rows).named.values()
         return Deletion(
             job_id=job_id,
             bucket=self.bucket.name,
@@ -47,6 +50,7 @@ class DeleteJob:
             objects=objects,
             bytes=size,
             incomplete_uploads=sum(1 for _ in self.bucket.incomplete_uploads(prefix.folder)),
+            elsewhere=tuple(sorted({each.bucket for each in named} - {self.bucket.name})),
         )
 
     def __call__(self, plan: Deletion, *, who: str) -> Iterator[Outcome]:

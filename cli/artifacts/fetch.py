@@ -33,6 +33,10 @@ def fetch(
     unpack: Annotated[
         bool, typer.Option("--unpack", help="Also unpack each archive, to a directory of its name.")
     ] = False,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Replace files and directories that differ; else they stay."),
+    ] = False,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
@@ -47,7 +51,7 @@ def fetch(
         columns = BarColumn(), DownloadColumn(binary_units=True), TransferSpeedColumn()
         with progress_bar(*columns) as progress:
             bar = progress.add_task("", total=plan.size)
-            outcomes = fetch_artifacts(plan, lambda size: progress.advance(bar, size))
+            outcomes = fetch_artifacts(plan, lambda size: progress.advance(bar, size), force=force)
             done, failed = _report(outcomes, as_json)
     if as_json:
         print_json({"fetched": done, "failed": failed, "others": plan.others})
@@ -79,7 +83,8 @@ def _report(
     failed: list[dict[str, Any]] = []
     for planned, outcome in outcomes:
         if isinstance(outcome, OneprefixError):
-            failed.append({"key": planned.key, "error": str(outcome)})
+            told = {"error": str(outcome), "kind": type(outcome).__name__}
+            failed.append({"key": planned.key, "file": planned.file} | told)
             print_error(str(outcome))
             continue
         done.append(asdict(planned) | asdict(outcome))
@@ -90,7 +95,8 @@ def _report(
 
 def _line(planned: PlannedFetch, fetched: Fetched) -> str:
     state = "" if fetched.is_new else ", was there already"
-    checked = "verified" if fetched.is_verified else "[yellow]no CRC-32 is known to compare[/]"
+    compared = fetched.compared and f"verified by {fetched.compared}"
+    checked = compared or "[yellow]no CRC-32 is known to compare[/]"
     unpacked = f", unpacked to {escape(str(planned.unpack_to))}" if planned.unpack_to else ""
     return f"{escape(str(planned.file))}  {human_size(planned.size)}  {checked}{state}{unpacked}"
 

@@ -75,11 +75,13 @@ class Services(UploadServices):
 
     @cached_property
     def fetch_artifacts(self) -> FetchArtifacts:
-        from worker.packaging.reading.unpack import unpack
+        from worker.packaging.reading.unpack import set_aside, unpack
         from worker.storage.download.download_files import CONCURRENT_RANGES, S3Downloads
 
         bucket = make_bucket(self.settings, CONCURRENT_OBJECTS * CONCURRENT_RANGES)
-        return FetchArtifacts(self.jobs, self.runs, self.upload_list, bucket, S3Downloads(), unpack)
+        return FetchArtifacts(
+            self.jobs, self.runs, self.upload_list, bucket, S3Downloads(), unpack, set_aside
+        )
 
     @cached_property
     def read_archive(self) -> ReadArchive:

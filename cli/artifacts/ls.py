@@ -11,7 +11,8 @@ from rich.tree import Tree
 from cli.arguments import JobId
 from cli.output import Json, console, human_size, print_json
 from cli.services import configured_services
-from worker.use_cases.job.find import Findings, FoundArtifact
+from worker.models.upload import UploadState
+from worker.use_cases.job.find import Findings, FoundArtifact, Missing
 from worker.wording import counted
 
 
@@ -28,8 +29,15 @@ def ls(
         return
     console.print(_tree(findings) if as_tree else _table(findings))
     for missing in findings.missing:
-        console.print(f"[yellow]run {missing.run_id} is not there:[/] {escape(missing.why)}")
+        console.print(_told(missing), soft_wrap=True)
     console.print(f"{counted(len(findings.found), 'artifact')}, {human_size(findings.size)}")
+
+
+def _told(missing: Missing) -> str:
+    if missing.state is UploadState.LANDED and missing.deleted_at:
+        by = f"{missing.deleted_by} at {missing.deleted_at:%Y-%m-%d %H:%M:%S} UTC"
+        return f"[yellow]run {missing.run_id} was deleted[/] by {escape(by)}"
+    return f"[yellow]run {missing.run_id} is not there:[/] {escape(missing.why)}"
 
 
 def _table(findings: Findings) -> Table:

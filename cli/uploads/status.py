@@ -1,6 +1,7 @@
 """`oneprefix status`: the state of each upload."""
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -63,6 +64,7 @@ def status(
 class _Look:
     uploads: list[Upload]
     counts: dict[UploadState, int]
+    deleted: int
     refusals: list[Refusal]
     incomplete_uploads: IncompleteUploadCounts
 
@@ -71,6 +73,7 @@ class _Look:
         return cls(
             listed.uploads(job, limit=limit),
             listed.counts(job),
+            listed.deleted(job),
             [] if job is not None else listed.refusals(limit=limit),
             listed.incomplete_uploads(),
         )
@@ -86,7 +89,10 @@ class _Look:
     def __rich__(self) -> RenderableType:
         if not self.uploads and not self.refusals:
             return "No uploads."
-        by_state = ", ".join(f"{count:,} {state}" for state, count in self.counts.items())
+        shown = Counter[str](self.counts)
+        shown[UploadState.LANDED] -= self.deleted
+        shown["deleted"] = self.deleted
+        by_state = ", ".join(f"{count:,} {state}" for state, count in shown.items() if count)
         hidden = sum(self.counts.values()) - len(self.uploads)
         more = f"; {hidden:,} more with --limit" if hidden else ""
         refused = [f"[red]refused:[/] {escape(each.reason)}" for each in self.refusals]
@@ -113,7 +119,9 @@ def table_of(uploads: Sequence[Upload], *, remarks: bool = True) -> Table:
         cells = [
             str(upload.job_id),
             str(upload.run_id),
-            f"[{_COLOURS[upload.state]}]{upload.state}[/]",
+            "[magenta]deleted[/]"
+            if upload.is_gone
+            else f"[{_COLOURS[upload.state]}]{upload.state}[/]",
             _progress(upload),
             human_size(upload.archive_size),
             str(upload.attempt),
@@ -129,6 +137,8 @@ def _progress(upload: Upload) -> str:
 
 
 def _remark(upload: Upload) -> str:
+    if upload.is_gone:
+        return f"deleted {upload.deletion}"
     if upload.state is UploadState.LANDED:
         return upload.results_url or upload.error or ""
     if upload.state is UploadState.UPLOADING:

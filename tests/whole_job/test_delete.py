@@ -100,12 +100,33 @@ def test_rows_tell_that_results_are_gone_and_a_repeated_message_does_not_bring_t
     assert (run.results_url, run.status) == (None, "DONE")
     missing = {each.run_id: each.why for each in installed.services.find_artifacts(12).missing}
     assert missing[4] == after.error
-    shown = installed.oneprefix("status", "12").out
-    assert "deleted by ada@lab" in shown
+    assert (after.deleted_by, after.deleted_at) == ("ada@lab", records(installed)[0]["begun_at"])
+    by = f"by ada@lab at {after.deleted_at:%Y-%m-%d %H:%M:%S} UTC"
+    shown = installed.oneprefix("status", "12").out.splitlines()
+    assert shown[1].split()[:3] == ["12", "4", "deleted"]
+    assert shown[1].rstrip().endswith(f"deleted {by}")
+    assert shown[2:] == ["1 deleted"]
+    told = installed.oneprefix("status", "12", "--json").json
+    assert told["counts"] == {"LANDED": 1}
+    assert [each["state"] for each in told["uploads"]] == ["LANDED"]
+    assert [each["deleted_by"] for each in told["uploads"]] == ["ada@lab"]
+    assert f"run 4 was deleted {by}\n" in installed.oneprefix("ls", "12").out
+    missing_4, *_ = installed.oneprefix("ls", "12", "--json").json["missing"]
+    assert (missing_4["state"], missing_4["deleted_by"]) == ("LANDED", "ada@lab")
+    for command in (("urls", "12", "4"), ("fetch", "12", "4", "x"), ("contents", "12", "4")):
+        refused = installed.oneprefix(*command)
+        assert (refused.code, refused.err) == (
+            1,
+            (
+                f"oneprefix: job 12, run 4: its results were deleted {by};"
+                " `oneprefix enqueue … --replace` uploads them anew\n"
+            ),
+        )
+    assert f"job 12: its results were deleted {by}" in installed.oneprefix("urls", "12").err
     asked = installed.oneprefix("enqueue", "12", "4", "/r/RUN4")
-    assert (asked.code, "its results are gone (deleted by ada@lab" in asked.err) == (1, True)
+    assert (asked.code, f"its results are gone (deleted {by})" in asked.err) == (1, True)
     verified = installed.oneprefix("verify", "12", "4")
-    assert (verified.code, "missing  deleted by ada@lab" in verified.out) == (1, True)
+    assert (verified.code, f"deleted  {by}" in verified.out) == (1, True)
     counted = installed.oneprefix("inventory", "--since", "2025-01-01", "--json")
     assert counted.json["total"]["artifacts"] == 0
 
@@ -115,6 +136,24 @@ def test_rows_tell_that_results_are_gone_and_a_repeated_message_does_not_bring_t
     assert row(installed, 4).error is None
     assert installed.services.runs.get(4).results_url == row(installed, 4).results_url
     assert len(installed.strict.stored()) == 1
+
+
+def test_a_failed_replacement_keeps_its_reason_and_tells_that_what_had_landed_is_deleted(
+    installed: Installation,
+) -> None:
+    installed.land(4)
+    installed.services.requests.request(request(installed, 4, replace=True), published=True)
+    claimed = installed.services.uploads.claim(12, 4, owner="me", lease=60)
+    assert claimed
+    installed.services.uploads.fail(claimed, error="job 12, run 4: a disk is full", traceback="")
+    deleted(installed)
+    [failed] = installed.oneprefix("failed", "--json").json["failed"]
+    assert failed["state"] == "FAILED"
+    assert failed["deleted_by"] == "ada@lab"
+    assert failed["error"] == (
+        "job 12, run 4: a disk is full; deleted by ada@lab, see number 1 of `deletions`"
+    )
+    assert "deleted by ada@lab" in installed.oneprefix("failed").out
 
 
 def test_a_living_lease_forbids_it_before_anything_is_touched(installed: Installation) -> None:

@@ -1,6 +1,20 @@
 """What deleting or moving a job's artifacts writes to the database."""
 
+import re
 from dataclasses import dataclass
+
+_RECORD = re.compile(r"deleted by .*, see number (\d+) of `deletions`\Z", re.DOTALL)
+
+
+def deletion_reason(who: str, record: int) -> str:
+    """Say who deleted a run's results, for the upload's row; `record` is an id of `deletions`."""
+    return f"deleted by {who}, see number {record} of `deletions`"
+
+
+def deletion_record(reason: str | None) -> int | None:
+    """The id of `deletions` that the end of a row's reason names; None if it names none."""
+    match = _RECORD.search(reason or "")
+    return int(match[1]) if match else None
 
 
 @dataclass(frozen=True, slots=True)

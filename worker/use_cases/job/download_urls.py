@@ -43,7 +43,7 @@ class LocateArtifacts:
             if run_id in (None, run_of(each.stored.key, prefix))
         ]
         if not found:
-            raise nothing_found(self.runs, self.bucket, prefix, run_id)
+            raise nothing_found(self.runs, uploads, self.bucket, prefix, run_id)
         return found
 
     def _location(

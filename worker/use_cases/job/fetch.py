@@ -84,7 +84,7 @@ class FetchArtifacts:
         recorded = {each.s3_key: each.checksum for each in uploads}
         plan = planned(objects.list(), prefix, run_id, directory, unpack=unpack, recorded=recorded)
         if not plan.fetches:
-            raise nothing_found(self.runs, self.bucket, prefix, run_id)
+            raise nothing_found(self.runs, uploads, self.bucket, prefix, run_id)
         return plan
 
     def __call__(

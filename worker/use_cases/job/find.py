@@ -38,6 +38,8 @@ class Missing:
     state: UploadState | None
     """The state of its upload; None if nobody has asked for one."""
     why: str
+    deleted_by: str | None = None
+    deleted_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,4 +110,4 @@ def missing_because(run_id: int, upload: Upload | None, prefix: JobS3Prefix) -> 
             why = "it is being uploaded"
         case UploadState.REQUESTED:
             why = "its upload waits for a worker"
-    return Missing(run_id, upload.state, why)
+    return Missing(run_id, upload.state, why, upload.deleted_by, upload.deleted_at)

@@ -53,7 +53,7 @@ class ReadArchive:
             objects = JobObjects.of(prefix, self.bucket, [self.runs.get(run_id)], uploads)
             placed = objects.find(prefix.run_results_key(run_id))
             if placed is None:
-                raise nothing_found(self.runs, self.bucket, prefix, run_id)
+                raise nothing_found(self.runs, uploads, self.bucket, prefix, run_id)
             file = placed.bucket.open(placed.stored)
             yield RemoteArchive(file, self.open_zip(file))
         except OneprefixError as error:

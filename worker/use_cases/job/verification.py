@@ -22,6 +22,8 @@ class Verdict(StrEnum):
     """No row records the object."""
     NOT_LANDED = "not landed"
     MISSING = "missing"
+    DELETED = "deleted"
+    """By `oneprefix delete`, after they had landed."""
     ELSEWHERE = "elsewhere"
     OTHER_SIZE = "another size"
     OTHER_CHECKSUM = "another checksum"
@@ -109,7 +111,8 @@ def compared(upload: Upload, key: str, found: StoredObject | None) -> tuple[Verd
     if upload.s3_key != key:
         return Verdict.ELSEWHERE, f"its row names {upload.s3_key}, not under the job's prefix"
     if found is None:
-        return Verdict.MISSING, upload.error or "its object is gone"
+        missing = Verdict.MISSING, upload.error or "its object is gone"
+        return (Verdict.DELETED, upload.deletion) if upload.is_gone else missing
     if found.size != upload.archive_size:
         return (
             Verdict.OTHER_SIZE,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from worker.errors import OneprefixError
 from worker.models.job_s3_prefix import JobS3Prefix
-from worker.models.retention import Deletion, Relocation
+from worker.models.retention import Deletion, Relocation, deletion_reason
 from worker.models.stored_object import ObjectVersion
 from worker.process.parallel import DEFAULT_CONCURRENCY, map_parallel
 from worker.use_cases.job_objects import JobObjects
@@ -65,7 +65,7 @@ class DeleteJob:
         for outcome in self._delete(prefix.folder):
             failures += outcome.error is not None
             yield outcome
-        self._forget_locations(prefix, f"deleted by {who}, see number {record} of `deletions`")
+        self._forget_locations(prefix, deletion_reason(who, record))
         self.deletions.finish(record, failures=failures)
 
     def _delete(self, folder: str) -> Iterator[Outcome]:

@@ -93,6 +93,8 @@ def test_every_command_takes_json_and_answers_an_error_with_it(
         ("restore", "12", "--days", "0"),
         ("restore", "12", "--days", "7", "--tier", "fast"),
         ("delete", "12"),
+        ("delete",),
+        ("delete", "12", "--prefix", "jobs/12/2025/10/23/211500/", "--yes"),
         ("lifecycle", "apply", "--storage-class", "GLACIER"),
         ("lifecycle", "apply", "--abort-days", "0"),
         ("lifecycle", "apply", "--transition-days", "9", "--expire-days", "3"),

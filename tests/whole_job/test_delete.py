@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from tests.cli.command import ONEPREFIX, Command
 from tests.servers.faults import AnswerError, Hang, S3Request
@@ -411,6 +411,89 @@ class TestTheCommand:
         assert installed.strict.stored() == {}
         assert row(installed, 4).results_url is None
         assert records(installed)[1]["finished_at"]
+
+
+@only_moto  # the same, whatever the store
+class TestAJobWithoutARow:
+    """Its orchestrator has deleted the rows of the job and its runs; ours is left."""
+
+    @pytest.fixture(autouse=True)
+    def landed(self, installed: Installation) -> str:
+        key = installed.land(4)
+        installed.put(ArtifactKind.JOB_CONFIG, b"{}")
+        with installed.services.engine.begin() as connection:
+            connection.execute(text("DELETE FROM runs"))
+            connection.execute(text("DELETE FROM jobs"))
+        return key
+
+    def test_is_deleted_by_its_prefix_with_a_record(self, installed: Installation) -> None:
+        other = "jobs/12/2025/10/23/211501/job_config.json"
+        installed.put_key(other, b"{}")
+        refused = installed.oneprefix("delete", "12", "--yes")
+        assert (refused.code, refused.err) == (
+            1,
+            (
+                "oneprefix: job 12: there is no such job; what is left of a job without a row is"
+                " deleted by --prefix\n"
+            ),
+        )
+        by_prefix = ("delete", "--prefix", installed.prefix.folder)
+        shown = installed.oneprefix(*by_prefix, "--dry-run")
+        assert shown.out.startswith("To be deleted: 2 objects (")
+        assert len(installed.strict.stored()) == 3
+        unasked = subprocess.run(
+            [*ONEPREFIX, *by_prefix],
+            env=Command(installed.results, installed.environment).surroundings,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+        )
+        assert unasked.returncode == 2
+        assert answered(installed, "13", *by_prefix)[0] == 1
+        assert records(installed) == []
+        assert answered(installed, "12", *by_prefix)[0] == 0
+        assert set(installed.strict.stored()) == {other}
+        [record] = records(installed)
+        assert (record["job_id"], record["prefix"]) == (12, installed.prefix.base_prefix)
+        assert (record["objects"], record["failures"]) == (2, 0)
+        assert row(installed, 4).results_url is None
+        assert installed.oneprefix("status", "12").out.split("\n")[1].split()[2] == "deleted"
+
+    def test_keeps_its_artifacts_while_an_upload_of_it_is_leased(
+        self, installed: Installation
+    ) -> None:
+        again = request(installed, 4, replace=True)
+        installed.services.requests.request(again, published=True)
+        assert installed.services.uploads.claim(12, 4, owner="me", lease=60)
+        answer = installed.oneprefix("delete", "--prefix", installed.prefix.folder, "--yes")
+        assert (answer.code, answer.err) == (
+            1,
+            (
+                "oneprefix: job 12, run 4: its upload is under way: wait until it is over, then"
+                " delete again\n"
+            ),
+        )
+        assert len(installed.strict.stored()) == 2
+
+    @pytest.mark.parametrize("prefix", ["jobs/", "jobs/12/", "jobs/12/2025/10/23/211500/run_4"])
+    def test_is_named_by_the_prefix_of_that_job_alone(
+        self, installed: Installation, prefix: str
+    ) -> None:
+        answer = installed.oneprefix("delete", "--prefix", prefix, "--yes")
+        assert answer.code == 1
+        assert answer.err.startswith(f"oneprefix: '{prefix}' is not the prefix of one job")
+        assert len(installed.strict.stored()) == 2
+
+    def test_is_told_from_one_that_has_its_row(self, installed: Installation) -> None:
+        add_job(installed.services.engine, 12, installed.prefix.timestamp, [4])
+        other = "jobs/12/2025/10/23/211501/"
+        answer = installed.oneprefix("delete", "--prefix", other, "--yes")
+        assert answer.code == 1
+        assert f"job 12: its prefix is {installed.prefix.folder}, not {other}" in answer.err
+        answer = installed.oneprefix("delete", "--prefix", installed.prefix.folder, "--yes")
+        assert answer.code == 0
+        assert installed.strict.stored() == {}
+        assert row(installed, 4).is_gone
 
 
 def answered(installed: Installation, typed: str, *arguments: str) -> tuple[int, str]:

@@ -5,10 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, Self
 
+from worker.errors import InvalidRequest
 from worker.models.validation import positive_id, utc
 
 #: What the keys of all jobs' artifacts begin with.
 ALL_JOBS = "jobs/"
+
+
+_PREFIX = re.compile(rf"{ALL_JOBS}([1-9]\d{{0,18}})/(\d{{4}}/\d\d/\d\d/\d{{6}})/?", re.ASCII)
 
 
 class CreatedJob(Protocol):
@@ -46,6 +50,20 @@ class JobS3Prefix:
     @classmethod
     def from_job(cls, job: CreatedJob) -> Self:
         return cls(job_id=job.id, timestamp=job.created_at)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The prefix written so, with or without its closing slash; raises InvalidRequest."""
+        match = _PREFIX.fullmatch(text)
+        try:
+            if match:
+                at = datetime.strptime(f"{match[2]} +0000", "%Y/%m/%d/%H%M%S %z")
+                return cls(int(match[1]), at)
+        except ValueError:
+            pass  # no such day or hour
+        raise InvalidRequest(
+            f"{text!r:.200} is not the prefix of one job, such as jobs/12/2025/10/23/211500/"
+        )
 
     @property
     def base_prefix(self) -> str:

@@ -1,11 +1,12 @@
 """Deletes everything under a job's prefix for good, and keeps an audit record of the deletion."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from worker.errors import OneprefixError
+from worker.errors import InvalidRequest, JobNotFound, OneprefixError
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.retention import Deletion, Relocation, deletion_reason
 from worker.models.stored_object import ObjectVersion
@@ -37,14 +38,34 @@ class DeleteJob:
     locations: "SqlResultLocations"
 
     def plan(self, job_id: int) -> Deletion:
-        prefix = JobS3Prefix.from_job(self.jobs.get(job_id))
+        """Raises JobNotFound; `plan_prefix` is for what is left of a job without a row."""
+        return self._planned(JobS3Prefix.from_job(self.jobs.get(job_id)))
+
+    def plan_prefix(self, text: str) -> Deletion:
+        """As `plan`, of the job that the prefix names, whether it still has a row or not.
+
+        Raises InvalidRequest unless this is the prefix of one job, and that job's own if it has
+        a row.
+        """
+        prefix = JobS3Prefix.parse(text)
+        with suppress(JobNotFound):
+            own = JobS3Prefix.from_job(self.jobs.get(prefix.job_id))
+            if own != prefix:
+                raise InvalidRequest(
+                    f"its prefix is {own.folder}, not {prefix.folder}: `oneprefix migrate"
+                    f" {prefix.job_id}` brings there what lies under others",
+                    job_id=prefix.job_id,
+                )
+        return self._planned(prefix)
+
+    def _planned(self, prefix: JobS3Prefix) -> Deletion:
         objects = size = 0
         for each in self.versions.list(prefix.folder):
             objects, size = objects + 1, size + each.size
-        rows = self.runs.of_job(job_id), self.uploads.uploads(job_id)
+        rows = self.runs.of_job(prefix.job_id), self.uploads.uploads(prefix.job_id)
         named = JobObjects.of(prefix, self.bucket, *rows).named.values()
         return Deletion(
-            job_id=job_id,
+            job_id=prefix.job_id,
             bucket=self.bucket.name,
             prefix=prefix.base_prefix,
             objects=objects,
@@ -59,7 +80,7 @@ class DeleteJob:
         Raises UploadUnderWay before anything is deleted. The iterator has to be exhausted: its end
         writes the rows of deleted results and finishes the audit record.
         """
-        prefix = JobS3Prefix.from_job(self.jobs.get(plan.job_id))
+        prefix = JobS3Prefix.parse(plan.prefix)
         record = self.deletions.begin(plan, who=who)
         failures = 0
         for outcome in self._delete(prefix.folder):

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.arguments import DryRun, MovedTo, whole_number
+from cli.arguments import DryRun, MovedTo, Yes, whole_number
 from cli.output import Json, errors, human_size, print_error, print_json, print_line
 from cli.progress import collected
 from cli.services import configured_services
@@ -24,7 +24,7 @@ def delete(
         str | None,
         typer.Option(help="Of a job whose row is gone, such as jobs/12/2025/10/23/211500/."),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
+    yes: Yes = False,
     bucket: MovedTo = None,
     dry_run: DryRun = False,
     as_json: Json = False,

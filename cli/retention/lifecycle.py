@@ -8,6 +8,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from cli.arguments import DryRun, Yes
 from cli.output import Json, console, errors, print_json
 from cli.services import configured_services
 from worker.errors import InvalidRequest
@@ -43,6 +44,8 @@ def apply(
     abort_days: Annotated[
         int, typer.Option(min=1, help="Abort incomplete multipart uploads after so many days.")
     ] = 1,
+    dry_run: DryRun = False,
+    yes: Yes = False,  # noqa: ARG001  one convention for all; this command never asks
     as_json: Json = False,
 ) -> None:
     """Replace oneprefix's own rules; leave all others untouched."""
@@ -58,8 +61,11 @@ def apply(
     except InvalidRequest as error:
         raise typer.BadParameter(str(error)) from error
     with configured_services(as_json) as services:
-        rules = services.lifecycle.apply(ours)
+        lifecycle = services.lifecycle
+        rules = lifecycle.planned(ours) if dry_run else lifecycle.apply(ours)
     _print(rules, as_json)
+    if dry_run and not as_json:
+        errors.print("These would be the rules; nothing was changed.")
 
 
 def _print(rules: list[LifecycleRule], as_json: bool) -> None:

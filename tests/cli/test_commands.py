@@ -107,6 +107,18 @@ def test_wrong_use_is_exit_code_2(oneprefix: Command, wrong: tuple[str, ...]) ->
     assert "Traceback" not in answer.err
 
 
+@pytest.mark.parametrize(
+    "command",
+    [("put",), ("archive",), ("restore",), ("delete",), ("lifecycle", "apply"), ("migrate",)],
+    ids=" ".join,
+)
+def test_every_command_that_changes_objects_has_one_convention(
+    oneprefix: Command, command: tuple[str, ...]
+) -> None:
+    said = oneprefix(*command, "--help").out
+    assert all(option in said for option in ("--dry-run", "--yes", "--apply"))
+
+
 def test_what_looks_like_markup_is_shown_as_it_is(oneprefix: Command) -> None:
     assert "'[/x]'" in oneprefix("enqueue", "12", "4", "[/x]").err
     pattern = oneprefix.environment | {"ONEPREFIX_RUN_DIRECTORY_PATTERN": "RUN[a-z]*"}

@@ -68,6 +68,14 @@ class TestTheCommands:
         assert rules(installed)[1]["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 2}
         assert aborts_incomplete_uploads(installed.services.lifecycle.lifecycle_rules())
 
+    def test_a_dry_run_shows_the_rules_and_changes_nothing(self, installed: Installation) -> None:
+        shown = installed.oneprefix("lifecycle", "apply", "--expire-days", "365", "--dry-run")
+        assert (shown.code, shown.err) == (0, "These would be the rules; nothing was changed.\n")
+        assert "deletes after 365 days" in shown.out
+        assert "no lifecycle rules" in installed.oneprefix("lifecycle", "show").out
+        assert installed.oneprefix("lifecycle", "apply", "--yes").code == 0
+        assert len(rules(installed)) == 1
+
     def test_what_s3_refuses_is_one_line(self, installed: Installation) -> None:
         installed.strict.proxy.fault(
             lambda request: request.operation == "PutBucketLifecycleConfiguration",

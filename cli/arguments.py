@@ -74,6 +74,9 @@ Expires = Annotated[
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Show what would be done, and change nothing.")
 ]
+Yes = Annotated[
+    bool, typer.Option("--yes", "--apply", help="Do it without asking; --dry-run goes before.")
+]
 MovedTo = Annotated[
     str | None,
     typer.Option("--bucket", help="Bucket that `archive --to-bucket` has moved the job to."),

@@ -53,6 +53,11 @@ def as_row(upload: Upload) -> dict[str, Any]:
     return row | {"left_out": json.loads(row["left_out"] or "[]")}
 
 
+def as_it_stands(upload: Upload | None) -> str:
+    """Say why there is nothing to do with an upload."""
+    return "nobody has asked for its upload" if upload is None else f"it is {upload.state}"
+
+
 def human_size(size: int | None) -> str:
     """Format bytes in binary units: 1536 is 1.5 KiB; unknown is a dash."""
     if size is None:

@@ -5,7 +5,8 @@ OneprefixError
 │   ├── settings, requests   InvalidSettings · InvalidRequest (InvalidId) · IllegalTransition
 │   │                        JobNotFound · JobUnusable · RunNotFound · RunNotInJob
 │   │                        PrefixMismatch
-│   ├── the machine's files  PathRefused · InvalidResultsDirectory · FileUnusable
+│   ├── the machine's files  PathRefused · InvalidResultsDirectory
+│   │                        FileUnusable (FileDiffers)
 │   ├── artifacts            ArtifactNotFound · ArtifactArchived · InvalidObjectUrl · PlaceTaken
 │   │                        InvalidArchive · ArchiveDamaged · MemberNotFound · ExpiryRefused
 │   ├── whole jobs           VerificationFailed · UploadUnderWay · PartlyFailed · OrderFailed
@@ -133,6 +134,10 @@ class MemberNotFound(PermanentError):
 
 class FileUnusable(PermanentError):
     """A file or directory on this machine can't be read or written."""
+
+
+class FileDiffers(FileUnusable):
+    """A file or directory on this machine is another than the one that was to be fetched."""
 
 
 class PlaceTaken(PermanentError):

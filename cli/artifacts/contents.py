@@ -8,6 +8,7 @@ from cli.arguments import JobId, RunId
 from cli.output import Json, errors, human_size, print_json, print_line
 from cli.services import configured_services
 from worker.models.archive import ArchiveMember
+from worker.wording import counted
 
 if TYPE_CHECKING:
     from worker.storage.objects.seekable_object import RangeReader
@@ -24,7 +25,7 @@ def contents(job: JobId, run: RunId, as_json: Json = False) -> None:
     for each in members:
         at = f"{each.modified_at:%Y-%m-%d %H:%M:%S}" if each.modified_at else "-"
         typer.echo(f"{each.size:>12}  {at:19}  {each.shown}")
-    say_transfer(archive.file, f"{len(members):,} members")
+    say_transfer(archive.file, counted(len(members), "member"))
 
 
 def _row(member: ArchiveMember) -> dict[str, Any]:
@@ -50,5 +51,5 @@ def transfer(file: "RangeReader") -> dict[str, int]:
 def say_transfer(file: "RangeReader", what: str) -> None:
     """Print on standard error how much of the archive was transferred."""
     moved, whole = human_size(file.transferred), human_size(file.size)
-    line = f"{what}; transferred {moved} of {whole} in {file.requests:,} requests"
+    line = f"{what}; transferred {moved} of {whole} in {counted(file.requests, 'request')}"
     print_line(line, errors)

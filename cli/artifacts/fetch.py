@@ -15,6 +15,7 @@ from cli.progress import progress_bar
 from cli.services import configured_services
 from worker.errors import OneprefixError
 from worker.use_cases.job.fetch import Fetched, FetchPlan, PlannedFetch
+from worker.wording import counted
 
 
 def fetch(
@@ -32,6 +33,10 @@ def fetch(
     unpack: Annotated[
         bool, typer.Option("--unpack", help="Also unpack each archive, to a directory of its name.")
     ] = False,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Replace files and directories that differ; else they stay."),
+    ] = False,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
@@ -46,7 +51,7 @@ def fetch(
         columns = BarColumn(), DownloadColumn(binary_units=True), TransferSpeedColumn()
         with progress_bar(*columns) as progress:
             bar = progress.add_task("", total=plan.size)
-            outcomes = fetch_artifacts(plan, lambda size: progress.advance(bar, size))
+            outcomes = fetch_artifacts(plan, lambda size: progress.advance(bar, size), force=force)
             done, failed = _report(outcomes, as_json)
     if as_json:
         print_json({"fetched": done, "failed": failed, "others": plan.others})
@@ -78,7 +83,8 @@ def _report(
     failed: list[dict[str, Any]] = []
     for planned, outcome in outcomes:
         if isinstance(outcome, OneprefixError):
-            failed.append({"key": planned.key, "error": str(outcome)})
+            told = {"error": str(outcome), "kind": type(outcome).__name__}
+            failed.append({"key": planned.key, "file": planned.file} | told)
             print_error(str(outcome))
             continue
         done.append(asdict(planned) | asdict(outcome))
@@ -89,7 +95,8 @@ def _report(
 
 def _line(planned: PlannedFetch, fetched: Fetched) -> str:
     state = "" if fetched.is_new else ", was there already"
-    checked = "verified" if fetched.is_verified else "[yellow]no CRC-32 is known to compare[/]"
+    compared = fetched.compared and f"verified by {fetched.compared}"
+    checked = compared or "[yellow]no CRC-32 is known to compare[/]"
     unpacked = f", unpacked to {escape(str(planned.unpack_to))}" if planned.unpack_to else ""
     return f"{escape(str(planned.file))}  {human_size(planned.size)}  {checked}{state}{unpacked}"
 
@@ -102,12 +109,11 @@ def _show_plan(plan: FetchPlan, as_json: bool) -> None:
         unpack = f", to be unpacked to {each.unpack_to}" if each.unpack_to else ""
         line = f"{each.key}  {human_size(each.size)}  to {each.file}{unpack}"
         print_line(line)
-    console.print(f"{len(plan.fetches):,} artifacts, {human_size(plan.size)}")
+    console.print(f"{counted(len(plan.fetches), 'artifact')}, {human_size(plan.size)}")
     _remark(plan)
 
 
 def _remark(plan: FetchPlan) -> None:
     if plan.others:
-        errors.print(
-            f"{len(plan.others):,} objects under the prefix are not artifacts and are not fetched."
-        )
+        are = "is no artifact and is" if len(plan.others) == 1 else "are not artifacts and are"
+        errors.print(f"{counted(len(plan.others), 'object')} under the prefix {are} not fetched.")

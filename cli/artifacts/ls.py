@@ -11,7 +11,9 @@ from rich.tree import Tree
 from cli.arguments import JobId
 from cli.output import Json, console, human_size, print_json
 from cli.services import configured_services
-from worker.use_cases.job.find import Findings, FoundArtifact
+from worker.models.upload import UploadState
+from worker.use_cases.job.find import Findings, FoundArtifact, Missing
+from worker.wording import counted
 
 
 def ls(
@@ -27,12 +29,22 @@ def ls(
         return
     console.print(_tree(findings) if as_tree else _table(findings))
     for missing in findings.missing:
-        console.print(f"[yellow]run {missing.run_id} is not there:[/] {escape(missing.why)}")
-    console.print(f"{len(findings.found):,} artifacts, {human_size(findings.size)}")
+        console.print(_told(missing), soft_wrap=True)
+    console.print(f"{counted(len(findings.found), 'artifact')}, {human_size(findings.size)}")
+
+
+def _told(missing: Missing) -> str:
+    if missing.state is UploadState.LANDED and missing.deleted_at:
+        by = f"{missing.deleted_by} at {missing.deleted_at:%Y-%m-%d %H:%M:%S} UTC"
+        return f"[yellow]run {missing.run_id} was deleted[/] by {escape(by)}"
+    return f"[yellow]run {missing.run_id} is not there:[/] {escape(missing.why)}"
 
 
 def _table(findings: Findings) -> Table:
     table = Table("run", "artifact", "size", "class", "landed", "checksum", box=None)
+    is_moved = any(each.bucket != findings.bucket for each in findings.found)
+    if is_moved:
+        table.add_column("bucket")
     for each in findings.found:
         table.add_row(
             str(each.run_id or ""),
@@ -41,6 +53,7 @@ def _table(findings: Findings) -> Table:
             each.storage_class,
             f"{each.landed_at:%Y-%m-%d %H:%M:%S}",
             each.checksum or "",
+            *([each.bucket] if is_moved else []),
         )
     return table
 
@@ -51,7 +64,8 @@ def _tree(findings: Findings) -> Tree:
     for each in findings.found:
         if each.run_id not in branches:
             branches[each.run_id] = tree.add(f"run {each.run_id}")
-        line = f"{escape(_name(each, findings))}  {human_size(each.size)}"
+        where = f"  in {each.bucket}" if each.bucket != findings.bucket else ""
+        line = f"{escape(_name(each, findings))}  {human_size(each.size)}{where}"
         branches[each.run_id].add(line)
     return tree
 

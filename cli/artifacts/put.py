@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli.arguments import Expires, JobId, with_optional_run
+from cli.arguments import DryRun, Expires, JobId, Yes, with_optional_run
 from cli.output import Json, errors, human_size, print_json, print_line
 from cli.services import configured_services
 from worker.models.artifact import ArtifactId, ArtifactKind
@@ -32,6 +32,8 @@ def put(
         ),
     ] = False,
     expires: Expires = None,
+    dry_run: DryRun = False,
+    yes: Yes = False,  # noqa: ARG001  one convention for all; this command never asks
     as_json: Json = False,
 ) -> None:
     """Upload a configuration, a job's input or a run's logs."""
@@ -39,17 +41,20 @@ def put(
     artifact = ArtifactId(_kind(kind, of_run=run is not None), run)
     if expires and not location:
         raise typer.BadParameter("--expires is for --location")
+    if dry_run and location:
+        raise typer.BadParameter("--location sends nothing, so that there is nothing to --dry-run")
     with configured_services(as_json) as services:
         if location:
             found = services.submit_artifact(job, artifact, expires or HOUR)
             _show_location(found, files[0] if files else "FILE", as_json)
             return
-        stored = services.put_artifact(job, artifact, Path(files[0]))
+        put_artifact = services.put_artifact.plan if dry_run else services.put_artifact
+        stored = put_artifact(job, artifact, Path(files[0]))
     if as_json:
-        print_json(asdict(stored))
+        print_json(asdict(stored) | {"dry_run": dry_run})
     else:
-        line = f"{stored.key}  {human_size(stored.size)}  {stored.checksum}"
-        print_line(line)
+        told = "  to be uploaded" if dry_run else ""
+        print_line(f"{stored.key}  {human_size(stored.size)}  {stored.checksum}{told}")
 
 
 def _kind(name: str, *, of_run: bool) -> ArtifactKind:

@@ -9,6 +9,7 @@ from cli.output import Json, errors, print_json
 from cli.services import configured_services
 from worker.models.storage_class import NEEDS_RESTORE
 from worker.use_cases.job.upload_urls import HOUR
+from worker.wording import counted
 
 
 def urls(
@@ -26,7 +27,7 @@ def urls(
     for each in found:
         typer.echo(each.url)
     until = f"{found[0].expires_at:%Y-%m-%d %H:%M:%S} UTC"
-    errors.print(f"{len(found):,} URLs, valid until {until}.")
+    errors.print(f"{counted(len(found), 'URL')}, valid until {until}.")
     archived = sum(each.storage_class in NEEDS_RESTORE for each in found)
     if archived:
         errors.print(f"{archived:,} of the objects must be restored before their URLs answer.")

@@ -13,6 +13,7 @@ from cli.progress import counting
 from cli.services import configured_services
 from worker.use_cases.job.verification import Verdict, Verification, VerificationPlan
 from worker.use_cases.job.verify import VerifyJob
+from worker.wording import counted
 
 #: Counted, but not listed one by one.
 _QUIET = (Verdict.VERIFIED, Verdict.SIZE_ONLY, Verdict.UNRECORDED)
@@ -58,7 +59,9 @@ def _say_plan(plan: VerificationPlan, deep: bool, as_json: bool) -> None:
         keys = [plan.prefix.run_results_key(upload.run_id) for upload in plan.landed]
         print_json({"job_id": plan.prefix.job_id, "keys": keys, "bytes_to_read": size})
         return
-    console.print(f"{len(plan.landed):,} objects would be checked, {human_size(size)} read.")
+    console.print(
+        f"{counted(len(plan.landed), 'object')} would be checked, {human_size(size)} read."
+    )
 
 
 def _as_dict(verification: Verification) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """`oneprefix migrate`: moves artifacts from old keys under their jobs' prefixes."""
 
+import sys
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Annotated, Any
@@ -8,39 +9,57 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from cli.arguments import JobIds
+from cli.arguments import DryRun, JobIds, Yes
 from cli.output import Json, console, errors, human_size, print_error, print_json, print_line
 from cli.services import configured_services
 from worker.errors import OneprefixError
+from worker.use_cases.migration.migrate import MigrateArtifacts
 from worker.use_cases.migration.plan import Decision, Kept, Move
+from worker.wording import counted
 
 
 def migrate(
     jobs: JobIds = None,
     everything: Annotated[bool, typer.Option("--all", help="Artifacts of every job.")] = False,
-    apply: Annotated[
-        bool,
-        typer.Option(
-            "--apply", help="Move them; without this option only show what would be moved."
-        ),
-    ] = False,
+    apply: Yes = False,
+    dry_run: DryRun = False,
     limit: Annotated[int, typer.Option(min=0, help="Show at most so many; all are counted.")] = 20,
     as_json: Json = False,
 ) -> None:
-    """Move artifacts from old keys to their keys under the job's prefix."""
+    """Move artifacts from old keys to their keys under the job's prefix.
+
+    Without --yes or --dry-run it shows them, and asks on a terminal.
+    """
     if bool(jobs) is everything:
         raise typer.BadParameter("name jobs, or give --all")
-    tally = _Tally(limit)
-    with configured_services(as_json) as services, errors.status("Listing …") as status:
-        for _, outcome in services.migrate_artifacts(jobs, apply=apply):
-            tally.add(outcome)
-            status.update(f"{tally.moves:,} artifacts, {human_size(tally.size)}")
+    apply = apply and not dry_run
+    asks = not (apply or dry_run or as_json) and sys.stdin.isatty() and sys.stdout.isatty()
+    with configured_services(as_json) as services:
+        tally = _settled(services.migrate_artifacts, jobs, limit, apply=apply)
+        if not as_json:
+            tally.show(applied=apply)
+        if asks and tally.moves:
+            if not typer.confirm("Move them?", err=True):
+                print_error("nothing was moved")
+                raise typer.Exit(1)
+            tally = _settled(services.migrate_artifacts, jobs, limit, apply=True)
+            tally.show(applied=True)
     if as_json:
         print_json({"applied": apply} | tally.as_dict())
-    else:
-        tally.show(applied=apply)
     if tally.failures:
         raise typer.Exit(1)
+
+
+def _settled(
+    migrate_artifacts: MigrateArtifacts, jobs: list[int] | None, limit: int, *, apply: bool
+) -> "_Tally":
+    """Decide about each artifact; with `apply`, move it."""
+    tally = _Tally(limit)
+    with errors.status("Listing …") as status:
+        for _, outcome in migrate_artifacts(jobs, apply=apply):
+            tally.add(outcome)
+            status.update(f"{counted(tally.moves, 'artifact')}, {human_size(tally.size)}")
+    return tally
 
 
 @dataclass(slots=True)
@@ -98,7 +117,8 @@ class _Tally:
         left = ", ".join(f"{count:,} {_words(reason)}" for reason, count in self.left.items())
         stay = f"; staying: {left}" if left else ""
         failed = f"; {len(self.failures):,} failed" if self.failures else ""
-        print_line(f"{self.moves:,} artifacts, {human_size(self.size)} {done}{stay}{failed}")
+        found = f"{counted(self.moves, 'artifact')}, {human_size(self.size)}"
+        print_line(f"{found} {done}{stay}{failed}")
 
     def _table(self) -> Table:
         table = Table("size", "from", "to", box=None)

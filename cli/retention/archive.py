@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli.arguments import DryRun, JobId, duration
+from cli.arguments import DryRun, JobId, Yes, duration
 from cli.output import Json
 from cli.progress import collected
 from cli.retention.outcomes import show
@@ -36,6 +36,7 @@ def archive(
         typer.Option(help="Bucket to move to: copies, verifies, then deletes the source."),
     ] = None,
     dry_run: DryRun = False,
+    yes: Yes = False,  # noqa: ARG001  one convention for all; this command never asks
     as_json: Json = False,
 ) -> None:
     """Move a job's artifacts to another storage class; those already in it are left alone."""

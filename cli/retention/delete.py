@@ -6,28 +6,37 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.arguments import DryRun, JobId, MovedTo
+from cli.arguments import DryRun, MovedTo, Yes, whole_number
 from cli.output import Json, errors, human_size, print_error, print_json, print_line
 from cli.progress import collected
 from cli.services import configured_services
 from cli.user import user
+from worker.errors import JobNotFound
 from worker.models.retention import Deletion
+from worker.use_cases.retention.delete import DeleteJob
 from worker.use_cases.retention.outcome import Outcome
+from worker.wording import counted
 
 
 def delete(
-    job: JobId,
-    yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
+    job: Annotated[int | None, typer.Argument(help="The job's id.", parser=whole_number)] = None,
+    prefix: Annotated[
+        str | None,
+        typer.Option(help="Of a job whose row is gone, such as jobs/12/2025/10/23/211500/."),
+    ] = None,
+    yes: Yes = False,
     bucket: MovedTo = None,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
     """Delete all objects, versions and incomplete multipart uploads under a job's prefix."""
+    if (job is None) is (prefix is None):
+        raise typer.BadParameter("name a job, or give --prefix")
     if not (yes or dry_run or sys.stdin.isatty()):
         raise typer.BadParameter("standard input is no terminal to confirm on: give --yes")
     with configured_services(as_json) as services:
         delete_job = services.delete_job(bucket)
-        plan = delete_job.plan(job)
+        plan = _planned(delete_job, job, prefix)
         if not (yes or dry_run):
             _confirm(plan)
         total = plan.objects + plan.incomplete_uploads
@@ -41,6 +50,16 @@ def delete(
         _say(plan, outcomes, failed, dry_run=dry_run)
     if failed:
         raise typer.Exit(1)
+
+
+def _planned(delete_job: DeleteJob, job: int | None, prefix: str | None) -> Deletion:
+    if job is None:
+        return delete_job.plan_prefix(prefix or "")
+    try:
+        return delete_job.plan(job)
+    except JobNotFound as error:
+        advice = "what is left of a job without a row is deleted by --prefix"
+        raise JobNotFound(f"{error.message}; {advice}", job_id=job) from error
 
 
 def _as_dict(plan: Deletion) -> dict[str, Any]:
@@ -68,10 +87,11 @@ def _say(plan: Deletion, outcomes: list[Outcome], failed: list[Outcome], *, dry_
     else:
         line = f"Deleted: {_told(plan)}."
     print_line(line)
+    for bucket in plan.elsewhere:
+        print_line(f"Results lie in s3://{bucket}/ too: see --bucket {bucket}.", errors)
 
 
 def _told(plan: Deletion) -> str:
-    return (
-        f"{plan.objects:,} objects ({human_size(plan.bytes)}) and {plan.incomplete_uploads:,}"
-        f" incomplete multipart uploads under s3://{plan.bucket}/{plan.prefix}/"
-    )
+    objects = f"{counted(plan.objects, 'object')} ({human_size(plan.bytes)})"
+    uploads = counted(plan.incomplete_uploads, "incomplete multipart upload")
+    return f"{objects} and {uploads} under s3://{plan.bucket}/{plan.prefix}/"

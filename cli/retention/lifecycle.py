@@ -8,10 +8,13 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from cli.arguments import DryRun, Yes
 from cli.output import Json, console, errors, print_json
 from cli.services import configured_services
+from worker.errors import InvalidRequest
 from worker.models.lifecycle import LifecycleRule, aborts_incomplete_uploads, our_rules
 from worker.models.storage_class import StorageClass
+from worker.wording import counted
 
 app = typer.Typer(
     help="Show or replace the bucket's lifecycle rules for artifacts.", no_args_is_help=True
@@ -41,20 +44,28 @@ def apply(
     abort_days: Annotated[
         int, typer.Option(min=1, help="Abort incomplete multipart uploads after so many days.")
     ] = 1,
+    dry_run: DryRun = False,
+    yes: Yes = False,  # noqa: ARG001  one convention for all; this command never asks
     as_json: Json = False,
 ) -> None:
     """Replace oneprefix's own rules; leave all others untouched."""
     if storage_class and transition_days is None:
         raise typer.BadParameter("--storage-class needs --transition-days")
     to = storage_class or StorageClass.GLACIER
-    ours = our_rules(
-        transition=None if transition_days is None else (transition_days, to),
-        expire_days=expire_days,
-        abort_days=abort_days,
-    )
+    try:
+        ours = our_rules(
+            transition=None if transition_days is None else (transition_days, to),
+            expire_days=expire_days,
+            abort_days=abort_days,
+        )
+    except InvalidRequest as error:
+        raise typer.BadParameter(str(error)) from error
     with configured_services(as_json) as services:
-        rules = services.lifecycle.apply(ours)
+        lifecycle = services.lifecycle
+        rules = lifecycle.planned(ours) if dry_run else lifecycle.apply(ours)
     _print(rules, as_json)
+    if dry_run and not as_json:
+        errors.print("These would be the rules; nothing was changed.")
 
 
 def _print(rules: list[LifecycleRule], as_json: bool) -> None:
@@ -85,9 +96,9 @@ def _table(rules: Iterable[LifecycleRule]) -> Table:
 
 
 def _told(rule: LifecycleRule) -> str:
-    told = [f"to {to} after {days} days" for days, to in rule.transitions]
+    told = [f"to {to} after {counted(days, 'day')}" for days, to in rule.transitions]
     if rule.expire_days is not None:
-        told.append(f"deletes after {rule.expire_days} days")
+        told.append(f"deletes after {counted(rule.expire_days, 'day')}")
     if rule.abort_days is not None:
-        told.append(f"aborts incomplete uploads after {rule.abort_days} days")
+        told.append(f"aborts incomplete uploads after {counted(rule.abort_days, 'day')}")
     return ", ".join([*told, *rule.more]) + ("" if rule.is_enabled else " (disabled)")

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cli.arguments import DryRun, JobId, MovedTo
+from cli.arguments import DryRun, JobId, MovedTo, Yes
 from cli.output import Json
 from cli.progress import collected
 from cli.retention.outcomes import show
@@ -20,6 +20,7 @@ def restore(
     ] = RestoreTier.STANDARD,
     bucket: MovedTo = None,
     dry_run: DryRun = False,
+    yes: Yes = False,  # noqa: ARG001  one convention for all; this command never asks
     as_json: Json = False,
 ) -> None:
     """Ask S3 for readable copies of a job's archived artifacts; repeat to see the progress."""

@@ -3,10 +3,9 @@
 import typer
 
 from cli.arguments import JobId, OptionalRunId
-from cli.output import Json, as_row, console, print_error, print_json
+from cli.output import Json, as_it_stands, as_row, console, print_error, print_json
 from cli.services import configured_services
 from cli.user import user
-from worker.models.upload import Upload
 
 
 def cancel(job: JobId, run: OptionalRunId = None, as_json: Json = False) -> None:
@@ -23,11 +22,7 @@ def cancel(job: JobId, run: OptionalRunId = None, as_json: Json = False) -> None
         for upload in cancelled:
             console.print(f"job {upload.job_id}, run {upload.run_id}: {upload.error}")
     if run is not None and not cancelled:
-        print_error(f"job {job}, run {run}: nothing to cancel: {_as_it_stands(standing)}")
+        print_error(f"job {job}, run {run}: nothing to cancel: {as_it_stands(standing)}")
         raise typer.Exit(1)
     if not cancelled and not as_json:
         console.print(f"job {job}: nothing to cancel: no upload is waiting or under way")
-
-
-def _as_it_stands(upload: Upload | None) -> str:
-    return "nobody has asked for its upload" if upload is None else f"it is {upload.state}"

@@ -61,12 +61,13 @@ def enqueue(
         )
         if wait:
             upload = _wait(upload, services.upload_list)
+        if upload.is_gone:  # a list of uploads says by whom, and when
+            upload = services.upload_list.find(job, run) or upload
     if as_json:
         print_json(as_row(upload))
     else:
         _say(upload)
-    is_gone = upload.state is UploadState.LANDED and upload.results_url is None
-    if is_gone or (wait and upload.state is not UploadState.LANDED):
+    if upload.is_gone or (wait and upload.state is not UploadState.LANDED):
         raise typer.Exit(1)
 
 
@@ -90,8 +91,10 @@ def _wait(upload: Upload, listed: SqlUploadList) -> Upload:
 def _say(upload: Upload) -> None:
     where = f"job {upload.job_id}, run {upload.run_id}"
     match upload.state:
-        case UploadState.LANDED if upload.results_url is None:
-            print_error(f"{where}: its results are gone ({upload.error}); --replace uploads anew")
+        case _ if upload.is_gone:
+            print_error(
+                f"{where}: its results are gone (deleted {upload.deletion}); --replace uploads anew"
+            )
         case UploadState.LANDED:
             print_line(f"{where} landed: {upload.results_url}")
         case UploadState.FAILED:

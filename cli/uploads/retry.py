@@ -5,11 +5,12 @@ from typing import Annotated, Any
 import typer
 
 from cli.arguments import OptionalJobId, OptionalRunId
-from cli.output import Json, as_row, console, print_error, print_json
+from cli.output import Json, as_it_stands, as_row, console, print_error, print_json
 from cli.services import configured_services
 from worker.errors import OneprefixError
 from worker.models.upload import UploadState
 from worker.use_cases.requests.retry_failed import retry_failed
+from worker.wording import counted
 
 
 def retry(
@@ -26,13 +27,19 @@ def retry(
     with configured_services(as_json) as services:
         failed = services.upload_list.uploads(job, run, state=UploadState.FAILED)
         asked, refused = retry_failed(failed, enqueue)
+        is_needless = run is not None and not failed
+        found = services.upload_list.uploads(job, run) if is_needless else []
     if as_json:
         print_json({"retried": [as_row(upload) for upload in asked], "refused": _as_dicts(refused)})
     else:
         for each in refused:
             print_error(str(each))
-        console.print(f"{len(asked):,} uploads are requested again.")
-    if refused:
+        verb = "is" if len(asked) == 1 else "are"
+        console.print(f"{counted(len(asked), 'upload')} {verb} requested again.")
+    if is_needless:
+        why = as_it_stands(next(iter(found), None))
+        print_error(f"job {job}, run {run}: nothing to retry: {why}")
+    if refused or is_needless:
         raise typer.Exit(1)
 
 

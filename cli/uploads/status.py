@@ -1,6 +1,7 @@
 """`oneprefix status`: the state of each upload."""
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from cli.services import configured_services
 from worker.database.uploads.upload_list import IncompleteUploadCounts, SqlUploadList
 from worker.models.upload import Upload, UploadState
 from worker.models.upload_request import Refusal
+from worker.wording import counted
 
 #: Seconds between two refreshes with --watch.
 LOOK_EVERY = 1.0
@@ -44,6 +46,8 @@ def status(
 ) -> None:
     """Show the state of each upload, and the messages that were refused."""
     with configured_services(as_json) as services, suppress(KeyboardInterrupt):
+        if job is not None and not services.upload_list.counts(job):
+            services.jobs.get(job)  # as `ls` does, raises JobNotFound
         looks = _looks(services.upload_list, job, limit, watch=watch)
         if watch and console.is_terminal and not as_json:
             with Live(console=console, auto_refresh=False) as live:
@@ -60,6 +64,7 @@ def status(
 class _Look:
     uploads: list[Upload]
     counts: dict[UploadState, int]
+    deleted: int
     refusals: list[Refusal]
     incomplete_uploads: IncompleteUploadCounts
 
@@ -68,6 +73,7 @@ class _Look:
         return cls(
             listed.uploads(job, limit=limit),
             listed.counts(job),
+            listed.deleted(job),
             [] if job is not None else listed.refusals(limit=limit),
             listed.incomplete_uploads(),
         )
@@ -83,13 +89,16 @@ class _Look:
     def __rich__(self) -> RenderableType:
         if not self.uploads and not self.refusals:
             return "No uploads."
-        counted = ", ".join(f"{count:,} {state}" for state, count in self.counts.items())
+        shown = Counter[str](self.counts)
+        shown[UploadState.LANDED] -= self.deleted
+        shown["deleted"] = self.deleted
+        by_state = ", ".join(f"{count:,} {state}" for state, count in shown.items() if count)
         hidden = sum(self.counts.values()) - len(self.uploads)
         more = f"; {hidden:,} more with --limit" if hidden else ""
         refused = [f"[red]refused:[/] {escape(each.reason)}" for each in self.refusals]
         waiting = self.incomplete_uploads.waiting
-        parts = [f"{waiting:,} interrupted uploads will resume"] if waiting else []
-        counts = [counted + more] if counted else []
+        parts = [f"{counted(waiting, 'interrupted upload')} will resume"] if waiting else []
+        counts = [by_state + more] if by_state else []
         return Group(table_of(self.uploads), *counts, *parts, *refused)
 
 
@@ -110,7 +119,9 @@ def table_of(uploads: Sequence[Upload], *, remarks: bool = True) -> Table:
         cells = [
             str(upload.job_id),
             str(upload.run_id),
-            f"[{_COLOURS[upload.state]}]{upload.state}[/]",
+            "[magenta]deleted[/]"
+            if upload.is_gone
+            else f"[{_COLOURS[upload.state]}]{upload.state}[/]",
             _progress(upload),
             human_size(upload.archive_size),
             str(upload.attempt),
@@ -126,6 +137,8 @@ def _progress(upload: Upload) -> str:
 
 
 def _remark(upload: Upload) -> str:
+    if upload.is_gone:
+        return f"deleted {upload.deletion}"
     if upload.state is UploadState.LANDED:
         return upload.results_url or upload.error or ""
     if upload.state is UploadState.UPLOADING:

@@ -93,8 +93,11 @@ def test_every_command_takes_json_and_answers_an_error_with_it(
         ("restore", "12", "--days", "0"),
         ("restore", "12", "--days", "7", "--tier", "fast"),
         ("delete", "12"),
+        ("delete",),
+        ("delete", "12", "--prefix", "jobs/12/2025/10/23/211500/", "--yes"),
         ("lifecycle", "apply", "--storage-class", "GLACIER"),
         ("lifecycle", "apply", "--abort-days", "0"),
+        ("lifecycle", "apply", "--transition-days", "9", "--expire-days", "3"),
     ],
     ids=" ".join,
 )
@@ -102,6 +105,18 @@ def test_wrong_use_is_exit_code_2(oneprefix: Command, wrong: tuple[str, ...]) ->
     answer = oneprefix(*wrong)
     assert answer.code == 2
     assert "Traceback" not in answer.err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("put",), ("archive",), ("restore",), ("delete",), ("lifecycle", "apply"), ("migrate",)],
+    ids=" ".join,
+)
+def test_every_command_that_changes_objects_has_one_convention(
+    oneprefix: Command, command: tuple[str, ...]
+) -> None:
+    said = oneprefix(*command, "--help").out
+    assert all(option in said for option in ("--dry-run", "--yes", "--apply"))
 
 
 def test_what_looks_like_markup_is_shown_as_it_is(oneprefix: Command) -> None:

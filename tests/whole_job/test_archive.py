@@ -393,8 +393,8 @@ class TestAMoveToAnotherBucket:
         url = f"{installed.strict.proxy.server.endpoint}/{cold}/{key}"
         assert run_of(installed.services, 4).results_url == url
         assert row_of(installed.services, 4).results_url == url
-        [missing] = [e for e in installed.services.find_artifacts(12).missing if e.run_id == 4]
-        assert missing.why == f"moved to s3://{cold}/{key}"
+        findings = installed.services.find_artifacts(12)
+        assert [(each.bucket, each.key) for each in findings.found] == [(cold, config), (cold, key)]
         assert archived(installed, **order) == {}
         path = str(installed.results / "RUN4")
         assert installed.services.upload_results(UploadRequest(12, 4, path)) == url

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from tests.cli.command import ONEPREFIX, Command
 from tests.servers.faults import AnswerError, Hang, S3Request
@@ -100,12 +100,33 @@ def test_rows_tell_that_results_are_gone_and_a_repeated_message_does_not_bring_t
     assert (run.results_url, run.status) == (None, "DONE")
     missing = {each.run_id: each.why for each in installed.services.find_artifacts(12).missing}
     assert missing[4] == after.error
-    shown = installed.oneprefix("status", "12").out
-    assert "deleted by ada@lab" in shown
+    assert (after.deleted_by, after.deleted_at) == ("ada@lab", records(installed)[0]["begun_at"])
+    by = f"by ada@lab at {after.deleted_at:%Y-%m-%d %H:%M:%S} UTC"
+    shown = installed.oneprefix("status", "12").out.splitlines()
+    assert shown[1].split()[:3] == ["12", "4", "deleted"]
+    assert shown[1].rstrip().endswith(f"deleted {by}")
+    assert shown[2:] == ["1 deleted"]
+    told = installed.oneprefix("status", "12", "--json").json
+    assert told["counts"] == {"LANDED": 1}
+    assert [each["state"] for each in told["uploads"]] == ["LANDED"]
+    assert [each["deleted_by"] for each in told["uploads"]] == ["ada@lab"]
+    assert f"run 4 was deleted {by}\n" in installed.oneprefix("ls", "12").out
+    missing_4, *_ = installed.oneprefix("ls", "12", "--json").json["missing"]
+    assert (missing_4["state"], missing_4["deleted_by"]) == ("LANDED", "ada@lab")
+    for command in (("urls", "12", "4"), ("fetch", "12", "4", "x"), ("contents", "12", "4")):
+        refused = installed.oneprefix(*command)
+        assert (refused.code, refused.err) == (
+            1,
+            (
+                f"oneprefix: job 12, run 4: its results were deleted {by};"
+                " `oneprefix enqueue … --replace` uploads them anew\n"
+            ),
+        )
+    assert f"job 12: its results were deleted {by}" in installed.oneprefix("urls", "12").err
     asked = installed.oneprefix("enqueue", "12", "4", "/r/RUN4")
-    assert (asked.code, "its results are gone (deleted by ada@lab" in asked.err) == (1, True)
+    assert (asked.code, f"its results are gone (deleted {by})" in asked.err) == (1, True)
     verified = installed.oneprefix("verify", "12", "4")
-    assert (verified.code, "missing  deleted by ada@lab" in verified.out) == (1, True)
+    assert (verified.code, f"deleted  {by}" in verified.out) == (1, True)
     counted = installed.oneprefix("inventory", "--since", "2025-01-01", "--json")
     assert counted.json["total"]["artifacts"] == 0
 
@@ -115,6 +136,24 @@ def test_rows_tell_that_results_are_gone_and_a_repeated_message_does_not_bring_t
     assert row(installed, 4).error is None
     assert installed.services.runs.get(4).results_url == row(installed, 4).results_url
     assert len(installed.strict.stored()) == 1
+
+
+def test_a_failed_replacement_keeps_its_reason_and_tells_that_what_had_landed_is_deleted(
+    installed: Installation,
+) -> None:
+    installed.land(4)
+    installed.services.requests.request(request(installed, 4, replace=True), published=True)
+    claimed = installed.services.uploads.claim(12, 4, owner="me", lease=60)
+    assert claimed
+    installed.services.uploads.fail(claimed, error="job 12, run 4: a disk is full", traceback="")
+    deleted(installed)
+    [failed] = installed.oneprefix("failed", "--json").json["failed"]
+    assert failed["state"] == "FAILED"
+    assert failed["deleted_by"] == "ada@lab"
+    assert failed["error"] == (
+        "job 12, run 4: a disk is full; deleted by ada@lab, see number 1 of `deletions`"
+    )
+    assert "deleted by ada@lab" in installed.oneprefix("failed").out
 
 
 def test_a_living_lease_forbids_it_before_anything_is_touched(installed: Installation) -> None:
@@ -278,11 +317,15 @@ def test_what_was_moved_elsewhere_is_deleted_there(installed: Installation) -> N
     assert installed.oneprefix("archive", "12", "--to-bucket", cold).code == 0
     moved = row(installed, 4).results_url
     assert moved
-    deleted(installed)
+    hinted = installed.oneprefix("delete", "12", "--yes")
+    assert (hinted.code, hinted.err) == (
+        0,
+        f"Results lie in s3://{cold}/ too: see --bucket {cold}.\n",
+    )
     assert row(installed, 4).results_url == moved  # it does not lie here
     answer = installed.oneprefix("delete", "12", "--bucket", cold, "--yes")
     assert (answer.code, answer.err) == (0, "")
-    assert answer.out.startswith("Deleted: 1 objects (")
+    assert answer.out.startswith("Deleted: 1 object (")
     assert "Contents" not in installed.strict.upstream.list_objects_v2(Bucket=cold)
     assert row(installed, 4).results_url is None
     assert installed.services.runs.get(4).results_url is None
@@ -305,7 +348,7 @@ class TestTheCommand:
         installed.put(ArtifactKind.JOB_CONFIG, b"{}")
         answer = installed.oneprefix("delete", "12", "--dry-run")
         assert answer.out == (
-            "To be deleted: 1 objects (2 B) and 0 incomplete multipart uploads under"
+            "To be deleted: 1 object (2 B) and 0 incomplete multipart uploads under"
             f" s3://{installed.strict.bucket}/{installed.prefix.base_prefix}/.\n"
         )
         assert len(installed.strict.stored()) == 1
@@ -330,7 +373,7 @@ class TestTheCommand:
         installed.put(ArtifactKind.JOB_CONFIG, b"{}")
         answer, said = answered(installed, typed, "delete", "12")
         assert answer == code
-        assert "This deletes 1 objects (2 B)" in said
+        assert "This deletes 1 object (2 B)" in said
         assert ("nothing was deleted" in said) is (code == 1)
         assert len(installed.strict.stored()) == code
         assert len(records(installed)) == 1 - code
@@ -368,6 +411,89 @@ class TestTheCommand:
         assert installed.strict.stored() == {}
         assert row(installed, 4).results_url is None
         assert records(installed)[1]["finished_at"]
+
+
+@only_moto  # the same, whatever the store
+class TestAJobWithoutARow:
+    """Its orchestrator has deleted the rows of the job and its runs; ours is left."""
+
+    @pytest.fixture(autouse=True)
+    def landed(self, installed: Installation) -> str:
+        key = installed.land(4)
+        installed.put(ArtifactKind.JOB_CONFIG, b"{}")
+        with installed.services.engine.begin() as connection:
+            connection.execute(text("DELETE FROM runs"))
+            connection.execute(text("DELETE FROM jobs"))
+        return key
+
+    def test_is_deleted_by_its_prefix_with_a_record(self, installed: Installation) -> None:
+        other = "jobs/12/2025/10/23/211501/job_config.json"
+        installed.put_key(other, b"{}")
+        refused = installed.oneprefix("delete", "12", "--yes")
+        assert (refused.code, refused.err) == (
+            1,
+            (
+                "oneprefix: job 12: there is no such job; what is left of a job without a row is"
+                " deleted by --prefix\n"
+            ),
+        )
+        by_prefix = ("delete", "--prefix", installed.prefix.folder)
+        shown = installed.oneprefix(*by_prefix, "--dry-run")
+        assert shown.out.startswith("To be deleted: 2 objects (")
+        assert len(installed.strict.stored()) == 3
+        unasked = subprocess.run(
+            [*ONEPREFIX, *by_prefix],
+            env=Command(installed.results, installed.environment).surroundings,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+        )
+        assert unasked.returncode == 2
+        assert answered(installed, "13", *by_prefix)[0] == 1
+        assert records(installed) == []
+        assert answered(installed, "12", *by_prefix)[0] == 0
+        assert set(installed.strict.stored()) == {other}
+        [record] = records(installed)
+        assert (record["job_id"], record["prefix"]) == (12, installed.prefix.base_prefix)
+        assert (record["objects"], record["failures"]) == (2, 0)
+        assert row(installed, 4).results_url is None
+        assert installed.oneprefix("status", "12").out.split("\n")[1].split()[2] == "deleted"
+
+    def test_keeps_its_artifacts_while_an_upload_of_it_is_leased(
+        self, installed: Installation
+    ) -> None:
+        again = request(installed, 4, replace=True)
+        installed.services.requests.request(again, published=True)
+        assert installed.services.uploads.claim(12, 4, owner="me", lease=60)
+        answer = installed.oneprefix("delete", "--prefix", installed.prefix.folder, "--yes")
+        assert (answer.code, answer.err) == (
+            1,
+            (
+                "oneprefix: job 12, run 4: its upload is under way: wait until it is over, then"
+                " delete again\n"
+            ),
+        )
+        assert len(installed.strict.stored()) == 2
+
+    @pytest.mark.parametrize("prefix", ["jobs/", "jobs/12/", "jobs/12/2025/10/23/211500/run_4"])
+    def test_is_named_by_the_prefix_of_that_job_alone(
+        self, installed: Installation, prefix: str
+    ) -> None:
+        answer = installed.oneprefix("delete", "--prefix", prefix, "--yes")
+        assert answer.code == 1
+        assert answer.err.startswith(f"oneprefix: '{prefix}' is not the prefix of one job")
+        assert len(installed.strict.stored()) == 2
+
+    def test_is_told_from_one_that_has_its_row(self, installed: Installation) -> None:
+        add_job(installed.services.engine, 12, installed.prefix.timestamp, [4])
+        other = "jobs/12/2025/10/23/211501/"
+        answer = installed.oneprefix("delete", "--prefix", other, "--yes")
+        assert answer.code == 1
+        assert f"job 12: its prefix is {installed.prefix.folder}, not {other}" in answer.err
+        answer = installed.oneprefix("delete", "--prefix", installed.prefix.folder, "--yes")
+        assert answer.code == 0
+        assert installed.strict.stored() == {}
+        assert row(installed, 4).is_gone
 
 
 def answered(installed: Installation, typed: str, *arguments: str) -> tuple[int, str]:

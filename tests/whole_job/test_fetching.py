@@ -27,6 +27,7 @@ from worker.errors import (
     ArtifactArchived,
     ArtifactNotFound,
     ArtifactReplaced,
+    FileDiffers,
     FileUnusable,
     InvalidArchive,
     InvalidObjectUrl,
@@ -52,12 +53,17 @@ def gets(request: S3Request) -> bool:
 
 
 def fetch(
-    installed: Installation, to: Path, run_id: int | None = None, *, unpack: bool = False
+    installed: Installation,
+    to: Path,
+    run_id: int | None = None,
+    *,
+    unpack: bool = False,
+    force: bool = False,
 ) -> dict[str, Fetched | OneprefixError]:
     """What became of each artifact, by the name of its file."""
     fetch_artifacts = installed.services.fetch_artifacts
     plan = fetch_artifacts.plan(12, run_id, to, unpack=unpack)
-    return {planned.file.name: outcome for planned, outcome in fetch_artifacts(plan)}
+    return {planned.file.name: outcome for planned, outcome in fetch_artifacts(plan, force=force)}
 
 
 def names(directory: Path) -> list[str]:
@@ -158,7 +164,7 @@ def test_all_of_a_job_or_of_a_run_is_fetched_and_verified(
     assert set(fetch(installed, tmp_path / "of 4", 4)) == {"run_4_results.zip", "run_4_logs.log"}
 
 
-def test_again_nothing_is_transferred_and_what_differs_is_replaced(
+def test_again_nothing_is_transferred_and_what_differs_is_replaced_only_by_force(
     installed: Installation, tmp_path: Path
 ) -> None:
     installed.land(4)
@@ -172,9 +178,45 @@ def test_again_nothing_is_transferred_and_what_differs_is_replaced(
     log.write_bytes(b"jello")
     results = tmp_path / "to" / "run_4_results.zip"
     whole = results.read_bytes()
-    results.write_bytes(whole[:50] + b"?" + whole[51:])
-    assert [each.is_new for each in fetch(installed, tmp_path / "to").values()] == [True, True]  # type: ignore[union-attr]
+    spoilt = whole[:50] + b"?" + whole[51:]
+    results.write_bytes(spoilt)
+    refused = fetch(installed, tmp_path / "to")
+    assert [type(each) for each in refused.values()] == [FileDiffers, FileDiffers]
+    assert (log.read_bytes(), results.read_bytes()) == (b"jello", spoilt)
+    forced = fetch(installed, tmp_path / "to", force=True)
+    assert [each.is_new for each in forced.values()] == [True, True]  # type: ignore[union-attr]
     assert (log.read_bytes(), results.read_bytes()) == (b"hello", whole)
+
+
+@only_moto  # for its checksums
+def test_the_command_refuses_each_file_that_differs_in_one_line_and_goes_on(
+    installed: Installation, tmp_path: Path
+) -> None:
+    key = installed.land(4)
+    installed.land(5)
+    log = installed.put(ArtifactKind.RUN_LOGS, b"hello", 4)
+    to = tmp_path / "to"
+    to.mkdir()
+    (to / "run_4_results.zip").write_bytes(b"mine")
+    (to / "run_4_logs.log").write_bytes(b"jello")
+    refused = installed.oneprefix("fetch", "12", "--to", str(to), "--json")
+    assert (refused.code, refused.err.count("\n")) == (1, 2)
+    size = len(stored(installed, key))
+    assert (
+        f"oneprefix: job 12, run 4: {to}/run_4_results.zip is not {key}: it has 4 bytes instead of"
+        f" {size:,}; move it away, or replace it with --force\n"
+    ) in refused.err
+    assert f"{to}/run_4_logs.log is not {log}: its checksum is CRC32:" in refused.err
+    told = sorted((each["file"], each["kind"]) for each in refused.json["failed"])
+    assert told == [(f"{to}/run_4_{each}", "FileDiffers") for each in ("logs.log", "results.zip")]
+    [fetched] = refused.json["fetched"]
+    assert fetched["run_id"] == 5
+    assert (to / "run_4_results.zip").read_bytes() == b"mine"
+    before = len(installed.strict.proxy.requests)
+    forced = installed.oneprefix("fetch", "12", "--to", str(to), "--force", "--json")
+    assert (forced.code, [each["is_new"] for each in forced.json["fetched"]].count(True)) == (0, 2)
+    assert len([each for each in installed.strict.proxy.requests[before:] if gets(each)]) == 2
+    assert (to / "run_4_results.zip").read_bytes() == stored(installed, key)
 
 
 def test_large_ones_come_by_ranges_side_by_side_also_when_they_break_off(
@@ -262,10 +304,11 @@ def test_an_object_that_is_replaced_meanwhile_is_noticed(
     installed.land(4, LARGE)
     fetch_artifacts = installed.services.fetch_artifacts
     plan = fetch_artifacts.plan(12, 4, tmp_path / "to", unpack=False)
-    found = fetch_artifacts.bucket.require(plan.fetches[0].key)
+    bucket = fetch_artifacts.bucket
+    found = bucket.require(plan.fetches[0].key)
     installed.put(ArtifactKind.RUN_RESULTS, content("zeros", found.size), 4)
     with pytest.raises(ArtifactReplaced, match=r"run_4_results.zip was replaced .*; begin anew"):
-        fetch_artifacts.downloads.download(found, None, tmp_path / "x", lambda _: None)
+        fetch_artifacts.downloads.download(bucket, found, None, tmp_path / "x", lambda _: None)
 
 
 @only_moto
@@ -275,10 +318,11 @@ def test_what_does_not_have_its_recorded_checksum_never_lands(
     installed.land(4)
     fetch_artifacts = installed.services.fetch_artifacts
     plan = fetch_artifacts.plan(12, 4, tmp_path, unpack=False)
-    found = fetch_artifacts.bucket.require(plan.fetches[0].key)
+    bucket = fetch_artifacts.bucket
+    found = bucket.require(plan.fetches[0].key)
     wrong = "CRC32:AAAAAA=="
     with pytest.raises(StorageUnavailable, match=r"its checksum is CRC32:.*, not CRC32:AAAAAA=="):
-        fetch_artifacts.downloads.download(found, wrong, tmp_path / "x", lambda _: None)
+        fetch_artifacts.downloads.download(bucket, found, wrong, tmp_path / "x", lambda _: None)
     assert not [name for name in names(tmp_path) if name.startswith("x")]
 
 
@@ -358,11 +402,31 @@ def test_what_an_older_archive_was_unpacked_to_is_not_taken_for_a_newer_ones(
     fetch(installed, to, unpack=True)
     installed.put(ArtifactKind.JOB_INPUT, archive(("newer", b"2")))
     outcome = fetch(installed, to, unpack=True)["job_input.zip"]
-    assert isinstance(outcome, FileUnusable)
+    assert isinstance(outcome, FileDiffers)
+    assert names(to / "job_input") == ["old"]
+    (to / "job_input.zip").unlink()
+    outcome = fetch(installed, to, unpack=True)["job_input.zip"]
+    assert isinstance(outcome, FileDiffers)
     assert "job_input is there already, and not from this archive; move it away" in str(outcome)
-    shutil.rmtree(to / "job_input")
-    fetch(installed, to, unpack=True)
+    fetch(installed, to, unpack=True, force=True)
     assert names(to / "job_input") == ["newer"]
+    assert names(to) == ["job_input", "job_input.zip"]
+
+
+def test_what_was_unpacked_is_kept_until_what_replaces_it_is_unpacked(
+    installed: Installation, tmp_path: Path
+) -> None:
+    to = tmp_path / "to"
+    installed.put(ArtifactKind.JOB_INPUT, archive(("old", b"1")))
+    fetch(installed, to, unpack=True)
+    installed.put(ArtifactKind.JOB_INPUT, archive(("../../evil", b"x")))
+    outcome = fetch(installed, to, unpack=True, force=True)["job_input.zip"]
+    assert isinstance(outcome, InvalidArchive)
+    assert names(to) == [".job_input.replaced", "job_input.zip"]
+    assert names(to / ".job_input.replaced") == ["old"]
+    installed.put(ArtifactKind.JOB_INPUT, archive(("newer", b"2")))
+    fetch(installed, to, unpack=True, force=True)
+    assert names(to) == ["job_input", "job_input.zip"]
 
 
 def test_a_hostile_archive_is_fetched_and_not_unpacked(
@@ -386,7 +450,11 @@ def test_links_in_the_place_of_files_are_not_written_through(
     precious = tmp_path / "precious"
     precious.write_bytes(b"kept")
     (to / "run_4_results.zip").symlink_to(precious)
-    assert fetch(installed, to)["run_4_results.zip"] == Fetched(is_new=True, is_verified=True)
+    refused = fetch(installed, to)["run_4_results.zip"]
+    assert isinstance(refused, FileDiffers)
+    assert "it is no regular file" in str(refused)
+    forced = fetch(installed, to, force=True)
+    assert forced["run_4_results.zip"] == Fetched(is_new=True, is_verified=True)
     assert not (to / "run_4_results.zip").is_symlink()
     (to / "run_4_results.zip").unlink()
     (to / "run_4_results.zip.part").symlink_to(precious)
@@ -488,9 +556,10 @@ def test_the_command_plans_and_tells(installed: Installation, tmp_path: Path) ->
     done = installed.oneprefix("fetch", "12", "4", str(to), "--unpack")
     assert done.code == 0
     assert done.out.startswith(f"{to}/run_4_results.zip  ")
-    assert done.out.endswith(f"  verified, unpacked to {to}/run_4_results\n")
+    verified = "verified by the CRC-32 in S3 and in its row"
+    assert done.out.endswith(f"  {verified}, unpacked to {to}/run_4_results\n")
     assert (to / "run_4_results" / "RUN4" / "out.csv").read_bytes() == FILES["out.csv"]
-    assert "verified, was there already" in installed.oneprefix("fetch", "12", str(to)).out
+    assert f"{verified}, was there already" in installed.oneprefix("fetch", "12", str(to)).out
     put(installed.services.submit_artifact.submit_run_logs(12, 4), b"x")
     assert "no CRC-32 is known to compare" in installed.oneprefix("fetch", "12", str(to)).out
     full = installed.oneprefix("fetch", "12", "/dev/full/x")

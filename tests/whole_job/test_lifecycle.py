@@ -54,7 +54,7 @@ class TestTheCommands:
         ]
         assert "others'  a filter  NoncurrentVersionExpiration" in applied.out
         assert "to GLACIER after 30 days, deletes after 365 days" in lines[2][1]
-        assert "aborts incomplete uploads after 1 days" in lines[3][1]
+        assert "aborts incomplete uploads after 1 day" in lines[3][1]
         assert rules(installed)[0] == theirs
         assert [each["ID"] for each in rules(installed)[1:]] == [
             "oneprefix-artifacts",
@@ -68,6 +68,14 @@ class TestTheCommands:
         assert rules(installed)[1]["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 2}
         assert aborts_incomplete_uploads(installed.services.lifecycle.lifecycle_rules())
 
+    def test_a_dry_run_shows_the_rules_and_changes_nothing(self, installed: Installation) -> None:
+        shown = installed.oneprefix("lifecycle", "apply", "--expire-days", "365", "--dry-run")
+        assert (shown.code, shown.err) == (0, "These would be the rules; nothing was changed.\n")
+        assert "deletes after 365 days" in shown.out
+        assert "no lifecycle rules" in installed.oneprefix("lifecycle", "show").out
+        assert installed.oneprefix("lifecycle", "apply", "--yes").code == 0
+        assert len(rules(installed)) == 1
+
     def test_what_s3_refuses_is_one_line(self, installed: Installation) -> None:
         installed.strict.proxy.fault(
             lambda request: request.operation == "PutBucketLifecycleConfiguration",
@@ -76,7 +84,7 @@ class TestTheCommands:
             ),
         )
         answer = installed.oneprefix(
-            "lifecycle", "apply", "--transition-days", "9", "--expire-days", "3"
+            "lifecycle", "apply", "--transition-days", "3", "--expire-days", "9"
         )
         assert answer.code == 1
         assert answer.err.count("\n") == 1

@@ -1,9 +1,13 @@
 """`oneprefix migrate`, and the use case behind it."""
 
 import io
+import os
+import pty
+import subprocess
 import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from hashlib import md5
@@ -12,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.command import Command
+from tests.cli.command import ONEPREFIX, Command
 from tests.end_to_end.cluster import PATIENCE, Cluster, cluster, eventually
 from tests.servers.faults import AnswerError, DropAnswer, Hang, LieAboutETag, S3Request
 from tests.servers.s3 import S3Server
@@ -605,6 +609,54 @@ def test_the_command_says_what_it_would_do_and_does_it_when_told(
     assert (beyond.code, beyond.err) == (1, f"oneprefix: job {2**63}: there is no such job\n")
     nothing = installed.oneprefix("migrate", "12", "--apply", "--json").json
     assert (nothing["moves"], nothing["failed"]) == (0, 0)
+
+
+@only_moto
+@pytest.mark.parametrize(("options", "is_moved"), [(["--yes"], True), (["--dry-run"], False)])
+def test_migrate_has_the_options_of_every_command_that_changes_objects(
+    installed: Installation, options: list[str], is_moved: bool
+) -> None:
+    installed.put_key(RESULTS, ARCHIVE)
+    assert installed.oneprefix("migrate", "12", *options).code == 0
+    assert (RESULTS not in installed.strict.stored()) is is_moved
+    assert installed.oneprefix("migrate", "12", "--apply", "--dry-run").code == 0
+    assert (RESULTS not in installed.strict.stored()) is is_moved
+
+
+@only_moto
+@pytest.mark.parametrize(("typed", "code"), [("y", 0), ("n", 1), ("", 1)])
+def test_on_a_terminal_migrate_shows_and_asks(
+    installed: Installation, typed: str, code: int
+) -> None:
+    installed.put_key(RESULTS, ARCHIVE)
+    answer, said = on_a_terminal(installed, typed, "migrate", "12")
+    assert answer == code, said
+    assert "1 artifact, " in said
+    assert "Move them? [y/N]" in said
+    assert ("nothing was moved" in said) is (code == 1)
+    assert (RESULTS in installed.strict.stored()) is (code == 1)
+    answer, said = on_a_terminal(installed, "y", "migrate", "12", "--dry-run")
+    assert (answer, "Move them?" in said) == (0, False)
+
+
+def on_a_terminal(installed: Installation, typed: str, *arguments: str) -> tuple[int, str]:
+    """The command with a terminal for input and output, and what it said there."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [*ONEPREFIX, *arguments],
+        env=Command(installed.results, installed.environment).surroundings,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    os.write(ours, f"{typed}\n".encode())
+    said = b""
+    with suppress(OSError):  # EIO, once the command has ended
+        while piece := os.read(ours, 65536):
+            said += piece
+    os.close(ours)
+    return process.wait(60), said.decode()
 
 
 JOBS, EACH = 25, 400

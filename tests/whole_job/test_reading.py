@@ -139,7 +139,7 @@ def test_the_commands_tell_what_was_transferred(installed: Installation) -> None
     installed.land(4)
     size = len(installed.strict.stored()[installed.prefix.run_results_key(4)])
     shown = installed.oneprefix("contents", "12", "4")
-    assert shown.err == f"4 members; transferred {size} B of {size} B in 1 requests\n"
+    assert shown.err == f"4 members; transferred {size} B of {size} B in 1 request\n"
     assert shown.out.splitlines()[-1].split()[0::3] == ["8", "RUN4/out.csv"]
     told = installed.oneprefix("contents", "12", "4", "--json").json
     assert (told["archive_size"], told["transferred"], told["requests"]) == (size, size, 1)

@@ -167,6 +167,26 @@ def test_a_file_is_put_and_what_arrived_is_verified(
     assert answer.json["checksum"] in shown.out
 
 
+@only_moto
+def test_a_dry_run_says_what_would_be_put_and_sends_nothing(
+    installed: Installation, tmp_path: Path
+) -> None:
+    (tmp_path / "config.json").write_bytes(b"{}")
+    shown = installed.oneprefix("put", "12", "config", "config.json", "--dry-run")
+    assert (shown.code, shown.out) == (
+        0,
+        (
+            f"{installed.prefix.job_config_key()}  2 B  CRC32:{encode_crc32(crc32(b'{}'))}"
+            "  to be uploaded\n"
+        ),
+    )
+    assert installed.strict.stored() == {}
+    assert installed.oneprefix("put", "12", "config", "config.json", "--dry-run", "--yes").code == 0
+    assert installed.strict.stored() == {}
+    assert installed.oneprefix("put", "12", "config", "config.json", "--yes").code == 0
+    assert installed.strict.stored() == {installed.prefix.job_config_key(): b"{}"}
+
+
 def test_bytes_that_change_on_the_way_are_refused_and_nothing_is_replaced(
     installed: Installation, tmp_path: Path
 ) -> None:

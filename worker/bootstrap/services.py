@@ -71,21 +71,25 @@ class Services(UploadServices):
 
     @cached_property
     def locate_artifacts(self) -> LocateArtifacts:
-        return LocateArtifacts(self.jobs, self.runs, self.bucket, self._presigned_urls)
+        from worker.storage.objects.bucket import Bucket
+
+        # one client lists and signs, so that it has met each bucket's region when it signs
+        bucket = Bucket(self._presigned_urls.client, bucket_name(self.settings))
+        return LocateArtifacts(self.jobs, self.runs, self.upload_list, bucket, self._presigned_urls)
 
     @cached_property
     def fetch_artifacts(self) -> FetchArtifacts:
-        from worker.packaging.reading.unpack import unpack
+        from worker.packaging.reading.unpack import set_aside, unpack
         from worker.storage.download.download_files import CONCURRENT_RANGES, S3Downloads
 
         bucket = make_bucket(self.settings, CONCURRENT_OBJECTS * CONCURRENT_RANGES)
         return FetchArtifacts(
-            self.jobs, self.runs, self.upload_list, bucket, S3Downloads(bucket), unpack
+            self.jobs, self.runs, self.upload_list, bucket, S3Downloads(), unpack, set_aside
         )
 
     @cached_property
     def read_archive(self) -> ReadArchive:
-        return ReadArchive(self.jobs, self.runs, self.bucket, _open_remote)
+        return ReadArchive(self.jobs, self.runs, self.upload_list, self.bucket, _open_remote)
 
     @cached_property
     def change_storage_class(self) -> ChangeStorageClass:
@@ -102,9 +106,17 @@ class Services(UploadServices):
         )
 
     def restore_job(self, bucket: str | None = None) -> RestoreJob:
-        """Restores artifacts in that bucket, if they were moved to one."""
+        """Restores artifacts in that bucket alone, or by default wherever the job's rows say."""
         where, classes = storage_classes(self.settings, bucket)
-        return RestoreJob(self.jobs, where, classes, _utc_now)
+        return RestoreJob(
+            jobs=self.jobs,
+            runs=self.runs,
+            uploads=self.upload_list,
+            bucket=where,
+            classes=classes,
+            clock=_utc_now,
+            follows_rows=bucket is None,
+        )
 
     def delete_job(self, bucket: str | None = None) -> DeleteJob:
         """Deletes artifacts in that bucket, if they were moved to one."""

@@ -105,8 +105,10 @@ def _run_relocated(move: Relocation) -> Update:
 
 
 def _upload_relocated(move: Relocation) -> Update:
-    # a failed replacement keeps its own reason
-    error = case((uploads.c.state == UploadState.LANDED, storable(move.why)), else_=uploads.c.error)
+    why, own = storable(move.why), func.coalesce(uploads.c.error, "")
+    # a failed replacement keeps its own reason, and tells too that what had landed is gone
+    others = own if move.to else own.concat(f"; {why}")
+    error = case((uploads.c.state == UploadState.LANDED, why), else_=others)
     return (
         update(uploads)
         .where(

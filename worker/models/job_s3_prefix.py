@@ -5,10 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, Self
 
+from worker.errors import InvalidRequest
 from worker.models.validation import positive_id, utc
 
 #: What the keys of all jobs' artifacts begin with.
 ALL_JOBS = "jobs/"
+
+
+_PREFIX = re.compile(rf"{ALL_JOBS}([1-9]\d{{0,18}})/(\d{{4}}/\d\d/\d\d/\d{{6}})/?", re.ASCII)
 
 
 class CreatedJob(Protocol):
@@ -22,23 +26,49 @@ class CreatedJob(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class JobS3Prefix:
-    """`jobs/{job_id}/{yyyy}/{mm}/{dd}/{HHMMSS}`, in UTC, and the keys under it."""
+    """`jobs/{job_id}/{yyyy}/{mm}/{dd}/{HHMMSS}`, in UTC, and the keys under it.
+
+    Prefixes are equal if their keys are, in whatever time zone their timestamps are written.
+    """
 
     job_id: int
     timestamp: datetime
+    """As given: the time in UTC stands in the keys alone."""
 
     def __post_init__(self) -> None:
         positive_id("job id", self.job_id)
-        object.__setattr__(self, "timestamp", utc(self.timestamp))
+        utc(self.timestamp)  # raises for what is no time
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, JobS3Prefix):
+            return NotImplemented
+        return self.base_prefix == other.base_prefix
+
+    def __hash__(self) -> int:
+        return hash(self.base_prefix)
 
     @classmethod
     def from_job(cls, job: CreatedJob) -> Self:
         return cls(job_id=job.id, timestamp=job.created_at)
 
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The prefix written so, with or without its closing slash; raises InvalidRequest."""
+        match = _PREFIX.fullmatch(text)
+        try:
+            if match:
+                at = datetime.strptime(f"{match[2]} +0000", "%Y/%m/%d/%H%M%S %z")
+                return cls(int(match[1]), at)
+        except ValueError:
+            pass  # no such day or hour
+        raise InvalidRequest(
+            f"{text!r:.200} is not the prefix of one job, such as jobs/12/2025/10/23/211500/"
+        )
+
     @property
     def base_prefix(self) -> str:
         # strftime("%Y") does not pad years before 1000 on every platform
-        at = self.timestamp
+        at = utc(self.timestamp)
         return f"{ALL_JOBS}{self.job_id}/{at.year:04d}/{at:%m/%d/%H%M%S}"
 
     @property

@@ -3,7 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from worker.errors import InvalidRequest
 from worker.models.job_s3_prefix import ALL_JOBS
+from worker.wording import counted
 
 #: What the ids of our rules begin with.
 OURS = "oneprefix-"
@@ -36,8 +38,13 @@ def our_rules(
 ) -> list[LifecycleRule]:
     """The rules for all jobs' keys; `transition` is (days, storage class).
 
-    Transition and expiry stand in one rule, so that S3 checks whether they agree.
+    Raises InvalidRequest for a transition that does not come before the expiry; S3 refuses it too.
     """
+    if transition and expire_days is not None and transition[0] >= expire_days:
+        raise InvalidRequest(
+            f"a transition after {counted(transition[0], 'day')} comes too late for artifacts that"
+            f" are deleted after {counted(expire_days, 'day')}"
+        )
     rules = []
     if transition or expire_days:
         transitions = (transition,) if transition else ()

@@ -26,6 +26,7 @@ class DownloadLocation:
     file_name: str
     """The name under which browsers and `curl -OJ` save the download."""
     expires_at: datetime
+    bucket: str = ""
     kind: ArtifactKind | None = None
     """None for an object that is no artifact."""
     run_id: int | None = None

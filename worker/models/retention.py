@@ -1,7 +1,21 @@
 """What deleting or moving a job's artifacts writes to the database."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
+
+_RECORD = re.compile(r"deleted by .*, see number (\d+) of `deletions`\Z", re.DOTALL)
+
+
+def deletion_reason(who: str, record: int) -> str:
+    """Say who deleted a run's results, for the upload's row; `record` is an id of `deletions`."""
+    return f"deleted by {who}, see number {record} of `deletions`"
+
+
+def deletion_record(reason: str | None) -> int | None:
+    """The id of `deletions` that the end of a row's reason names; None if it names none."""
+    match = _RECORD.search(reason or "")
+    return int(match[1]) if match else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +31,8 @@ class Deletion:
     incomplete_uploads: int
     until: datetime
     """Objects that were created later, on S3's clock, stay."""
+    elsewhere: tuple[str, ...] = ()
+    """Other buckets where rows say that results of the job lie; nothing is deleted there."""
 
 
 @dataclass(frozen=True, slots=True)

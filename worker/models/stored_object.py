@@ -14,13 +14,15 @@ _EXPIRY = re.compile(r'expiry-date="([^"]+)"')
 
 
 class ObjectUrl(NamedTuple):
-    """The bucket and the key that a URL names."""
+    """The bucket and the key that a URL names, and the version if it names one."""
 
     bucket: str
     key: str
+    version: str | None = None
 
     def __str__(self) -> str:
-        return f"s3://{self.bucket}/{self.key}"
+        version = f" in version {self.version}" if self.version else ""
+        return f"s3://{self.bucket}/{self.key}{version}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,8 @@ class StoredObject:
     modified_at: datetime
     fields: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
     """The answer to HEAD by boto3's names; empty from a listing."""
+    version_id: str | None = None
+    """The version that was asked for; None for the object that stands under the key."""
 
     @property
     def quoted_etag(self) -> str:

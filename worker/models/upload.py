@@ -79,6 +79,9 @@ class Upload:
     requested_at: datetime | None = None
     updated_at: datetime | None = None
     landed_at: datetime | None = None
+    deleted_by: str | None = None
+    """Who deleted the results that had landed, by `deletions`; only a list of uploads has it."""
+    deleted_at: datetime | None = None
 
     def __post_init__(self) -> None:
         positive_id("job id", self.job_id)
@@ -88,6 +91,18 @@ class Upload:
     def title(self) -> str:
         """What a log line calls it."""
         return f"job {self.job_id}, run {self.run_id}"
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether its results had landed, and were deleted since."""
+        return self.state is UploadState.LANDED and self.results_url is None
+
+    @property
+    def deletion(self) -> str:
+        """By whom its results were deleted and when, after the word `deleted` in a message."""
+        if self.deleted_at is None:
+            return (self.error or "").removeprefix("deleted ")
+        return f"by {self.deleted_by} at {self.deleted_at:%Y-%m-%d %H:%M:%S} UTC"
 
     def to(self, state: UploadState, **changes: Any) -> Self:
         """The upload in its next state, with these changes; raises IllegalTransition."""

@@ -53,13 +53,17 @@ class S3PresignedUrls:
         return UploadLocation(url, headers, key, expires_at)
 
     def to_download(
-        self, stored: StoredObject, file_name: str, expires_in: timedelta
+        self, bucket: str, stored: StoredObject, file_name: str, expires_in: timedelta
     ) -> DownloadLocation:
-        """Where to GET the object; browsers save it under `file_name`."""
+        """Where to GET the object of that bucket; browsers save it under `file_name`."""
         key, saved = stored.key, f'attachment; filename="{file_name}"'
-        properties = {"ResponseContentDisposition": saved}
+        properties = {"Bucket": bucket, "ResponseContentDisposition": saved}
+        if stored.version_id:
+            properties["VersionId"] = stored.version_id
         url, expires_at = self._signed("get_object", key, properties, expires_in)
-        return DownloadLocation(url, key, stored.size, stored.storage_class, file_name, expires_at)
+        return DownloadLocation(
+            url, key, stored.size, stored.storage_class, file_name, expires_at, bucket=bucket
+        )
 
     def _signed(
         self,

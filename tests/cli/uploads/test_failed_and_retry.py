@@ -47,9 +47,22 @@ def states(command: Command) -> dict[tuple[int, int], tuple[str, int]]:
 
 def test_a_run_that_failed_is_brought_back(with_failures: Command) -> None:
     answer = with_failures("retry", "12", "4")
-    assert (answer.code, answer.out) == (0, "1 uploads are requested again.\n")
+    assert (answer.code, answer.out) == (0, "1 upload is requested again.\n")
     assert states(with_failures)[12, 4] == ("REQUESTED", 0)
     assert states(with_failures)[12, 5] == ("FAILED", 1)
+
+
+def test_a_run_that_has_not_failed_is_not_retried_and_that_is_a_failure(
+    with_failures: Command,
+) -> None:
+    answer = with_failures("retry", "12", "6")
+    assert (answer.code, answer.err) == (
+        1,
+        "oneprefix: job 12, run 6: nothing to retry: it is LANDED\n",
+    )
+    unknown = with_failures("retry", "12", "7", "--json")
+    assert (unknown.code, unknown.json) == (1, {"retried": [], "refused": []})
+    assert "nobody has asked for its upload" in unknown.err
 
 
 def test_all_that_failed_is_brought_back_and_what_can_not_be_is_told(

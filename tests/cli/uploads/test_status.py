@@ -38,3 +38,5 @@ def test_the_database_is_made_and_its_uploads_are_shown(oneprefix: Command) -> N
     assert [upload["run_id"] for upload in listed["uploads"]] == [4]
     assert listed["uploads"][0]["state"] == "FAILED"
     assert listed["refused"] == []
+    unknown = oneprefix("status", "14")
+    assert (unknown.code, unknown.err) == (1, "oneprefix: job 14: there is no such job\n")

@@ -43,12 +43,12 @@ def test_what_has_landed_anew_meanwhile_keeps_its_location(engine: Engine, lande
     assert (url_of(engine, 4), row(engine, 4).results_url) == (URL, URL)
 
 
-def test_a_failed_replacement_keeps_its_reason_when_the_results_are_gone(
+def test_a_failed_replacement_keeps_its_reason_and_tells_that_the_results_are_gone(
     engine: Engine, landed: Upload
 ) -> None:
     again = claim(engine, 4, replace=True)
     SqlUploadRepository(engine).fail(again, error="a disk is full", traceback="")
     assert SqlResultLocations(engine).relocate([move(row(engine, 4), to=None)]) == 2
     failed = row(engine, 4)
-    assert (failed.results_url, failed.error) == (None, "a disk is full")
+    assert (failed.results_url, failed.error) == (None, "a disk is full; moved")
     assert url_of(engine, 4) is None

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.errors import InvalidId
+from worker.errors import InvalidId, InvalidRequest
 from worker.models.job import Job
 from worker.models.job_s3_prefix import JobS3Prefix
 
@@ -67,6 +67,57 @@ def test_years_have_four_digits() -> None:
 
 def test_a_naive_time_is_read_as_utc() -> None:
     assert JobS3Prefix(12, AT.replace(tzinfo=None)) == JobS3Prefix(12, AT)
+
+
+def test_the_timestamp_is_the_jobs_own_as_given_and_only_keys_are_in_utc() -> None:
+    there = AT.astimezone(timezone(timedelta(hours=5, minutes=30)))
+    naive = AT.replace(tzinfo=None)
+    prefixes = []
+    for written in (AT, there, naive):
+        prefix = JobS3Prefix.from_job(SimpleNamespace(id=12, created_at=written))
+        assert prefix.timestamp == written
+        assert prefix.timestamp.tzinfo is written.tzinfo
+        assert prefix.run_results_key(4) == "jobs/12/2025/10/23/211500/run_4_results.zip"
+        prefixes.append(prefix)
+    assert JobS3Prefix.from_job(Job(12, naive)).timestamp == Job(12, naive).created_at
+    assert len(set(prefixes)) == 1
+    assert JobS3Prefix(12, AT.replace(microsecond=5)) == prefixes[0]
+    assert prefixes[0] != JobS3Prefix(13, AT) != "jobs/13/2025/10/23/211500"
+
+
+@given(job_id=st.integers(1, 2**63 - 1), at=instants)
+def test_a_prefix_is_read_back_from_its_text(job_id: int, at: datetime) -> None:
+    prefix = JobS3Prefix(job_id, at)
+    assert JobS3Prefix.parse(prefix.base_prefix) == JobS3Prefix.parse(prefix.folder) == prefix
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "jobs/",
+        "jobs/12/",
+        "jobs/12/2025/",
+        "jobs/12/2025/10/23/",
+        "jobs/12/2025/10/23/2115",
+        "jobs/12/2025/10/23/2115001",
+        "jobs/12/2025/10/23/211500//",
+        "jobs/12/2025/10/23/211500/run_4",
+        "jobs/12/2025/13/23/211500/",
+        "jobs/12/2025/10/23/246000/",
+        "jobs/12/0000/10/23/211500/",
+        "jobs/0/2025/10/23/211500/",
+        "jobs/012/2025/10/23/211500/",
+        "jobs/\u0661\u0662/2025/10/23/211500/",
+        "jobs/*/2025/10/23/211500/",
+        "/jobs/12/2025/10/23/211500/",
+        "s3://bucket/jobs/12/2025/10/23/211500/",
+        "jobs/12/2025/10/23/211500/\n",
+    ],
+)
+def test_only_a_whole_prefix_of_one_job_is_read(text: str) -> None:
+    with pytest.raises(InvalidRequest, match="is not the prefix of one job"):
+        JobS3Prefix.parse(text)
 
 
 def test_both_hours_of_a_repeated_local_hour_are_told_apart() -> None:

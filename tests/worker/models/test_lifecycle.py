@@ -1,5 +1,6 @@
 import pytest
 
+from worker.errors import InvalidRequest
 from worker.models.lifecycle import LifecycleRule, aborts_incomplete_uploads, our_rules
 
 
@@ -10,6 +11,12 @@ def test_transition_and_expiry_share_a_rule_and_all_ids_are_ours() -> None:
     assert (rules[0].transitions, rules[0].expire_days) == (((30, "GLACIER"),), 365)
     assert our_rules(transition=(0, "GLACIER"))[0].transitions == ((0, "GLACIER"),)
     assert our_rules() == []
+
+
+@pytest.mark.parametrize("days", [365, 366])
+def test_a_transition_that_would_come_too_late_is_refused(days: int) -> None:
+    with pytest.raises(InvalidRequest, match="comes too late for artifacts that are deleted after"):
+        our_rules(transition=(days, "GLACIER"), expire_days=365)
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 def presigned(expires_in: timedelta) -> tuple[str, datetime]:
     urls = S3PresignedUrls(*make_client_and_credentials(), bucket="b", encryption={})
     stored = StoredObject("k", 1, "etag", "STANDARD", datetime(2026, 1, 1, tzinfo=UTC))
-    location = urls.to_download(stored, "k", expires_in)
+    location = urls.to_download("bucket", stored, "k", expires_in)
     return location.url, location.expires_at
 
 

@@ -9,7 +9,7 @@ from worker.database.types import now
 from worker.models.upload import Upload, UploadState
 
 #: The columns of an `Upload`.
-UPLOAD = tuple(uploads.c[name] for name in Upload.__slots__)
+UPLOAD = tuple(uploads.c[name] for name in Upload.__slots__ if name in uploads.c)
 #: The values of an upload that no worker holds.
 NOBODY = {"owner": None, "lease_until": None}
 

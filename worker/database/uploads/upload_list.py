@@ -1,12 +1,14 @@
 """Read `uploads`, for people and for use cases that write nothing."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, and_, func, select, true
+from sqlalchemy import ColumnElement, Select, and_, func, select, true
 
 from worker.database.engine import SqlRepository
-from worker.database.tables import uploads
+from worker.database.tables import deletions, uploads
 from worker.database.uploads.conditions import UPLOAD, as_upload, is_leased
+from worker.models.retention import deletion_record
 from worker.models.upload import Upload, UploadState
 from worker.models.upload_request import Refusal
 
@@ -46,13 +48,33 @@ class SqlUploadList(SqlRepository):
             chosen &= uploads.c.state == state
         query = select(*UPLOAD).where(chosen).order_by(uploads.c.updated_at.desc())
         found = [as_upload(row) for row in self._rows(query.limit(limit))]
+        if any(_names_deletion(upload) for upload in found):
+            found = self._with_deletions(found, select(uploads.c.job_id).where(chosen))
         return sorted(found, key=lambda upload: (upload.job_id, upload.run_id))
+
+    def _with_deletions(self, found: list[Upload], job_ids: Select[int | None]) -> list[Upload]:
+        """The uploads with who deleted their results, and when."""
+        columns = deletions.c.id, deletions.c.who, deletions.c.begun_at
+        query = select(*columns).where(deletions.c.job_id.in_(job_ids))
+        records = {row.id: row for row in self._rows(query)}
+        return [
+            replace(upload, deleted_by=record.who, deleted_at=record.begun_at)
+            if (record := records.get(_names_deletion(upload)))
+            else upload
+            for upload in found
+        ]
 
     def counts(self, job_id: int | None = None) -> dict[UploadState, int]:
         """The number of uploads, or of a job's uploads, in each state that has any."""
         query = select(uploads.c.state, func.count()).where(_of(job_id)).group_by(uploads.c.state)
         found = {row[0]: row[1] for row in self._rows(query)}
         return {state: found[state] for state in UploadState if state in found}
+
+    def deleted(self, job_id: int | None = None) -> int:
+        """The number of uploads that are LANDED, and whose results were deleted since."""
+        is_gone = (uploads.c.state == UploadState.LANDED) & uploads.c.results_url.is_(None)
+        [(count,)] = self._rows(select(func.count()).where(_of(job_id), is_gone))
+        return count
 
     def incomplete_uploads(self) -> IncompleteUploadCounts:
         held = is_leased()
@@ -78,6 +100,11 @@ class SqlUploadList(SqlRepository):
         )
         found = self._rows(query)
         return [Refusal(job, run, path, error or "", task) for job, run, path, error, task in found]
+
+
+def _names_deletion(upload: Upload) -> int | None:
+    """The id of the deletion that has removed the results' location; None if none has."""
+    return deletion_record(upload.error) if upload.results_url is None else None
 
 
 def _of(job_id: int | None) -> ColumnElement[bool]:

@@ -20,7 +20,7 @@ def unpack(archive: Path, to: Path) -> None:
     """Make the new directory `to` from the archive.
 
     Raises InvalidArchive for an archive with anything suspicious, FileUnusable if there is no room
-    or `to` exists and is not empty; then `to` is as it was.
+    or `to` exists and is not empty; then `to` is as it was. Removes what `set_aside` has kept.
     """
     work = to.with_name(f".{to.name}.unpacking")  # not random: repeated kills leave only one
     with translated_file_errors(f"unpacking {archive} to {to}"):
@@ -34,6 +34,19 @@ def unpack(archive: Path, to: Path) -> None:
         except BaseException:
             shutil.rmtree(work, ignore_errors=True)
             raise
+        shutil.rmtree(_aside(to), ignore_errors=True)
+
+
+def set_aside(directory: Path) -> None:
+    """Hide the directory, which another one is to replace, until that one is unpacked."""
+    aside = _aside(directory)
+    with translated_file_errors(f"moving {directory} to {aside}"):
+        shutil.rmtree(aside, ignore_errors=True)
+        directory.rename(aside)
+
+
+def _aside(directory: Path) -> Path:
+    return directory.with_name(f".{directory.name}.replaced")
 
 
 def _fill(work: Path, reader: ZipReader) -> None:

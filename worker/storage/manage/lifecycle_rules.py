@@ -29,6 +29,10 @@ class S3LifecycleRules:
     def lifecycle_rules(self) -> list[LifecycleRule]:
         return read(self._get()[0])
 
+    def planned(self, ours: Iterable[LifecycleRule]) -> list[LifecycleRule]:
+        """All rules as `apply` would leave them; changes nothing."""
+        return read(merged(self._get()[0], ours))
+
     def apply(self, ours: Iterable[LifecycleRule]) -> list[LifecycleRule]:
         """Replace oneprefix's own rules; leave all others untouched. Returns all rules."""
         document, kept = self._get()

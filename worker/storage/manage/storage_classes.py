@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -73,16 +74,18 @@ class S3StorageClasses:
                 )
         return target.url(key)
 
-    def restore(self, stored: StoredObject, days: int, tier: RestoreTier) -> None:
-        """Ask S3 for a readable copy for so many days from now on."""
+    def restore(self, bucket: Bucket, stored: StoredObject, days: int, tier: RestoreTier) -> None:
+        """Ask S3 for a readable copy of the bucket's object for so many days from now on."""
         request = {"GlacierJobParameters": {"Tier": tier.value}}
         # from the archive tiers of Intelligent-Tiering objects come back for good
         period = {"Days": days} if stored.storage_class in NEEDS_RESTORE else {}
+        version: Any = {"VersionId": stored.version_id} if stored.version_id else {}
         with translated_s3_errors(f"restoring {stored.key}"):
             try:
-                self._bucket.client.restore_object(
-                    Bucket=self._bucket.name,
+                bucket.client.restore_object(
+                    Bucket=bucket.name,
                     Key=stored.key,
+                    **version,
                     RestoreRequest={**request, **period},  # type: ignore[typeddict-item]
                 )
             except ClientError as error:

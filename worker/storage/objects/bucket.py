@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from worker.errors import ArtifactNotFound, InvalidObjectUrl, OneprefixError
+from worker.errors import ArtifactNotFound, InvalidObjectUrl, OneprefixError, StorageRefused
 from worker.models.job_s3_prefix import ALL_JOBS
 from worker.models.stored_object import IncompleteUpload, ObjectUrl, StoredObject
 from worker.storage.errors import is_not_found, refuses_conditions, translated_s3_errors
@@ -32,9 +32,14 @@ class Bucket:
     Methods that ask S3 raise StorageRefused or StorageUnavailable.
     """
 
-    def __init__(self, client: "S3Client", name: str) -> None:
+    def __init__(self, client: "S3Client", name: str, *, is_other: bool = False) -> None:
         self.client = client
         self.name = name
+        self._shown = f"s3://{name}/" if is_other else ""
+
+    def other(self, name: str) -> "Bucket":
+        """The bucket of that name, whose errors name it, through the same client."""
+        return self if name == self.name else Bucket(self.client, name, is_other=True)
 
     @property
     def endpoint(self) -> str:
@@ -49,9 +54,9 @@ class Bucket:
         return parse_url(url, endpoint=self.endpoint)
 
     def is_at(self, url: str, key: str) -> bool:
-        """Whether the URL, in whatever form, names this bucket's object under the key."""
+        """Whether the URL, in whatever form, names this bucket's object, or a version of it."""
         try:
-            return self.parse(url) == (self.name, key)
+            return self.parse(url)[:2] == (self.name, key)
         except InvalidObjectUrl:
             return False
 
@@ -65,13 +70,19 @@ class Bucket:
         with translated_s3_errors(f"making the bucket {self.name}"):
             self.client.create_bucket(Bucket=self.name)
 
-    def head(self, key: str, *, part: int | None = None) -> StoredObject | None:
+    def head(
+        self, key: str, *, part: int | None = None, version: str | None = None
+    ) -> StoredObject | None:
         """The object under the key, or None. With `part`, its size is that of the part alone.
+
+        With `version`, that version; StorageRefused where the store keeps none.
 
         Raises StorageRefused, forbidden, for an absent object too if the bucket may not be listed.
         """
         only: dict[str, Any] = {} if part is None else {"PartNumber": part}
-        with translated_s3_errors(f"looking at {key}"):
+        if version is not None:
+            only["VersionId"] = version
+        with translated_s3_errors(f"looking at {self._shown}{key}"):
             try:
                 fields = self.client.head_object(
                     Bucket=self.name, Key=key, ChecksumMode="ENABLED", **only
@@ -80,19 +91,22 @@ class Bucket:
                 if is_not_found(error):
                     return None
                 raise
-        return _stored(key, fields["ContentLength"], fields, fields)
+        if version not in (None, fields.get("VersionId")):
+            raise StorageRefused(f"{key}: the store keeps no versions, and {version} is asked for")
+        return _stored(key, fields["ContentLength"], fields, fields, version)
 
-    def require(self, key: str) -> StoredObject:
+    def require(self, key: str, *, version: str | None = None) -> StoredObject:
         """As `head`, but raises ArtifactNotFound instead of returning None."""
-        found = self.head(key)
+        found = self.head(key, version=version)
         if found is None:
-            raise ArtifactNotFound(f"there is no {key} in {self.name}")
+            of = f"version {version} of " if version else ""
+            raise ArtifactNotFound(f"there is no {of}{key} in {self.name}")
         return found
 
     def list(self, beneath: str) -> Iterator[StoredObject]:
         """Yield the objects whose keys begin with `beneath`, by key, a thousand per request."""
         pages = self.client.get_paginator("list_objects_v2")
-        with translated_s3_errors(f"listing {beneath}"):
+        with translated_s3_errors(f"listing {self._shown}{beneath}"):
             for page in pages.paginate(Bucket=self.name, Prefix=beneath):
                 for found in page.get("Contents", []):
                     yield _stored(found["Key"], found["Size"], found, {})
@@ -158,12 +172,14 @@ class Bucket:
                 return
 
 
-def _stored(key: str, size: int, told: Any, fields: Any) -> StoredObject:
+def _stored(
+    key: str, size: int, told: Any, fields: Any, version: str | None = None
+) -> StoredObject:
     """The object from what S3 has told of it, by boto3's names."""
     etag, storage_class = told["ETag"].strip('"'), told.get("StorageClass", "STANDARD")
     # an answer that leaves it out must not fail an upload that has arrived
     modified_at = told.get("LastModified") or _clock(told)
-    return StoredObject(key, size, etag, storage_class, modified_at, fields)
+    return StoredObject(key, size, etag, storage_class, modified_at, fields, version)
 
 
 def _clock(answer: Any) -> datetime:

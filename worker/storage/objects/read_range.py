@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -40,11 +40,13 @@ def read_range(
 def _body(
     client: "S3Client", bucket: str, found: StoredObject, start: int, end: int
 ) -> "StreamingBody":
+    version: Any = {"VersionId": found.version_id} if found.version_id else {}
     answer = client.get_object(
         Bucket=bucket,
         Key=found.key,
         Range=f"bytes={start}-{end - 1}",
         IfMatch=found.quoted_etag,
+        **version,
     )
     if answer["ETag"].strip('"') != found.etag:  # rclone ignores conditions
         answer["Body"].close()

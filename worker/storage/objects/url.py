@@ -30,32 +30,45 @@ def permanent_url(bucket: str, key: str, endpoint: str) -> str:
 def parse_url(text: str, *, endpoint: str = "") -> ObjectUrl:
     """The object that `s3://bucket/key` or an HTTPS URL names, presigned or not.
 
+    `?versionId=` names one version of the object.
+
     `endpoint`: of a store that is not Amazon's, whose URLs have the bucket in their path. Raises
     InvalidObjectUrl for every other text.
     """
     is_s3 = text.startswith("s3://")  # where a key stands as it is, without escapes
     found = _of_path(text.removeprefix("s3://")) if is_s3 else _of_http(text, endpoint)
-    if found is None or not _BUCKET.fullmatch(found[0]) or not found[1]:
+    if found is None or not _BUCKET.fullmatch(found.bucket) or not found.key:
         raise InvalidObjectUrl(f"{redacted(text)!r:.300} names no object in S3")
-    return ObjectUrl(*found)
+    return found
 
 
-def _of_http(text: str, endpoint: str) -> tuple[str, str] | None:
+def _of_http(text: str, endpoint: str) -> ObjectUrl | None:
     try:
         url = urlsplit(text)
         own = endpoint and _public(endpoint)
         path = unquote(url.path, errors="strict")
+        version = _version(url)
     except ValueError:
         return None
-    queried = parse_qsl(url.query, keep_blank_values=True)
-    if url.fragment or not all(_SIGNING.fullmatch(name) for name, _ in queried):
-        return None  # a version or a part of the object
     if own and (url.scheme, _public(text).netloc) == (own.scheme, own.netloc):
-        return _of_path(path.removeprefix(own.path.rstrip("/")).removeprefix("/"))
+        return _of_path(path.removeprefix(own.path.rstrip("/")).removeprefix("/"), version)
     host = _AMAZON.fullmatch(url.netloc.lower())
     if url.scheme not in ("https", "http") or not host:
         return None
-    return (host["bucket"], path[1:]) if host["bucket"] else _of_path(path[1:])
+    if host["bucket"]:
+        return ObjectUrl(host["bucket"], path[1:], version)
+    return _of_path(path[1:], version)
+
+
+def _version(url: SplitResult) -> str | None:
+    """The version that the URL names; ValueError if it names a part, or anything else, of it."""
+    queried = parse_qsl(url.query, keep_blank_values=True)
+    versions = [value for name, value in queried if name == "versionId"]
+    others = (name for name, _ in queried if name != "versionId")
+    is_known = all(map(_SIGNING.fullmatch, others))
+    if url.fragment or not is_known or len(versions) > 1 or "" in versions:
+        raise ValueError(url.query)
+    return versions[0] if versions else None
 
 
 def _public(text: str) -> SplitResult:
@@ -64,6 +77,6 @@ def _public(text: str) -> SplitResult:
     return url._replace(netloc=url.netloc.rpartition("@")[2].lower())
 
 
-def _of_path(path: str) -> tuple[str, str]:
+def _of_path(path: str, version: str | None = None) -> ObjectUrl:
     bucket, _, key = path.partition("/")
-    return bucket, key
+    return ObjectUrl(bucket, key, version)

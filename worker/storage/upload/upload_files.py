@@ -19,13 +19,18 @@ class S3ArtifactUploads:
         self._bucket = bucket
         self._encryption = encryption
 
-    def put(self, prefix: JobS3Prefix, artifact: ArtifactId, file: Path) -> Artifact:
-        """Store the file under the artifact's key, verified; FileUnusable if it can't be read."""
-        key = artifact.key(prefix)
+    def measure(self, prefix: JobS3Prefix, artifact: ArtifactId, file: Path) -> Artifact:
+        """The artifact that the file would become; raises FileUnusable if it can't be read."""
         with translated_file_errors(f"reading {file}"):
             if not stat.S_ISREG(file.stat().st_mode):
                 raise FileUnusable(f"{file} is not a file")
-            sent = Artifact(key, file.stat().st_size, checksum_of(file), sha256=None)
+            size, checksum = file.stat().st_size, checksum_of(file)
+        return Artifact(artifact.key(prefix), size, checksum, sha256=None)
+
+    def put(self, prefix: JobS3Prefix, artifact: ArtifactId, file: Path) -> Artifact:
+        """Store the file under the artifact's key, verified; FileUnusable if it can't be read."""
+        sent = self.measure(prefix, artifact, file)
+        with translated_file_errors(f"reading {file}"):
             self._send(sent, file, artifact.kind.content_type)
         self._require_stored(sent)
         return sent

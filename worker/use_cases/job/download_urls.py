@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from worker.models.artifact import ArtifactId
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.presigned_url import DownloadLocation
-from worker.models.stored_object import StoredObject
 from worker.use_cases.job.lookup import nothing_found, prefix_of, run_of
+from worker.use_cases.job_objects import JobObjects, PlacedObject
 from worker.use_cases.ports import JobRepository, RunRepository
 
 if TYPE_CHECKING:
+    from worker.database.uploads.upload_list import SqlUploadList
     from worker.storage.objects.bucket import Bucket
     from worker.storage.presigned_urls import S3PresignedUrls
 
@@ -25,6 +26,7 @@ LONGEST_FILE_NAME = 200
 class LocateArtifacts:
     jobs: JobRepository
     runs: RunRepository
+    uploads: "SqlUploadList"
     bucket: "Bucket"
     urls: "S3PresignedUrls"
 
@@ -33,20 +35,24 @@ class LocateArtifacts:
     ) -> list[DownloadLocation]:
         """Locations of the job's artifacts, or of one run's, by key; raises ArtifactNotFound."""
         prefix = prefix_of(self.jobs, self.runs, job_id, run_id)
+        uploads = self.uploads.uploads(job_id)
+        objects = JobObjects.of(prefix, self.bucket, self.runs.of_job(job_id), uploads)
         found = [
             self._location(each, prefix, expires_in)
-            for each in self.bucket.list(prefix.folder)
-            if run_id in (None, run_of(each.key, prefix))
+            for each in objects.list()
+            if run_id in (None, run_of(each.stored.key, prefix))
         ]
         if not found:
-            raise nothing_found(self.runs, self.bucket, prefix, run_id)
+            raise nothing_found(self.runs, uploads, self.bucket, prefix, run_id)
         return found
 
     def _location(
-        self, found: StoredObject, prefix: JobS3Prefix, expires_in: timedelta
+        self, placed: PlacedObject, prefix: JobS3Prefix, expires_in: timedelta
     ) -> DownloadLocation:
+        bucket, found = placed
         kind, run_id = ArtifactId.at(found.key, prefix) or (None, None)
-        location = self.urls.to_download(found, file_name(found.key, prefix), expires_in)
+        name = file_name(found.key, prefix)
+        location = self.urls.to_download(bucket.name, found, name, expires_in)
         return replace(location, kind=kind, run_id=run_id)
 
 

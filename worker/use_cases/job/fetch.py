@@ -1,17 +1,17 @@
 """Downloads a job's artifacts to a directory, and unpacks archives there if asked to."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from worker.errors import FileUnusable, OneprefixError
+from worker.errors import FileDiffers, OneprefixError
 from worker.models.artifact import ArtifactId
 from worker.models.job_s3_prefix import JobS3Prefix
-from worker.models.stored_object import StoredObject
 from worker.process.parallel import map_parallel
 from worker.use_cases.job.lookup import nothing_found, prefix_of
+from worker.use_cases.job_objects import JobObjects, PlacedObject
 from worker.use_cases.ports import JobRepository, RunRepository
 
 if TYPE_CHECKING:
@@ -25,7 +25,10 @@ CONCURRENT_OBJECTS = 4
 
 @dataclass(frozen=True, slots=True)
 class PlannedFetch:
+    bucket: str
     key: str
+    version_id: str | None
+    """The version that the run's row names; None for the object that stands under the key."""
     run_id: int | None
     size: int
     """Bytes."""
@@ -54,6 +57,8 @@ class Fetched:
     """False if the file was there already."""
     is_verified: bool
     """False where no checksum of the whole object is known."""
+    compared: str | None = field(default=None, compare=False)
+    """The checksums with which the file was compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,51 +73,84 @@ class FetchArtifacts:
 
     Raises InvalidArchive or FileUnusable, and leaves nothing there, if anything is wrong.
     """
+    set_aside: Callable[[Path], None]
+    """Hide the directory until the next `unpack` to it has succeeded."""
 
     def plan(self, job_id: int, run_id: int | None, directory: Path, *, unpack: bool) -> FetchPlan:
         """The artifacts of the job, or of one run; raises ArtifactNotFound if there are none."""
         prefix = prefix_of(self.jobs, self.runs, job_id, run_id)
-        recorded = {each.s3_key: each.checksum for each in self.uploads.uploads(job_id)}
-        objects = self.bucket.list(prefix.folder)
-        plan = planned(objects, prefix, run_id, directory, unpack=unpack, recorded=recorded)
+        uploads = self.uploads.uploads(job_id)
+        objects = JobObjects.of(prefix, self.bucket, self.runs.of_job(job_id), uploads)
+        recorded = {each.s3_key: each.checksum for each in uploads}
+        plan = planned(objects.list(), prefix, run_id, directory, unpack=unpack, recorded=recorded)
         if not plan.fetches:
-            raise nothing_found(self.runs, self.bucket, prefix, run_id)
+            raise nothing_found(self.runs, uploads, self.bucket, prefix, run_id)
         return plan
 
     def __call__(
-        self, plan: FetchPlan, arrived: Callable[[int], None] = lambda _: None
+        self,
+        plan: FetchPlan,
+        arrived: Callable[[int], None] = lambda _: None,
+        *,
+        force: bool = False,
     ) -> Iterator[tuple[PlannedFetch, Fetched | OneprefixError]]:
         """Yield each planned fetch with its result or error, in completion order.
 
+        A file that differs from its object becomes a FileDiffers, or with `force` is replaced.
         `arrived` is called with numbers of bytes, from any thread.
         """
-        fetch = partial(self._fetch, plan.job_id, arrived)
+        fetch = partial(self._fetch, plan.job_id, arrived, force)
         with self.downloads.locked(plan.directory):
             yield from map_parallel(plan.fetches, fetch, concurrency=CONCURRENT_OBJECTS)
 
-    def _fetch(self, job_id: int, arrived: Callable[[int], None], planned: PlannedFetch) -> Fetched:
+    def _fetch(
+        self, job_id: int, arrived: Callable[[int], None], force: bool, planned: PlannedFetch
+    ) -> Fetched:
         try:
-            found = self.bucket.require(planned.key)
+            bucket = self.bucket.other(planned.bucket)
+            found = bucket.require(planned.key, version=planned.version_id)
             checksum = found.checksum or planned.recorded
-            is_new = not self.downloads.is_complete(planned.file, found, checksum)
+            local = self.downloads.compare(planned.file, found, checksum)
+            is_new = not local.is_there or bool(local.difference)
             if is_new:
-                _require_free(planned.unpack_to)
-                self.downloads.download(found, checksum, planned.file, arrived)
+                self._make_way(planned, local.difference, force)
+                self.downloads.download(bucket, found, checksum, planned.file, arrived)
             if planned.unpack_to and not planned.unpack_to.exists():
                 self.unpack(planned.file, planned.unpack_to)
         except OneprefixError as error:
             raise error.concerning(job_id=job_id, run_id=planned.run_id)  # noqa: B904  itself
-        return Fetched(is_new, is_verified=checksum is not None)
+        return Fetched(is_new, checksum is not None, compared(found.checksum, planned.recorded))
+
+    def _make_way(self, planned: PlannedFetch, difference: str, force: bool) -> None:
+        """Raise FileDiffers for a file that differs, or what an earlier archive was unpacked to."""
+        directory, advice = planned.unpack_to, "move it away, or replace it with --force"
+        if difference and not force:
+            raise FileDiffers(f"{planned.file} is not {planned.key}: {difference}; {advice}")
+        if directory and directory.exists():
+            if not force:
+                raise FileDiffers(
+                    f"{directory} is there already, and not from this archive; {advice}"
+                )
+            self.set_aside(directory)
 
 
-def _require_free(directory: Path | None) -> None:
-    """Refuse a directory that was unpacked from an earlier archive."""
-    if directory and directory.exists():
-        raise FileUnusable(f"{directory} is there already, and not from this archive; move it away")
+def compared(stored: str | None, recorded: str | None) -> str | None:
+    """Name the checksums that a downloaded file was compared with; None if none is known."""
+    match stored, recorded:
+        case None, None:
+            return None
+        case None, _:
+            return "the CRC-32 in its row"
+        case _, None:
+            return "the CRC-32 in S3"
+        case _ if stored == recorded:
+            return "the CRC-32 in S3 and in its row"
+        case _:
+            return f"the CRC-32 in S3, which is not the {recorded} of its row"
 
 
 def planned(
-    objects: Iterable[StoredObject],
+    objects: Iterable[PlacedObject],
     prefix: JobS3Prefix,
     run_id: int | None,
     directory: Path,
@@ -122,7 +160,7 @@ def planned(
 ) -> FetchPlan:
     """`recorded`: checksums of uploads by key. Without `run_id`, all artifacts are planned."""
     plan = FetchPlan(prefix.job_id, directory, fetches=[], others=[])
-    for each in objects:
+    for bucket, each in objects:
         artifact = ArtifactId.at(each.key, prefix)
         if artifact is None:
             plan.others.append(each.key)
@@ -131,7 +169,9 @@ def planned(
             file = directory / Path(each.key).name
             plan.fetches.append(
                 PlannedFetch(
+                    bucket=bucket.name,
                     key=each.key,
+                    version_id=each.version_id,
                     run_id=artifact.run_id,
                     size=each.size,
                     file=file,

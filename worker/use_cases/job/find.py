@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from worker.models.artifact import ArtifactId, ArtifactKind
 from worker.models.job_s3_prefix import JobS3Prefix
-from worker.models.stored_object import StoredObject
 from worker.models.upload import Upload, UploadState
+from worker.use_cases.job_objects import JobObjects, PlacedObject
 from worker.use_cases.ports import JobRepository, RunRepository
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 class FoundArtifact:
     """One object; `kind` is None if it is not one of the job's artifacts."""
 
+    bucket: str
     key: str
     kind: ArtifactKind | None
     run_id: int | None
@@ -37,11 +38,15 @@ class Missing:
     state: UploadState | None
     """The state of its upload; None if nobody has asked for one."""
     why: str
+    deleted_by: str | None = None
+    deleted_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Findings:
     job_id: int
+    bucket: str
+    """Our own, which holds all artifacts that no one has moved."""
     prefix: str
     found: list[FoundArtifact]
     """By key."""
@@ -63,19 +68,21 @@ class FindArtifacts:
     def __call__(self, job_id: int) -> Findings:
         prefix = JobS3Prefix.from_job(self.jobs.get(job_id))
         uploads = {upload.run_id: upload for upload in self.uploads.uploads(job_id)}
-        found = [_found(each, prefix, uploads) for each in self.bucket.list(prefix.folder)]
+        runs = self.runs.of_job(job_id)
+        objects = JobObjects.of(prefix, self.bucket, runs, uploads.values())
+        found = [_found(each, prefix, uploads) for each in objects.list()]
         there = {each.run_id for each in found if each.kind is ArtifactKind.RUN_RESULTS}
-        runs = {run.id for run in self.runs.of_job(job_id)} | set(uploads)
-        missing = [
-            missing_because(run_id, uploads.get(run_id), prefix) for run_id in sorted(runs - there)
-        ]
-        return Findings(job_id, prefix.base_prefix, found, missing)
+        absent = ({run.id for run in runs} | set(uploads)) - there
+        missing = [missing_because(each, uploads.get(each), prefix) for each in sorted(absent)]
+        return Findings(job_id, self.bucket.name, prefix.base_prefix, found, missing)
 
 
-def _found(stored: StoredObject, prefix: JobS3Prefix, uploads: dict[int, Upload]) -> FoundArtifact:
+def _found(placed: PlacedObject, prefix: JobS3Prefix, uploads: dict[int, Upload]) -> FoundArtifact:
+    stored = placed.stored
     kind, run_id = ArtifactId.at(stored.key, prefix) or (None, None)
     upload = uploads.get(run_id) if run_id and kind is ArtifactKind.RUN_RESULTS else None
     return FoundArtifact(
+        bucket=placed.bucket.name,
         key=stored.key,
         kind=kind,
         run_id=run_id,
@@ -103,4 +110,4 @@ def missing_because(run_id: int, upload: Upload | None, prefix: JobS3Prefix) -> 
             why = "it is being uploaded"
         case UploadState.REQUESTED:
             why = "its upload waits for a worker"
-    return Missing(run_id, upload.state, why)
+    return Missing(run_id, upload.state, why, upload.deleted_by, upload.deleted_at)

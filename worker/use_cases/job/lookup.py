@@ -1,5 +1,6 @@
 """Looks up a job's prefix, and the reason why nothing is under it."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from worker.errors import (
@@ -11,6 +12,7 @@ from worker.errors import (
 )
 from worker.models.artifact import ArtifactId, ArtifactKind
 from worker.models.job_s3_prefix import JobS3Prefix
+from worker.models.upload import Upload
 from worker.use_cases.ports import JobRepository, RunRepository
 
 if TYPE_CHECKING:
@@ -49,9 +51,18 @@ def run_of(key: str, prefix: JobS3Prefix) -> int | None:
 
 
 def nothing_found(
-    runs: RunRepository, bucket: "Bucket", prefix: JobS3Prefix, run_id: int | None
+    runs: RunRepository,
+    uploads: Iterable[Upload],
+    bucket: "Bucket",
+    prefix: JobS3Prefix,
+    run_id: int | None,
 ) -> OneprefixError:
     """The error that says why nothing of the job, or of the run, is under the prefix."""
+    gone = [each for each in uploads if each.is_gone and run_id in (None, each.run_id)]
+    if gone:
+        again = "`oneprefix enqueue … --replace` uploads them anew"
+        why = f"its results were deleted {gone[-1].deletion}; {again}"
+        return ArtifactNotFound(why, job_id=prefix.job_id, run_id=run_id)
     if run_id is None:
         return ArtifactNotFound("nothing has landed yet", job_id=prefix.job_id)
     run, key = runs.get(run_id), prefix.run_results_key(run_id)
@@ -61,8 +72,9 @@ def nothing_found(
         return error.concerning(job_id=run.job_id, run_id=run.id)
     if named is None:
         why = f"its results have not landed; `oneprefix ls {run.job_id}` says why"
-    elif named == (bucket.name, key):
-        why = f"its results had landed, but {key} is gone"
+    elif named.key == key:
+        where = key if named == (bucket.name, key, None) else str(named)
+        why = f"its results had landed, but {where} is gone"
     else:
         why = f"its results_url names {named}, and nothing lies under {key} of our own bucket"
     return ArtifactNotFound(why, job_id=run.job_id, run_id=run.id)

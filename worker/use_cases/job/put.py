@@ -18,6 +18,11 @@ class PutArtifact:
     runs: RunRepository
     uploads: "S3ArtifactUploads"
 
+    def plan(self, job_id: int, artifact: ArtifactId, file: Path) -> Artifact:
+        """The artifact as it would be stored; sends nothing."""
+        prefix = prefix_for_upload(self.jobs, self.runs, job_id, artifact)
+        return self.uploads.measure(prefix, artifact, file)
+
     def __call__(self, job_id: int, artifact: ArtifactId, file: Path) -> Artifact:
         prefix = prefix_for_upload(self.jobs, self.runs, job_id, artifact)
         return self.uploads.put(prefix, artifact, file)

@@ -5,12 +5,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from worker.errors import ArtifactNotFound, MemberNotFound, OneprefixError
+from worker.errors import MemberNotFound, OneprefixError
 from worker.models.archive import ArchiveMember
 from worker.use_cases.job.lookup import nothing_found, prefix_of
+from worker.use_cases.job_objects import JobObjects
 from worker.use_cases.ports import JobRepository, RunRepository
 
 if TYPE_CHECKING:
+    from worker.database.uploads.upload_list import SqlUploadList
     from worker.packaging.reading.zip_reader import ZipReader
     from worker.storage.objects.bucket import Bucket
     from worker.storage.objects.seekable_object import RangeReader
@@ -37,6 +39,7 @@ class RemoteArchive:
 class ReadArchive:
     jobs: JobRepository
     runs: RunRepository
+    uploads: "SqlUploadList"
     bucket: "Bucket"
     open_zip: Callable[["RangeReader"], "ZipReader"]
     """Raises InvalidArchive if the file is no ZIP."""
@@ -46,9 +49,12 @@ class ReadArchive:
         """Open the archive of the run's results; errors in the block name the job and the run."""
         prefix = prefix_of(self.jobs, self.runs, job_id, run_id)
         try:
-            file = self.bucket.open(self.bucket.require(prefix.run_results_key(run_id)))
+            uploads = self.uploads.uploads(job_id, run_id)
+            objects = JobObjects.of(prefix, self.bucket, [self.runs.get(run_id)], uploads)
+            placed = objects.find(prefix.run_results_key(run_id))
+            if placed is None:
+                raise nothing_found(self.runs, uploads, self.bucket, prefix, run_id)
+            file = placed.bucket.open(placed.stored)
             yield RemoteArchive(file, self.open_zip(file))
-        except ArtifactNotFound as error:
-            raise nothing_found(self.runs, self.bucket, prefix, run_id) from error
         except OneprefixError as error:
             raise error.concerning(job_id=job_id, run_id=run_id)  # noqa: B904  itself

@@ -9,6 +9,7 @@ from worker.models.artifact import ArtifactId, ArtifactKind
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.stored_object import StoredObject
 from worker.models.upload import Upload
+from worker.use_cases.job_objects import JobObjects, PlacedObject
 
 
 class Verdict(StrEnum):
@@ -21,6 +22,8 @@ class Verdict(StrEnum):
     """No row records the object."""
     NOT_LANDED = "not landed"
     MISSING = "missing"
+    DELETED = "deleted"
+    """By `oneprefix delete`, after they had landed."""
     ELSEWHERE = "elsewhere"
     OTHER_SIZE = "another size"
     OTHER_CHECKSUM = "another checksum"
@@ -48,11 +51,13 @@ class Judged:
     run_id: int | None
     verdict: Verdict
     detail: str
+    bucket: str
 
 
 @dataclass(frozen=True, slots=True)
 class VerificationPlan:
     prefix: JobS3Prefix
+    objects: JobObjects
     landed: list[Upload]
     """The uploads whose objects are to be compared."""
     settled: list[Judged]
@@ -82,11 +87,11 @@ class Verification:
 
 
 def strangers(
-    prefix: JobS3Prefix, stored: Iterable[StoredObject], uploads: Mapping[int, Upload]
+    prefix: JobS3Prefix, objects: Iterable[PlacedObject], uploads: Mapping[int, Upload]
 ) -> list[Judged]:
     """Verdicts on the objects that no row records."""
     judged: list[Judged] = []
-    for each in stored:
+    for bucket, each in objects:
         kind, run_id = ArtifactId.at(each.key, prefix) or (None, None)
         match kind:
             case None:
@@ -97,7 +102,7 @@ def strangers(
                 continue
             case _:
                 verdict, detail = Verdict.UNRECORDED, kind
-        judged.append(Judged(each.key, run_id, verdict, detail))
+        judged.append(Judged(each.key, run_id, verdict, detail, bucket.name))
     return judged
 
 
@@ -106,7 +111,8 @@ def compared(upload: Upload, key: str, found: StoredObject | None) -> tuple[Verd
     if upload.s3_key != key:
         return Verdict.ELSEWHERE, f"its row names {upload.s3_key}, not under the job's prefix"
     if found is None:
-        return Verdict.MISSING, upload.error or "its object is gone"
+        missing = Verdict.MISSING, upload.error or "its object is gone"
+        return (Verdict.DELETED, upload.deletion) if upload.is_gone else missing
     if found.size != upload.archive_size:
         return (
             Verdict.OTHER_SIZE,

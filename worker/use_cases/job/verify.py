@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from worker.errors import ArchiveDamaged, InvalidObjectUrl, RunNotInJob
 from worker.models.archive import CheckedArchive
 from worker.models.job_s3_prefix import JobS3Prefix
-from worker.models.stored_object import StoredObject
 from worker.models.upload import Upload, UploadState
 from worker.process.parallel import DEFAULT_CONCURRENCY, map_parallel
 from worker.use_cases.job.find import missing_because
@@ -21,7 +20,9 @@ from worker.use_cases.job.verification import (
     compared,
     strangers,
 )
+from worker.use_cases.job_objects import JobObjects, PlacedObject
 from worker.use_cases.ports import JobRepository, RunRepository
+from worker.wording import counted
 
 if TYPE_CHECKING:
     from worker.database.uploads.upload_list import SqlUploadList
@@ -46,22 +47,25 @@ class VerifyJob:
         Raises JobNotFound, RunNotFound, RunNotInJob.
         """
         prefix = JobS3Prefix.from_job(self.jobs.get(job_id))
+        known = self.runs.of_job(job_id)
+        objects = JobObjects.of(prefix, self.bucket, known, self.uploads.uploads(job_id))
         # before the rows, so that an object that lands meanwhile is not reported without a row
-        stored = list(self.bucket.list(prefix.folder))
+        stored = objects.list()
         uploads = {upload.run_id: upload for upload in self.uploads.uploads(job_id)}
-        runs = {run.id for run in self.runs.of_job(job_id)} | set(uploads)
+        runs = {run.id for run in known} | set(uploads)
         if run_id is not None:
             self._require_run(job_id, run_id, runs)
             runs = {run_id}
-            stored = [each for each in stored if run_of(each.key, prefix) == run_id]
+            stored = [each for each in stored if run_of(each.stored.key, prefix) == run_id]
         landed = [
             uploads[each]
             for each in sorted(runs)
             if each in uploads and uploads[each].state is UploadState.LANDED
         ]
         waiting = runs - {upload.run_id for upload in landed}
-        settled = [_not_landed(prefix, each, uploads.get(each)) for each in waiting]
-        return VerificationPlan(prefix, landed, settled + strangers(prefix, stored, uploads))
+        settled = [self._not_landed(prefix, each, uploads.get(each)) for each in waiting]
+        settled += strangers(prefix, stored, uploads)
+        return VerificationPlan(prefix, objects, landed, settled)
 
     def __call__(
         self,
@@ -75,14 +79,15 @@ class VerifyJob:
         `progress` is called with the numbers of runs done and to be done.
         """
         judged = list(plan.settled)
-        judge = partial(self._judged, plan.prefix, deep)
+        judge = partial(self._judged, plan.objects, deep)
         concurrency = CONCURRENT_READS if deep else DEFAULT_CONCURRENCY
         for upload, outcome in map_parallel(plan.landed, judge, concurrency=concurrency):
             if isinstance(outcome, Judged):
                 judged.append(outcome)
             else:
                 key = plan.prefix.run_results_key(upload.run_id)
-                judged.append(Judged(key, upload.run_id, Verdict.UNREADABLE, str(outcome)))
+                where = plan.objects.bucket_of(key).name
+                judged.append(Judged(key, upload.run_id, Verdict.UNREADABLE, str(outcome), where))
             progress(len(judged) - len(plan.settled), len(plan.landed))
         judged.sort(key=lambda each: (each.run_id or 0, each.key))
         return Verification(plan.prefix, judged)
@@ -92,26 +97,29 @@ class VerifyJob:
             run = self.runs.get(run_id)
             raise RunNotInJob(f"the run belongs to job {run.job_id}", job_id=job_id, run_id=run_id)
 
-    def _judged(self, prefix: JobS3Prefix, deep: bool, upload: Upload) -> Judged:
-        key = prefix.run_results_key(upload.run_id)
+    def _judged(self, objects: JobObjects, deep: bool, upload: Upload) -> Judged:
+        key = objects.prefix.run_results_key(upload.run_id)
+        bucket = objects.bucket_of(key)
         if elsewhere := self._elsewhere(upload.results_url or "", key):
-            detail = f"its row names {elsewhere}, not {key} in our bucket"
-            return Judged(key, upload.run_id, Verdict.ELSEWHERE, detail)
-        found = self.bucket.head(key)
-        judged = Judged(key, upload.run_id, *compared(upload, key, found))
-        if deep and found and judged.verdict in (Verdict.VERIFIED, Verdict.SIZE_ONLY):
-            return self._read(upload, judged, found)
+            detail = f"its row names {elsewhere}, not {key}"
+            return Judged(key, upload.run_id, Verdict.ELSEWHERE, detail, bucket.name)
+        placed = objects.find(key)
+        verdict, detail = compared(upload, key, placed.stored if placed else None)
+        judged = Judged(key, upload.run_id, verdict, detail, bucket.name)
+        if deep and placed and verdict in (Verdict.VERIFIED, Verdict.SIZE_ONLY):
+            return self._read(upload, judged, placed)
         return judged
 
     def _elsewhere(self, url: str, key: str) -> str | None:
-        """The object that the URL certainly names, if that is another than the bucket's `key`."""
+        """The object that the URL certainly names, if that has another key."""
         try:
             named = self.bucket.parse(url)
         except InvalidObjectUrl:
             return None  # the same store may have been reached by another endpoint
-        return None if named == (self.bucket.name, key) else str(named)
+        return None if named.key == key else str(named)
 
-    def _read(self, upload: Upload, judged: Judged, found: StoredObject) -> Judged:
+    def _read(self, upload: Upload, judged: Judged, placed: PlacedObject) -> Judged:
+        bucket, found = placed
         if not found.restore_state.is_readable:
             detail = (
                 f"its bytes lie in {found.storage_class}; first "
@@ -119,16 +127,15 @@ class VerifyJob:
             )
             return replace(judged, verdict=Verdict.ARCHIVED, detail=detail)
         try:
-            archive = self.check(found.size, partial(self.bucket.read, found))
+            archive = self.check(found.size, partial(bucket.read, found))
         except ArchiveDamaged as error:
             return replace(judged, verdict=Verdict.DAMAGED, detail=error.message)
         if upload.checksum not in (None, archive.checksum):
             detail = f"{archive.checksum} as read, its row says {upload.checksum}"
             return replace(judged, verdict=Verdict.OTHER_CHECKSUM, detail=detail)
-        detail = f"every byte of {archive.members:,} members"
+        detail = f"every byte of {counted(archive.members, 'member')}"
         return replace(judged, verdict=Verdict.VERIFIED, detail=detail)
 
-
-def _not_landed(prefix: JobS3Prefix, run_id: int, upload: Upload | None) -> Judged:
-    why = missing_because(run_id, upload, prefix).why
-    return Judged(prefix.run_results_key(run_id), run_id, Verdict.NOT_LANDED, why)
+    def _not_landed(self, prefix: JobS3Prefix, run_id: int, upload: Upload | None) -> Judged:
+        why, key = missing_because(run_id, upload, prefix).why, prefix.run_results_key(run_id)
+        return Judged(key, run_id, Verdict.NOT_LANDED, why, self.bucket.name)

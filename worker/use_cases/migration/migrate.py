@@ -135,11 +135,14 @@ class MigrateArtifacts:
         return decide(candidates, complete=complete)
 
     def _require_in_bucket(self, results_url: str | None) -> None:
-        """Raise InvalidObjectUrl if results are recorded to lie outside the bucket."""
-        if results_url and self.bucket.parse(results_url).bucket != self.bucket.name:
+        """Raise InvalidObjectUrl if the URL names another bucket, or one version of its object."""
+        named = self.bucket.parse(results_url) if results_url else None
+        if named and named.bucket != self.bucket.name:
             raise InvalidObjectUrl(
                 f"{redacted(results_url)!r:.300} is in another bucket than {self.bucket.name}"
             )
+        if named and named.version:
+            raise InvalidObjectUrl(f"{named} is named, and only the newest version is moved")
 
     def _is_complete(self, found: StoredObject, is_zip: bool) -> bool:
         tail = self.bucket.read(found, max(0, found.size - ZIP_TAIL), found.size)

@@ -107,21 +107,31 @@ class ChangeStorageClass:
 
     def _move(self, order: StorageChange, item: PlannedChange) -> str:
         bucket = order.to_bucket or ""
+        self._require_no_version(item)
         url = self.classes.copy_to(bucket, item.stored, order.storage_class)
         self._relocate(item, url, f"moved to s3://{bucket}/{item.stored.key}")
         self.bucket.delete(item.stored)
         return f"moved to {bucket}, in {order.storage_class}"
 
+    def _require_no_version(self, item: PlannedChange) -> None:
+        """Raise InvalidRequest if a row names one version of the object: it would stay behind."""
+        for url in self._recorded(item):
+            if version := self.bucket.parse(url).version:
+                raise InvalidRequest(
+                    f"{item.stored.key} can't be moved: its results_url names version {version} of"
+                    " it, and only the newest is moved"
+                )
+
+    def _recorded(self, item: PlannedChange) -> frozenset[str]:
+        """The URLs that rows have for the object."""
+        rows = [each for each in (item.run, item.upload) if each]
+        urls = {each.results_url for each in rows}
+        return frozenset(url for url in urls if url and self.bucket.is_at(url, item.stored.key))
+
     def _relocate(self, item: PlannedChange, url: str, why: str) -> None:
         """Record the new location of a run's results; raises ArtifactReplaced."""
-        run, upload = item.run, item.upload
-        if run is None:
-            return
-        recorded = {run.results_url, upload.results_url if upload else None}
-        was = frozenset(
-            each for each in recorded if each and self.bucket.is_at(each, item.stored.key)
-        )
-        if not was:
+        run, upload, was = item.run, item.upload, self._recorded(item)
+        if run is None or not was:
             return
         fence = upload.fence if upload else None
         if not self.locations.relocate([Relocation(run.job_id, run.id, fence, was, url, why)]):

@@ -1,17 +1,19 @@
 """Deletes everything under a job's prefix for good, and keeps an audit record of the deletion."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from worker.errors import OneprefixError
+from worker.errors import InvalidRequest, JobNotFound, OneprefixError
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.order import Order
-from worker.models.retention import Deletion, Relocation
+from worker.models.retention import Deletion, Relocation, deletion_reason
 from worker.models.stored_object import IncompleteUpload, ObjectVersion
 from worker.process.parallel import DEFAULT_CONCURRENCY, map_parallel
+from worker.use_cases.job_objects import JobObjects
 from worker.use_cases.ports import JobRepository, RunRepository
 from worker.use_cases.retention.outcome import Outcome
 
@@ -38,20 +40,45 @@ class DeleteJob:
     locations: "SqlResultLocations"
 
     def plan(self, job_id: int, *, age: float = 0) -> Deletion:
-        """`age`: seconds since the order to delete was given; what is younger stays."""
-        prefix = JobS3Prefix.from_job(self.jobs.get(job_id))
+        """`age`: seconds since the order to delete was given; what is younger stays.
+
+        Raises JobNotFound; `plan_prefix` is for what is left of a job without a row.
+        """
+        return self._planned(JobS3Prefix.from_job(self.jobs.get(job_id)), age)
+
+    def plan_prefix(self, text: str, *, age: float = 0) -> Deletion:
+        """As `plan`, of the job that the prefix names, whether it still has a row or not.
+
+        Raises InvalidRequest unless this is the prefix of one job, and that job's own if it has
+        a row.
+        """
+        prefix = JobS3Prefix.parse(text)
+        with suppress(JobNotFound):
+            own = JobS3Prefix.from_job(self.jobs.get(prefix.job_id))
+            if own != prefix:
+                raise InvalidRequest(
+                    f"its prefix is {own.folder}, not {prefix.folder}: `oneprefix migrate"
+                    f" {prefix.job_id}` brings there what lies under others",
+                    job_id=prefix.job_id,
+                )
+        return self._planned(prefix, age)
+
+    def _planned(self, prefix: JobS3Prefix, age: float) -> Deletion:
         until = self.bucket.moment(age)
         objects = size = 0
         for each in self._versions(prefix.folder, until):
             objects, size = objects + 1, size + each.size
+        rows = self.runs.of_job(prefix.job_id), self.uploads.uploads(prefix.job_id)
+        named = JobObjects.of(prefix, self.bucket, *rows).named.values()
         return Deletion(
-            job_id=job_id,
+            job_id=prefix.job_id,
             bucket=self.bucket.name,
             prefix=prefix.base_prefix,
             objects=objects,
             bytes=size,
             incomplete_uploads=len(self._incomplete_uploads(prefix.folder, until)),
             until=until,
+            elsewhere=tuple(sorted({each.bucket for each in named} - {self.bucket.name})),
         )
 
     def __call__(
@@ -63,13 +90,13 @@ class DeleteJob:
         writes the rows of deleted results and finishes the audit record. An `order` that is carried
         out again continues its record, and leaves uploads alone that were asked for since.
         """
-        prefix = JobS3Prefix.from_job(self.jobs.get(plan.job_id))
+        prefix = JobS3Prefix.parse(plan.prefix)
         record = self.deletions.begin(plan, who=who, order=order)
         failures = 0
         for outcome in self._delete(prefix.folder, plan.until):
             failures += outcome.error is not None
             yield outcome
-        self._forget_locations(prefix, f"deleted by {who}, see number {record} of `deletions`")
+        self._forget_locations(prefix, deletion_reason(who, record))
         self.deletions.finish(record, failures=failures)
 
     def _versions(self, folder: str, until: datetime) -> Iterator[ObjectVersion]:

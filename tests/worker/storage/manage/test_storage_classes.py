@@ -10,6 +10,7 @@ from worker.models.stored_object import StoredObject
 from worker.storage.client import make_client
 from worker.storage.manage.storage_classes import S3StorageClasses
 from worker.storage.objects.bucket import Bucket
+from worker.use_cases.job_objects import PlacedObject
 from worker.use_cases.retention.restore import RestoreJob
 
 KEY = "jobs/12/2025/10/23/211500/run_4_results.zip"
@@ -35,9 +36,16 @@ def restored(told: dict[str, str], *, asks: bool) -> str:
             stub.add_response("restore_object", {}, expected)
         bucket = Bucket(client, "results")
         unasked: Any = None
-        classes = S3StorageClasses(bucket)
-        job = RestoreJob(unasked, bucket, classes, lambda: datetime(2026, 1, 1, tzinfo=UTC))
-        [outcome] = job([STORED], 7, RestoreTier.BULK)
+        job = RestoreJob(
+            jobs=unasked,
+            runs=unasked,
+            uploads=unasked,
+            bucket=bucket,
+            classes=S3StorageClasses(bucket),
+            clock=lambda: datetime(2026, 1, 1, tzinfo=UTC),
+            follows_rows=True,
+        )
+        [outcome] = job([PlacedObject(bucket, STORED)], 7, RestoreTier.BULK)
         stub.assert_no_pending_responses()
         return outcome.state
 

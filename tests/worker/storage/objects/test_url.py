@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from tests.servers.strict_bucket import Strict
 from worker.errors import InvalidObjectUrl
 from worker.models.job_s3_prefix import JobS3Prefix
+from worker.models.stored_object import ObjectUrl
 from worker.storage.client import make_client
 from worker.storage.objects.bucket import Bucket
 from worker.storage.objects.url import parse_url
@@ -45,7 +46,7 @@ ENDPOINT = "http://minio.example:9000"
     ],
 )
 def test_every_form_names_its_bucket_and_key(url: str) -> None:
-    assert parse_url(url, endpoint=ENDPOINT) == ("my-bucket", KEY)
+    assert parse_url(url, endpoint=ENDPOINT) == ObjectUrl("my-bucket", KEY)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +62,21 @@ def test_every_form_names_its_bucket_and_key(url: str) -> None:
     ],
 )
 def test_keys_are_read_as_they_are_meant(url: str, bucket: str, key: str) -> None:
-    assert parse_url(url, endpoint=ENDPOINT) == (bucket, key)
+    assert parse_url(url, endpoint=ENDPOINT) == ObjectUrl(bucket, key)
+
+
+@pytest.mark.parametrize(
+    ("url", "bucket"),
+    [
+        ("https://my-bucket.s3.amazonaws.com/k?versionId=3%2BnX", "my-bucket"),
+        ("https://s3.amazonaws.com/other/k?versionId=3%2BnX&X-Amz-Expires=60", "other"),
+        (f"{ENDPOINT}/my-bucket/k?versionId=3%2BnX", "my-bucket"),
+    ],
+)
+def test_a_version_is_read_as_that_very_version(url: str, bucket: str) -> None:
+    found = parse_url(url, endpoint=ENDPOINT)
+    assert found == ObjectUrl(bucket, "k", "3+nX") != ObjectUrl(bucket, "k")
+    assert str(found) == f"s3://{bucket}/k in version 3+nX"
 
 
 @pytest.mark.parametrize(
@@ -84,7 +99,9 @@ def test_keys_are_read_as_they_are_meant(url: str, bucket: str, key: str) -> Non
         "https://my-bucket.s3.amazonaws.com.evil.example/k",
         "https://evil.example/my-bucket.s3.amazonaws.com/k",
         "https://my-buckets3.amazonaws.com/k",
-        "https://my-bucket.s3.amazonaws.com/k?versionId=3",
+        "https://my-bucket.s3.amazonaws.com/k?versionId=",
+        "https://my-bucket.s3.amazonaws.com/k?versionId=3&versionId=4",
+        "https://my-bucket.s3.amazonaws.com/k?versionId=3&partNumber=1",
         "https://my-bucket.s3.amazonaws.com/k#part",
         "https://my-bucket.s3.amazonaws.com/%ff",
         "https://user:password@my-bucket.s3.amazonaws.com/k",
@@ -114,7 +131,7 @@ def test_no_text_surprises_it(text: str) -> None:
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=50))
 def test_what_s3_can_hold_is_found_again(key: str) -> None:
-    assert parse_url(f"s3://my-bucket/{key}") == ("my-bucket", key)
+    assert parse_url(f"s3://my-bucket/{key}") == ObjectUrl("my-bucket", key)
 
 
 def test_our_own_urls_lead_back(strict: Strict, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,7 +141,7 @@ def test_our_own_urls_lead_back(strict: Strict, monkeypatch: pytest.MonkeyPatch)
     key = JobS3Prefix(12, datetime(2025, 10, 23, 21, 15, tzinfo=UTC)).run_results_key(4)
     bucket = Bucket(client, strict.bucket)
     url = bucket.url(key)
-    assert bucket.parse(url) == (strict.bucket, key)
+    assert bucket.parse(url) == ObjectUrl(strict.bucket, key)
     presigned = client.generate_presigned_url("get_object", {"Bucket": strict.bucket, "Key": key})
-    assert bucket.parse(presigned) == (strict.bucket, key)
+    assert bucket.parse(presigned) == ObjectUrl(strict.bucket, key)
     client.close()

@@ -100,10 +100,18 @@ def restore_job(
 
 @app.task(name="tasks.delete_job", **_ORDER)
 def delete_job(
-    self: OrderTask, job_id: int, confirm: str, who: str, bucket: str | None = None
+    self: OrderTask,
+    job_id: int,
+    confirm: str,
+    who: str,
+    bucket: str | None = None,
+    prefix: str | None = None,
 ) -> Result:
-    """Do what `oneprefix delete` does. `confirm`: the job's id once more, as text."""
-    return _ended(self, (job_id, confirm, who, bucket), {})
+    """Do what `oneprefix delete` does. `confirm`: the job's id once more, as text.
+
+    `prefix`: that of the job, whose row may be gone then.
+    """
+    return _ended(self, (job_id, confirm, who, bucket, prefix), {})
 
 
 @app.task(name="tasks.migrate_job", **_ORDER)

@@ -146,8 +146,8 @@ def test_the_process_that_carries_orders_out_may_die(running: Cluster) -> None:
 
 def test_a_stopped_worker_hands_its_orders_back(running: Cluster) -> None:
     worker = running.start_worker()
-    put(running, *(f"run_{number}_logs.log" for number in range(1, 40)))
-    running.strict.proxy.fault(lambda request: request.operation == "CopyObject", Hang(0.4))
+    put(running, *(f"run_{number}_logs.log" for number in range(1, 80)))
+    running.strict.proxy.fault(lambda request: request.operation == "CopyObject", Hang(1))
     order_id = send(running, "archive", 12)
     done_of_it = f"SELECT done FROM job_orders WHERE id = '{order_id}'"
     eventually(lambda: running.scalar(done_of_it), "some are archived")
@@ -160,7 +160,7 @@ def test_a_stopped_worker_hands_its_orders_back(running: Cluster) -> None:
     done = is_in(running, order_id, OrderState.DONE)
     assert done.attempt == 1
     assert done.result
-    assert sum(done.result.values()) == 39
+    assert sum(done.result.values()) == 79
 
 
 def test_an_order_that_s3_fails_for_now_is_tried_again(running: Cluster) -> None:

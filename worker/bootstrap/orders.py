@@ -47,7 +47,11 @@ def carry_out(services: "Services", order: Order, tell: Tell) -> Mapping[str, in
             return _counted(outcomes, len(archived), tell)
         case DeleteOrder() as what:
             delete = services.delete_job(what.bucket)
-            plan = delete.plan(what.job_id, age=order.age)
+            plan = (
+                delete.plan(what.job_id, age=order.age)
+                if what.prefix is None
+                else delete.plan_prefix(what.prefix, age=order.age)
+            )
             outcomes = delete(plan, who=str(what.who), order=order)
             return _counted(outcomes, plan.objects + plan.incomplete_uploads, tell)
         case MigrateOrder() as what:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from worker.errors import InvalidRequest
+from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.storage_class import RestoreTier, StorageClass
 from worker.models.upload_request import storable, storable_id
 from worker.models.validation import positive_id
@@ -50,16 +51,19 @@ class RestoreOrder:
 
 @dataclass(frozen=True, slots=True)
 class DeleteOrder:
-    """`confirm`: the job's id once more, as text."""
+    """`confirm`: the job's id once more, as text. `prefix`: the job's, where its row is gone."""
 
     job_id: int
     confirm: str
     who: str
     bucket: str | None = None
+    prefix: str | None = None
 
     def __post_init__(self) -> None:
         if self.confirm != str(self.job_id):
             raise InvalidRequest("confirm is not the job's id")
+        if self.prefix is not None and JobS3Prefix.parse(self.prefix).job_id != self.job_id:
+            raise InvalidRequest(f"{self.prefix} is the prefix of another job")
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,8 @@ def test_an_order_is_given_when_its_message_says_so_but_not_in_the_future(kept: 
     ("changes", "reason"),
     [
         ({"arguments": (12, "13", "ada")}, "confirm is not the job's id"),
+        ({"arguments": (12, "12", "ada", None, "jobs/13/2025/10/23/211500/")}, "of another job"),
+        ({"arguments": (12, "12", "ada", None, "jobs/12/")}, "prefix"),
         ({"arguments": ()}, "missing 3 required positional arguments"),
         ({"keywords": {"force": True}}, "unexpected keyword argument 'force'"),
         ({"arguments": ("12", "12", "ada")}, "job id must be a positive integer"),

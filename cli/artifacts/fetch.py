@@ -14,7 +14,8 @@ from cli.output import Json, console, errors, human_size, print_error, print_jso
 from cli.progress import progress_bar
 from cli.services import configured_services
 from worker.errors import OneprefixError
-from worker.use_cases.job.fetch import Fetched, FetchPlan, PlannedFetch
+from worker.use_cases.job.fetch import Fetched
+from worker.use_cases.job.fetch_plan import FetchPlan, PlannedFetch
 from worker.wording import counted
 
 

@@ -11,18 +11,28 @@ from cli.output import Json, errors, human_size, print_error, print_json, print_
 from cli.progress import collected
 from cli.services import configured_services
 from cli.user import user
-from worker.errors import JobNotFound
+from worker.errors import InvalidRequest, JobNotFound
+from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.retention import Deletion
 from worker.use_cases.retention.delete import DeleteJob
 from worker.use_cases.retention.outcome import Outcome
 from worker.wording import counted
 
 
+def _prefix(text: str) -> str:
+    try:
+        return JobS3Prefix.parse(text).folder
+    except InvalidRequest as error:
+        raise typer.BadParameter(str(error)) from error
+
+
 def delete(
     job: Annotated[int | None, typer.Argument(help="The job's id.", parser=whole_number)] = None,
     prefix: Annotated[
         str | None,
-        typer.Option(help="Of a job whose row is gone, such as jobs/12/2025/10/23/211500/."),
+        typer.Option(
+            help="Of a job whose row is gone, such as jobs/12/2025/10/23/211500/.", parser=_prefix
+        ),
     ] = None,
     yes: Yes = False,
     bucket: MovedTo = None,

@@ -39,7 +39,7 @@ def retry(
     if is_needless:
         why = as_it_stands(next(iter(found), None))
         print_error(f"job {job}, run {run}: nothing to retry: {why}")
-    if refused or is_needless:
+    if refused or (is_needless and not found):
         raise typer.Exit(1)
 
 

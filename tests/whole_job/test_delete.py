@@ -480,8 +480,9 @@ class TestAJobWithoutARow:
         self, installed: Installation, prefix: str
     ) -> None:
         answer = installed.oneprefix("delete", "--prefix", prefix, "--yes")
-        assert answer.code == 1
-        assert answer.err.startswith(f"oneprefix: '{prefix}' is not the prefix of one job")
+        assert answer.code == 2
+        told = " ".join(answer.err.replace("│", "").split())
+        assert f"'{prefix}' is not the prefix of one job" in told
         assert len(installed.strict.stored()) == 2
 
     def test_is_told_from_one_that_has_its_row(self, installed: Installation) -> None:

@@ -52,12 +52,12 @@ def test_a_run_that_failed_is_brought_back(with_failures: Command) -> None:
     assert states(with_failures)[12, 5] == ("FAILED", 1)
 
 
-def test_a_run_that_has_not_failed_is_not_retried_and_that_is_a_failure(
+def test_a_run_that_has_not_failed_is_not_retried_and_that_is_told(
     with_failures: Command,
 ) -> None:
     answer = with_failures("retry", "12", "6")
     assert (answer.code, answer.err) == (
-        1,
+        0,
         "oneprefix: job 12, run 6: nothing to retry: it is LANDED\n",
     )
     unknown = with_failures("retry", "12", "7", "--json")

@@ -304,6 +304,7 @@ def _user() -> str:
     import socket
 
     try:
-        return f"{getpass.getuser()}@{socket.gethostname()}"
-    except (OSError, KeyError):  # a container's user may have no name
-        return f"{os.getuid()}@{socket.gethostname()}"
+        name = getpass.getuser()
+    except (OSError, KeyError, ImportError):  # a container's user may have no name
+        name = "somebody"
+    return f"{name}@{socket.gethostname()}"

@@ -28,11 +28,12 @@ def engine_of(database: "str | Engine | None") -> "Engine":
         database = os.environ.get("ONEPREFIX_DATABASE_URL") or None
     if database is None:
         raise InvalidSettings("ONEPREFIX_DATABASE_URL is not set: no database to ask")
-    return _engine(database) if isinstance(database, str) else database
+    # by process: connections must not cross a fork
+    return _engine(database, os.getpid()) if isinstance(database, str) else database
 
 
 @lru_cache(maxsize=8)
-def _engine(url: str) -> "Engine":
+def _engine(url: str, _pid: int) -> "Engine":
     from sqlalchemy import create_engine, event
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError
@@ -53,6 +54,7 @@ def _engine(url: str) -> "Engine":
     driver = parsed.drivername.partition("+")[2] or _driver()
     engine = create_engine(
         parsed.set(drivername=f"postgresql+{driver}"),
+        future=True,  # as SQLAlchemy 1.4 calls the ways of 2.0
         pool_pre_ping=True,
         hide_parameters=True,
         connect_args={"connect_timeout": CONNECT_TIMEOUT},
@@ -68,9 +70,13 @@ def _engine(url: str) -> "Engine":
 
 def _driver() -> str:
     for driver in ("psycopg", "psycopg2"):
-        if find_spec(driver):
+        # SQLAlchemy 1.4 knows only the latter
+        if find_spec(driver) and find_spec(f"sqlalchemy.dialects.postgresql.{driver}"):
             return driver
-    raise InvalidSettings("no driver of PostgreSQL is installed: pip install 'psycopg[binary]'")
+    raise InvalidSettings(
+        "no driver of PostgreSQL is installed: pip install 'psycopg[binary]', or psycopg2-binary"
+        " for SQLAlchemy 1.4"
+    )
 
 
 def _printed_by(command: str) -> str:
@@ -127,7 +133,7 @@ def within(timeout: float, attempt: "Callable[[], T]", too_late: Exception) -> T
 
 def connection_of(session: "Session | Connection") -> "Connection":
     """The connection whose transaction the request is to join."""
-    from sqlalchemy import Connection
+    from sqlalchemy.engine import Connection
 
     return session if isinstance(session, Connection) else session.connection()
 

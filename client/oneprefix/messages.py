@@ -27,7 +27,7 @@ def publish(requests: Sequence[Request], broker_url: "str | None") -> list[Reque
     broker_url = broker_url or os.environ.get("ONEPREFIX_BROKER_URL") or None
     if broker_url is None or find_spec("celery") is None:
         return []
-    app = _app(broker_url)  # importing Celery takes longer than sending
+    app = _app(broker_url, os.getpid())  # importing Celery takes longer than sending
     sent: list[Request] = []
     timeout = ONE_SECONDS if len(requests) == 1 else MANY_SECONDS
     until = monotonic() + timeout
@@ -57,7 +57,7 @@ def publish(requests: Sequence[Request], broker_url: "str | None") -> list[Reque
 
 
 @lru_cache(maxsize=8)
-def _app(broker_url: str) -> Any:
+def _app(broker_url: str, _pid: int) -> Any:
     """A Celery of our own, which leaves the program's as it is."""
     from celery import Celery
 

@@ -1,4 +1,4 @@
-"""Write and read rows of `uploads`, on PostgreSQL and SQLite, with any SQLAlchemy from 2.0 on.
+"""Write and read rows of `uploads`, on PostgreSQL and SQLite, with any SQLAlchemy from 1.4 on.
 
 What a request does to a row that is there already is told in oneprefix's
 `worker.use_cases.requests.ports.RequestRepository`, and held to the same tests.

@@ -26,11 +26,12 @@ def write(directory: "str | os.PathLike[str]", requests: Sequence[Request]) -> P
         file.flush()
         os.fsync(file.fileno())
     partial.replace(path)
-    opened = os.open(place, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
+    if os.name == "posix":  # elsewhere a directory can't be opened
+        opened = os.open(place, os.O_RDONLY)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)
     return path
 
 

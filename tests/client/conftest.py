@@ -8,6 +8,7 @@ import pytest
 from oneprefix.database import engine_of
 from sqlalchemy import Engine
 
+from tests.servers.s3 import S3Server
 from worker.database.engine import make_engine
 from worker.database.schema import upgrade_schema
 
@@ -20,6 +21,12 @@ def url(database_url: str) -> Iterator[str]:
     yield database_url
     engine.dispose()
     engine_of(database_url).dispose()
+
+
+@pytest.fixture(scope="session", params=["moto"])
+def upstream(request: pytest.FixtureRequest) -> S3Server:
+    server: S3Server = request.getfixturevalue(request.param)
+    return server
 
 
 @pytest.fixture(autouse=True)

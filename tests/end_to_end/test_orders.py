@@ -19,6 +19,8 @@ from worker.models.order import Order, OrderState
 
 FOLDER = "jobs/12/2025/10/23/211500/"
 
+thorough = pytest.mark.thorough("starts several workers, and waits for them")
+
 
 def orders(running: Cluster) -> SqlOrders:
     return SqlOrders(running.engine, republish=300)
@@ -130,6 +132,7 @@ def test_no_upload_waits_for_an_order_even_with_one_process(running: Cluster) ->
         is_in(running, order_id, OrderState.DONE)
 
 
+@thorough
 def test_the_process_that_carries_orders_out_may_die(running: Cluster) -> None:
     worker = running.start_worker()
     put(running, "job_config.json")
@@ -144,6 +147,7 @@ def test_the_process_that_carries_orders_out_may_die(running: Cluster) -> None:
     eventually(lambda: f"{order_id}] succeeded" in running.log(), "it is told")
 
 
+@thorough
 def test_a_stopped_worker_hands_its_orders_back(running: Cluster) -> None:
     worker = running.start_worker()
     put(running, *(f"run_{number}_logs.log" for number in range(1, 80)))
@@ -163,6 +167,7 @@ def test_a_stopped_worker_hands_its_orders_back(running: Cluster) -> None:
     assert sum(done.result.values()) == 79
 
 
+@thorough
 def test_an_order_that_s3_fails_for_now_is_tried_again(running: Cluster) -> None:
     running.start_worker()
     put(running, "job_config.json")
@@ -175,6 +180,7 @@ def test_an_order_that_s3_fails_for_now_is_tried_again(running: Cluster) -> None
     assert is_in(running, order_id, OrderState.DONE).attempt > 1
 
 
+@thorough
 def test_an_order_is_given_for_the_time_that_its_message_says(running: Cluster) -> None:
     put(running, "job_config.json")
     time.sleep(1.1)
@@ -216,6 +222,7 @@ def test_results_and_revocation(running: Cluster) -> None:
     assert worker.poll() is None
 
 
+@thorough
 def test_a_message_whose_worker_died_before_it_began_is_kept(running: Cluster) -> None:
     """It is in the broker's hash of what was taken, where nobody looks for a day."""
     put(running, "job_config.json")
@@ -229,6 +236,7 @@ def test_a_message_whose_worker_died_before_it_began_is_kept(running: Cluster) -
         channel.qos._delivered.clear()  # or the closed channel would give the message back
 
 
+@thorough
 def test_a_worker_of_uploads_alone_carries_out_no_order(running: Cluster) -> None:
     worker = running.start_worker("-Q", "uploads")
     put(running, "job_config.json")

@@ -38,24 +38,31 @@ def carry_out(services: "Services", order: Order, tell: Tell) -> Mapping[str, in
                 what.to_bucket,
             )
             archive = services.change_storage_class
-            planned = archive.plan(what.job_id, change, age=order.age)
+            planned = archive.plan(what.job_id, change, age=_age(services, order))
             return _counted(archive(planned), len(planned.items), tell)
         case RestoreOrder() as what:
             restore = services.restore_job(what.bucket)
-            archived = restore.plan(what.job_id, age=order.age)
+            archived = restore.plan(what.job_id, age=_age(services, order))
             outcomes = restore(archived, what.days, RestoreTier(what.tier))
             return _counted(outcomes, len(archived), tell)
         case DeleteOrder() as what:
             delete = services.delete_job(what.bucket)
+            age = _age(services, order)
             plan = (
-                delete.plan(what.job_id, age=order.age)
+                delete.plan(what.job_id, age=age)
                 if what.prefix is None
-                else delete.plan_prefix(what.prefix, age=order.age)
+                else delete.plan_prefix(what.prefix, age=age)
             )
             outcomes = delete(plan, who=str(what.who), order=order)
             return _counted(outcomes, plan.objects + plan.incomplete_uploads, tell)
         case MigrateOrder() as what:
-            return _migrate(services, what, order.age, tell)
+            return _migrate(services, what, order, tell)
+
+
+def _age(services: "Services", order: Order) -> float:
+    """The order's age now: making the services may take seconds after it was claimed."""
+    now = services.orders.find(order.id)
+    return now.age if now else order.age
 
 
 def _verify(services: "Services", what: VerifyOrder, tell: Tell) -> Mapping[str, int]:
@@ -72,9 +79,11 @@ def _verify(services: "Services", what: VerifyOrder, tell: Tell) -> Mapping[str,
     return counts
 
 
-def _migrate(services: "Services", what: MigrateOrder, age: float, tell: Tell) -> Mapping[str, int]:
+def _migrate(
+    services: "Services", what: MigrateOrder, order: Order, tell: Tell
+) -> Mapping[str, int]:
     migrate = services.migrate_artifacts
-    jobs = [what.job_id]
+    jobs, age = [what.job_id], _age(services, order)
     total = sum(1 for _ in migrate.find(jobs, age=age))
     counts: Counter[str] = Counter()
     failures: list[OneprefixError] = []

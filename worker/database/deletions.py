@@ -24,7 +24,7 @@ class SqlDeletionRepository(SqlRepository):
         """
         concerned = uploads.c.job_id == deletion.job_id
         if order:
-            concerned &= uploads.c.requested_at <= now(-order.age)
+            concerned &= uploads.c.requested_at <= order.given_at
         record = insert(deletions).values(
             job_id=deletion.job_id,
             bucket=deletion.bucket,

@@ -1,5 +1,6 @@
 """What the record of a deletion says, and what a deletion does to uploads that wait or run."""
 
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -9,14 +10,17 @@ from tests.worker.database.conftest import CREATED_AT
 from tests.worker.database.landed import claim, row
 from worker.database.deletions import SqlDeletionRepository
 from worker.database.jobs import add_job
+from worker.database.orders import SqlOrders
 from worker.database.tables import deletions
 from worker.database.uploads.attempts import SqlUploadRepository
 from worker.database.uploads.requests import SqlRequestRepository
 from worker.database.uploads.upload_list import SqlUploadList
 from worker.errors import UploadUnderWay
+from worker.models.order import OrderMessage
 from worker.models.retention import Deletion
 from worker.models.upload import Upload, UploadState
 from worker.models.upload_request import UploadRequest
+from worker.use_cases.requests.give_order import GiveOrder
 
 DELETION = Deletion(
     12,
@@ -65,3 +69,28 @@ def test_a_deletion_waits_for_leases_and_gives_up_what_waits_for_one(
     other = SqlUploadList(engine).find(13, 6)
     assert other
     assert other.state is UploadState.REQUESTED
+
+
+def test_an_order_concerns_no_upload_that_was_requested_after_it(engine: Engine) -> None:
+    add_job(engine, 12, datetime(2025, 10, 23, 21, 15, tzinfo=UTC), [4, 5, 6])
+    requests, uploads = SqlRequestRepository(engine), SqlUploadRepository(engine)
+    requests.request(UploadRequest(12, 4, "/r/RUN4"), published=True)
+    time.sleep(0.01)
+    kept = SqlOrders(engine, republish=300)
+    GiveOrder(kept)(OrderMessage("m", "delete", (12, "12", "ada"), {}))
+    order = kept.claim("m", owner="me", lease=60)
+    assert order
+    time.sleep(0.01)
+    for run_id in (5, 6):
+        requests.request(UploadRequest(12, run_id, f"/r/RUN{run_id}"), published=True)
+    assert uploads.claim(12, 6, owner="me", lease=60)
+    time.sleep(0.5)  # as listing a large job takes
+    repository = SqlDeletionRepository(engine)
+    first = repository.begin(DELETION, who="ada", order=order)
+    assert repository.begin(DELETION, who="ada", order=order) == first
+    states = {each.run_id: each.state for each in SqlUploadList(engine).uploads(12)}
+    assert states == {
+        4: UploadState.FAILED,
+        5: UploadState.REQUESTED,
+        6: UploadState.UPLOADING,
+    }

@@ -10,6 +10,7 @@ from typing import Any
 import oneprefix
 import pytest
 from oneprefix import Upload, cancel, enqueue, enqueue_many, status, wait
+from oneprefix.database import engine_of
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.orm import Session
 
@@ -57,6 +58,7 @@ def test_urls_may_begin_as_libpq_has_them(url: str) -> None:
         plain = url.replace("postgresql+psycopg://", "postgresql://")
         for each in (plain, plain.replace("postgresql://", "postgres://")):
             assert enqueue(12, 4, "/r/RUN4", database=each).state == "REQUESTED"
+            engine_of(each).dispose()
 
 
 @pytest.mark.parametrize(

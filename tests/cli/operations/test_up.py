@@ -150,9 +150,14 @@ def test_with_json_all_that_is_printed_is_json_and_the_directory_does_not_matter
             stdout=stdout,
             stderr=stderr,
         )
-    eventually(lambda: b" ready." in err.read_bytes(), "the worker is ready")
-    process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=60) == 0
+    try:
+        eventually(lambda: b" ready." in err.read_bytes(), "the worker is ready")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=60) == 0
+    finally:
+        process.terminate()
+        process.wait(timeout=60)
+        print(err.read_text())  # shown if the test has failed
     events = [json.loads(line)["event"] for line in out.read_text().splitlines()]
     assert events[:2] == ["The embedded broker is up.", "A worker is up."]
     assert events[-1] == "Stopped."

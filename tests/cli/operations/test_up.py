@@ -1,6 +1,7 @@
 import json
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -157,7 +158,7 @@ def test_with_json_all_that_is_printed_is_json_and_the_directory_does_not_matter
     finally:
         process.terminate()
         process.wait(timeout=60)
-        print(err.read_text())  # shown if the test has failed
+        sys.stdout.write(err.read_text())  # shown if the test has failed
     events = [json.loads(line)["event"] for line in out.read_text().splitlines()]
     assert events[:2] == ["The embedded broker is up.", "A worker is up."]
     assert events[-1] == "Stopped."

@@ -168,6 +168,9 @@ class FakeUploads:
             self._keep(replace(row, lease_until=later(-1)))
 
     def renew(self, upload: Upload, *, lease: float, bytes_done: int) -> None:
+        held_until = self._database.rows[upload.job_id, upload.run_id].lease_until
+        if held_until and held_until < later(0):
+            raise LeaseLost("it ran out", job_id=upload.job_id, run_id=upload.run_id)
         self._write(upload, UploadState.UPLOADING, lease_until=later(lease), bytes_done=bytes_done)
 
     def opened(
@@ -279,14 +282,16 @@ class FakeOutbox:
 
     def mark_due_if_stuck(self, request: UploadRequest, *, since: float) -> bool:
         where = request.job_id, request.run_id
-        upload, published_at = self.database.rows[where], self.database.published_at.get(where)
-        is_its_own = upload.task_id == request.task_id
-        if not (is_its_own and _can_be_claimed(upload)):
-            return False
-        if published_at is None or published_at > later(-since):
+        published_at = self.database.published_at.get(where)
+        if not self.waits_for(request) or published_at is None or published_at > later(-since):
             return False
         self.database.published_at[where] = None
         return True
+
+    def waits_for(self, request: UploadRequest) -> bool:
+        where = request.job_id, request.run_id
+        upload = self.database.rows[where]
+        return upload.task_id == request.task_id and _can_be_claimed(upload)
 
     def _is_due(self, upload: Upload) -> bool:
         published_at = self.database.published_at.get((upload.job_id, upload.run_id))

@@ -50,7 +50,7 @@ class Lease(Generic[Held]):
         self._abandon = abandon
         self._deadline = (monotonic() if asked_at is None else asked_at) + seconds
         self._moved_at = monotonic()
-        self._refused: LeaseLost | None = None
+        self._lost: LeaseLost | None = None
         self._stop = Event()
         self._threads = [
             Thread(target=self._keep, name="lease", daemon=True),
@@ -83,12 +83,30 @@ class Lease(Generic[Held]):
 
         Raises Stalled if nothing has moved for `stall_seconds`.
         """
-        if self._refused:
-            raise self._refused
-        if self._has_stalled():
+        if not self._lost and self._has_stalled():
             raise Stalled(f"nothing moved for {self._stall_seconds:g} s")
-        if monotonic() > self._deadline:
-            raise LeaseLost(f"the lease could not be renewed for {self._seconds:g} s")
+        self._lose_in_time()
+        if self._lost:
+            raise self._lost
+
+    def renew(self) -> None:
+        """Extend the lease, unless it is lost: one that ran out may be another worker's by now."""
+        self._lose_in_time()
+        if self._lost:
+            return
+        asked_at = monotonic()
+        try:
+            self._renew(self.progress())
+        except LeaseLost as lost:
+            self._lost = lost
+        except OneprefixError as error:
+            log.warning("a lease is not renewed: %s", redacted(error))  # it is lost in time
+        else:
+            self._deadline = asked_at + self._seconds
+
+    def _lose_in_time(self) -> None:
+        if not self._lost and monotonic() > self._deadline:
+            self._lost = LeaseLost(f"the lease could not be renewed for {self._seconds:g} s")
 
     def _has_stalled(self) -> bool:
         return monotonic() - self._moved_at > self._stall_seconds
@@ -101,17 +119,6 @@ class Lease(Generic[Held]):
 
     def _keep(self) -> None:
         while not self._stop.wait(self._seconds / 4):
-            if self._has_stalled() or self._refused:
+            if self._has_stalled() or self._lost:
                 return
-            self._renew_once()
-
-    def _renew_once(self) -> None:
-        asked_at = monotonic()
-        try:
-            self._renew(self.progress())
-        except LeaseLost as lost:
-            self._refused = lost
-        except OneprefixError as error:
-            log.warning("a lease is not renewed: %s", redacted(error))  # it is lost in time
-        else:
-            self._deadline = asked_at + self._seconds
+            self.renew()

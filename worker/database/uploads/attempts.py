@@ -79,7 +79,11 @@ class SqlUploadRepository(SqlRepository):
         self._changed(_held(upload).values(given_back))
 
     def renew(self, upload: Upload, *, lease: float, bytes_done: int) -> None:
-        self._write(upload, UploadState.UPLOADING, lease_until=now(lease), bytes_done=bytes_done)
+        # a message may have been published since a lease ran out, and must find it free
+        statement = _held(upload).where(is_leased())
+        values = {"lease_until": now(lease), "bytes_done": bytes_done, "updated_at": now()}
+        if self._changed(statement.values(values)) == 0:
+            raise _lost(upload)
 
     def opened(
         self, upload: Upload, *, multipart_id: str, file_count: int, bytes_total: int, s3_key: str
@@ -135,7 +139,14 @@ class SqlUploadRepository(SqlRepository):
                 connection.execute(changed.values(updated_at=now()))
 
     def retry(self, upload: Upload, *, error: str, delay: float, traceback: str) -> None:
-        self._end(upload, UploadState.RETRYING, error, traceback, next_attempt_at=now(delay))
+        self._end(
+            upload,
+            UploadState.RETRYING,
+            error,
+            traceback,
+            next_attempt_at=now(delay),
+            published_at=None,
+        )
 
     def postpone(
         self, upload: Upload, *, reason: str, delay: float, bytes_total: int | None
@@ -145,6 +156,7 @@ class SqlUploadRepository(SqlRepository):
             upload,
             UploadState.RETRYING,
             next_attempt_at=now(delay),
+            published_at=None,
             attempt=upload.attempt - 1,
             error=reason,
             **measured,

@@ -63,13 +63,11 @@ class SqlOutbox(SqlRepository):
         self._changed(update(uploads).where(uploads.c.id == row).values(published_at=None))
 
     def mark_due_if_stuck(self, request: UploadRequest, *, since: float) -> bool:
-        stuck = update(uploads).where(
-            is_upload(request.job_id, request.run_id),
-            uploads.c.task_id == request.task_id,
-            uploads.c.published_at <= now(-since),
-            or_(request_is_due(), retry_is_due(), lease_ran_out()),
-        )
-        return self._changed(stuck.values(published_at=None)) > 0
+        is_stuck = and_(_waits_for(request), uploads.c.published_at <= now(-since))
+        return self._changed(update(uploads).where(is_stuck).values(published_at=None)) > 0
+
+    def waits_for(self, request: UploadRequest) -> bool:
+        return bool(self._rows(select(uploads.c.id).where(_waits_for(request))))
 
     def _is_due(self) -> ColumnElement[bool]:
         unpublished = uploads.c.published_at.is_(None)
@@ -82,3 +80,12 @@ class SqlOutbox(SqlRepository):
             and_(request_is_due(), or_(and_(unpublished, nobody_publishes), lost)),
             and_(or_(retry_is_due(), lease_ran_out()), or_(unpublished, lost)),
         )
+
+
+def _waits_for(request: UploadRequest) -> ColumnElement[bool]:
+    """The row is that of the request's own message, and could be worked on."""
+    return and_(
+        is_upload(request.job_id, request.run_id),
+        uploads.c.task_id == request.task_id,
+        or_(request_is_due(), retry_is_due(), lease_ran_out()),
+    )

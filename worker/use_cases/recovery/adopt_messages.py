@@ -27,10 +27,10 @@ class AdoptMessages:
     outbox: Outbox
     grace: float
     _seen: set[str] = field(default_factory=set, init=False)
-    """Tags of unacknowledged messages that were looked at before."""
+    """Tags of unacknowledged messages that need no further look."""
 
     def __call__(self) -> int:
-        """Look at each unacknowledged message once; return how many were new.
+        """Look at each unacknowledged message until its row needs it no more; return how many.
 
         Each gets the row that its worker would have written; a row that nobody works on is due.
         """
@@ -38,22 +38,28 @@ class AdoptMessages:
         self._seen.intersection_update(each.tag for each in unacknowledged)
         new = [each for each in unacknowledged if each.tag not in self._seen]
         for delivery in new:
-            self._adopt(delivery.tag, overdue=delivery.age - self.grace)
-            self._seen.add(delivery.tag)
+            if self._adopt(delivery.tag, overdue=delivery.age - self.grace):
+                self._seen.add(delivery.tag)
         return len(new)
 
-    def _adopt(self, tag: str, *, overdue: float) -> None:
-        """Adopt a message whose worker should have begun `overdue` seconds ago."""
+    def _adopt(self, tag: str, *, overdue: float) -> bool:
+        """Adopt a message whose worker should have begun `overdue` seconds ago.
+
+        Returns whether it needs no further look: its row is over or held, or gets a new message.
+        """
         message = self.deliveries.read(tag)
         if message is None:
-            return
+            return True
         if isinstance(message, OrderMessage):
             self.give_order(message)
-            return
+            return True
         try:
             request = self.read_message(message)
             self.requests.request(request, published=False)
             if self.outbox.mark_due_if_stuck(request, since=overdue):
                 log.info("job %s, run %s: taken and not begun", request.job_id, request.run_id)
+                return True
+            return not self.outbox.waits_for(request)
         except (InvalidRequest, DatabaseRefused) as error:
             log.warning("message %s asks for nothing: %s", message.task_id, error)
+            return True

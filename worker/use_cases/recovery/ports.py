@@ -35,6 +35,10 @@ class Outbox(Protocol):
         """
         ...
 
+    def waits_for(self, request: UploadRequest) -> bool:
+        """Whether the upload that the message asked for is due, and nobody works on it."""
+        ...
+
 
 class FollowUps(Protocol):
     """What messages want to happen once their upload is over."""

@@ -33,11 +33,12 @@ def record_failure(
     """Write what became of the failed attempt to its row, and return the error to raise.
 
     That error has `recorded` False if the row could not be written: the lease then runs out by
-    itself, and recovery takes the upload up again. LeaseLost is not recorded: the row is another
-    worker's.
+    itself, and recovery takes the upload up again. LeaseLost is not recorded, since the row may be
+    another worker's; if it is nobody's, it is due at once.
     """
     failure = _named(upload, error)
     if isinstance(failure, LeaseLost):
+        _release(uploads, upload)
         return failure
     if _is_last_attempt(upload, failure, retry_policy):
         failure = AttemptsExhausted(
@@ -53,6 +54,13 @@ def record_failure(
         return unwritten.concerning(job_id=upload.job_id, run_id=upload.run_id)
     failure.recorded = True
     return failure
+
+
+def _release(uploads: UploadRepository, upload: Upload) -> None:
+    try:
+        uploads.release(upload)
+    except OneprefixError as error:
+        log.warning("%s: its lease has to run out: %s", upload.title, redacted(error))
 
 
 def _named(upload: Upload, error: Exception) -> OneprefixError:

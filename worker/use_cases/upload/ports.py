@@ -23,11 +23,14 @@ class UploadRepository(Protocol):
         ...
 
     def renew(self, upload: Upload, *, lease: float, bytes_done: int) -> None:
-        """Extend the lease to `lease` seconds from now, and record the progress."""
+        """Extend the lease to `lease` seconds from now, and record the progress.
+
+        Raises LeaseLost also for a lease that has run out.
+        """
         ...
 
     def release(self, upload: Upload) -> None:
-        """End the lease of a holder that has died."""
+        """End the lease of a holder that has died or given up, so that the upload is due."""
         ...
 
     def opened(

@@ -48,7 +48,7 @@ class AdoptMessages:
         if message is None:
             return
         if isinstance(message, OrderMessage):
-            self.give_order(message)
+            self._give(message)
             return
         try:
             request = self.read_message(message)
@@ -57,3 +57,9 @@ class AdoptMessages:
                 log.info("job %s, run %s: taken and not begun", request.job_id, request.run_id)
         except (InvalidRequest, DatabaseRefused) as error:
             log.warning("message %s asks for nothing: %s", message.task_id, error)
+
+    def _give(self, order: OrderMessage) -> None:
+        try:
+            self.give_order(order)
+        except DatabaseRefused as error:
+            log.warning("message %s orders nothing: %s", order.id, error)

@@ -58,6 +58,9 @@ broker_connection_max_retries = None
 # `enqueue` returns within seconds: its row is written, and recovery publishes a missing message.
 task_publish_retry_policy = {"max_retries": 1, "interval_start": 0, "interval_step": 0.2}
 
+# Checks what the broker delivers before Celery acts on it. Workers neither gossip nor mingle.
+worker_consumer = "tasks.worker_process.consumer:Consumer"
+
 # Only JSON: unpickling a message would run any code that it holds.
 accept_content = ["json"]
 task_serializer = "json"

@@ -13,6 +13,10 @@ _REQUIRED = {
         False,
         "a broken connection would end every upload under way",
     ),
+    "worker_consumer": (
+        "tasks.worker_process.consumer:Consumer",
+        "a malformed message would stop the worker",
+    ),
     "accept_content": (["json"], "a message could run any code"),
     "task_serializer": ("json", "workers could not read each other's messages"),
 }

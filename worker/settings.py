@@ -34,6 +34,11 @@ class Settings(BaseSettings):
     broker_url: SecretStr | None = Field(
         None, description="Redis, Valkey or RabbitMQ; the embedded Valkey if not set"
     )
+    remote_control: Literal["revoke-only", "all", "off"] = Field(
+        "revoke-only",
+        description="what workers obey of Celery's remote control: inspection and revoke, all, or"
+        " off",
+    )
     result_backend: SecretStr | None = Field(
         None,
         description="Celery's result backend, such as redis://… or db+postgresql+psycopg://…;"

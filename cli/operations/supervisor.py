@@ -43,7 +43,7 @@ class Supervisor:
         self._say = say
         self._output = output
         self._command = [
-            *(sys.executable, "-P", "-m", "tasks.worker", "--without-mingle"),
+            *(sys.executable, "-P", "-m", "tasks.worker"),
             *worker_options,
         ]
         self._broker = None if settings.broker_url else embedded_broker(settings)

@@ -31,6 +31,9 @@ def broker_url() -> str:
 
 
 def use_own_transport() -> None:
-    """Have this process reach Redis and Valkey by our own transport."""
+    """Have this process reach Redis, Valkey and RabbitMQ by our own transports."""
     for scheme in ("redis", "rediss"):
         TRANSPORT_ALIASES[scheme] = "tasks.messaging.transport:Transport"
+    for scheme in ("amqp", "pyamqp"):
+        TRANSPORT_ALIASES[scheme] = "tasks.messaging.rabbitmq_transport:Transport"
+    TRANSPORT_ALIASES["amqps"] = "tasks.messaging.rabbitmq_transport:SSLTransport"

@@ -34,7 +34,7 @@ class KombuDeliveries:
             taken = channel.client.zrangebyscore(
                 channel.unacked_index_key, 0, now - older_than, withscores=True
             )
-        return [Delivery(tag.decode(), now - taken_at) for tag, taken_at in taken]
+        return [Delivery(tag.decode(errors="replace"), now - taken_at) for tag, taken_at in taken]
 
     def read(self, tag: str) -> UploadMessage | OrderMessage | None:
         with self._channel() as channel:

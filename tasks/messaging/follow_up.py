@@ -4,8 +4,12 @@ Celery's own retries keep it in the message. Ours end the message, and publish a
 """
 
 from collections.abc import Mapping
+from functools import cache
+from inspect import signature
 from typing import Any
 
+from celery import Celery
+from celery.app.amqp import AMQP
 from kombu.utils.json import dumps, loads
 
 #: The names of a message's contents, and those of `send_task`'s options that make them.
@@ -46,8 +50,17 @@ def options_of(follow_up: str | None) -> dict[str, Any]:
     if follow_up is None:
         return {}
     options: dict[str, Any] = loads(follow_up)
-    stamps: dict[str, Any] = options.pop("stamps")
-    return stamps | options
+    given: dict[str, Any] = options.pop("stamps")
+    names = given.keys() & set(options.pop("stamped_headers", ())) - _taken()
+    stamps = {name: given[name] for name in sorted(names)}
+    return stamps | options | ({"stamped_headers": list(stamps)} if stamps else {})
+
+
+@cache
+def _taken() -> set[str]:
+    """The names to which `send_task` gives a meaning, so that no stamp may have them."""
+    functions = Celery.send_task, AMQP.as_task_v2
+    return {name for each in functions for name in signature(each).parameters}
 
 
 def _options(asked: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:

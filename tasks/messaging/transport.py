@@ -1,7 +1,7 @@
-"""kombu's Redis transport, with checked queue entries and urgent messages.
+"""kombu's Redis transport, with checked entries and urgent messages.
 
-In kombu 5.7 an entry that is no message raises out of the worker's event loop, which ends the
-worker. Some such entries return to the queue, where they would end the next worker.
+In kombu 5.7 an entry or a broadcast that is no message raises out of the worker's event loop, which
+ends the worker. Some such entries return to the queue, where they would end the next worker.
 """
 
 import logging
@@ -9,17 +9,54 @@ from typing import Any
 
 from kombu.transport import redis
 from kombu.utils.json import dumps
+from redis.exceptions import ResponseError
 
-from tasks.messaging.queue_entry import problem_with
+from tasks.messaging.queue_entry import (
+    problem_with,
+    problem_with_delivery,
+    problem_with_envelope,
+)
 from tasks.messaging.upload_message import URGENT
 
 log = logging.getLogger(__name__)
 
-#: Malformed entries that are kept in `{queue}.malformed` for a person to look at.
-KEPT = 1000
+#: Malformed entries that are kept in `{queue}.malformed` for a person to look at, and the bytes of
+#: each, together 8 MiB at most.
+KEPT, KEPT_BYTES = 1000, 8 * 1024
+#: How the names of remote control's queues end; their entries are no tasks.
+REMOTE_CONTROL = b".pidbox"
+
+
+class QoS(redis.QoS):
+    channel: "Channel"
+
+    def restore_by_tag(self, tag: Any, client: Any = None, leftmost: bool = False) -> None:
+        """Give an unacknowledged delivery back, unless it is none that kombu could read."""
+        with self.channel.conn_or_acquire(client) as connection:
+            delivery = connection.hget(self.unacked_key, tag)
+            problem = problem_with_delivery(delivery) if delivery else None
+            if problem:
+                self.channel.put_aside(self.unacked_key.encode(), delivery, problem)
+                self.ack(tag)
+            else:
+                super().restore_by_tag(tag, connection, leftmost)
 
 
 class Channel(redis.Channel):
+    QoS = QoS
+
+    def put_aside(self, name: bytes, entry: bytes, problem: str) -> None:
+        """Keep the beginning of a malformed entry, and log the reason in one line."""
+        queue = name.split(self.sep.encode())[0]  # without the priority
+        log.error("a malformed entry of %r is put aside: %s", queue.decode(), problem)
+        aside = queue + b".malformed"
+        try:
+            with self.conn_or_acquire() as client:
+                client.lpush(aside, entry[:KEPT_BYTES])
+                client.ltrim(aside, 0, KEPT - 1)
+        except ResponseError as error:  # it is full, or something else has that key
+            log.error("it could not be kept in %r: %s", aside.decode(), error)  # noqa: TRY400
+
     def _create_client(self, asynchronous: bool = False) -> Any:
         client = super()._create_client(asynchronous)  # type: ignore[misc]  # not in kombu's stubs
         client.set_response_callback("BRPOP", self._checked)
@@ -50,15 +87,23 @@ class Channel(redis.Channel):
         if not reply:
             return reply
         queue, entry = reply
-        problem = problem_with(entry)
+        is_task = not queue.endswith(REMOTE_CONTROL)
+        problem = problem_with(entry) if is_task else problem_with_envelope(entry)
         if problem is None:
             return reply
-        aside = queue + b".malformed"
-        log.error("a malformed entry of queue %r is put aside: %s", queue.decode(), problem)
-        with self.conn_or_acquire() as client:
-            client.lpush(aside, entry)
-            client.ltrim(aside, 0, KEPT - 1)
+        self.put_aside(queue, entry, problem)
         return None
+
+    def _handle_message(self, client: Any, r: Any) -> dict[str, Any]:
+        """What a subscription received; a malformed broadcast becomes an empty one."""
+        received: dict[str, Any] = super()._handle_message(client, r)  # type: ignore[misc]
+        if received["type"].endswith(b"message"):
+            problem = problem_with_envelope(received["data"])
+            if problem:
+                where = received["channel"].decode(errors="replace")
+                log.error("a malformed broadcast on %r is ignored: %s", where, problem)
+                received["data"] = None
+        return received
 
 
 class Transport(redis.Transport):

@@ -6,7 +6,7 @@ from base64 import b64decode
 
 from tasks.messaging.follow_up import follow_up_of
 from tasks.messaging.order_message import KINDS, order_message
-from tasks.messaging.queue_entry import problem_with
+from tasks.messaging.queue_entry import problem_with_delivery
 from worker.models.order import OrderMessage
 from worker.models.upload_request import UploadMessage
 
@@ -25,9 +25,10 @@ def decoded(delivery: bytes, *, results: bool) -> UploadMessage | OrderMessage |
     None if the delivery is another program's task, or is none that a worker would start a task for.
     `results`: whether workers store results.
     """
-    message, *_ = json.loads(delivery)
-    if problem_with(json.dumps(message).encode()):
+    if problem := problem_with_delivery(delivery):
+        log.warning("an unacknowledged delivery is no message: %s", problem)
         return None
+    message, *_ = json.loads(delivery)
     headers = message["headers"]
     if headers["task"] not in (TASK, *KINDS):
         return None

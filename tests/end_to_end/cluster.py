@@ -107,7 +107,7 @@ class Cluster:
         """A real worker, once it takes messages."""
         log = self.directory / f"worker-{len(self.workers)}.log"
         command = [sys.executable, "-m", "celery", "-A", "tasks", "worker", "--loglevel=INFO"]
-        command += ["--without-mingle", "--concurrency=2", f"--hostname=w{len(self.workers)}@%h"]
+        command += ["--concurrency=2", f"--hostname=w{len(self.workers)}@%h"]
         with log.open("wb") as output:
             worker = subprocess.Popen(
                 [*command, *options],

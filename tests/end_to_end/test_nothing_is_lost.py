@@ -206,10 +206,15 @@ def test_the_recovery_process_is_replaced_when_it_dies_and_dies_with_its_worker(
 def test_no_malformed_queue_entry_stops_a_worker(running: Cluster) -> None:
     worker = running.start_worker()
     with Redis.from_url(running.broker_url) as broker:
-        for entry in MALFORMED:
+        for name, entry in MALFORMED.items():
             broker.lpush("uploads", entry)
-            eventually(lambda: broker.llen("uploads") == 0, "the entry is taken")
-            assert worker.poll() is None, entry
+            # a worker that dies has not acknowledged it
+            eventually(
+                lambda: broker.llen("uploads") == 0 and broker.hlen("unacked") == 0,
+                f"the entry is dealt with: {name}",
+                patience=20,
+            )
+            assert worker.poll() is None, name
     running.send(12, 4, run_4(running))
     running.wait_for(12, 4)
     time.sleep(1)

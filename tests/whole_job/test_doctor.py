@@ -96,6 +96,7 @@ def test_a_healthy_installation_is_told_so_and_nothing_stays_in_its_bucket(
         "version",
         "persistence",
         "eviction",
+        "malformed entries",
     ]
     assert told["broker", "version"]["found"].startswith("valkey 9.")
     assert told["S3", "checksums"]["found"] == "a wrong one is refused: BadDigest"

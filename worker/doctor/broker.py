@@ -1,10 +1,13 @@
 """What a worker needs of its broker, and settings of the broker that may lose messages."""
 
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from worker.doctor.finding import Check, Diagnosis, broken, ok, warning
+
+if TYPE_CHECKING:
+    from redis import Redis
 
 AREA = "broker"
 REMEDY = "start it, or correct ONEPREFIX_BROKER_URL; `oneprefix up` starts the embedded one"
@@ -12,6 +15,9 @@ REMEDY = "start it, or correct ONEPREFIX_BROKER_URL; `oneprefix up` starts the e
 TIMEOUT = 3
 #: Of Redis. Before it, kombu loses fractions of seconds when it waits for several queues.
 OLDEST = 6
+#: The queues whose malformed entries workers put aside, in a list of the queue's name and a suffix.
+QUEUES = ("uploads", "oneprefix.orders")
+ASIDE = ".malformed"
 
 
 def broker_checks(url: str | None) -> list[Check]:
@@ -40,6 +46,7 @@ class BrokerChecks:
             Check(AREA, "version", lambda: version(self._info), REMEDY),
             Check(AREA, "persistence", lambda: persistence(self._info), REMEDY),
             Check(AREA, "eviction", lambda: eviction(self._info), REMEDY),
+            Check(AREA, "malformed entries", lambda: malformed(self._set_aside), REMEDY),
         ]
 
     def reach(self) -> Diagnosis:
@@ -49,12 +56,19 @@ class BrokerChecks:
 
     @cached_property
     def _info(self) -> dict[str, Any]:
+        with self._client() as client:
+            return dict(client.info())
+
+    @property
+    def _set_aside(self) -> dict[str, int]:
+        """How many entries each list of malformed ones has."""
+        with self._client() as client:
+            return {name: client.llen(name) for name in (queue + ASIDE for queue in QUEUES)}
+
+    def _client(self) -> "Redis":
         from redis import Redis  # noqa: PLC0415  slow to import
 
-        with Redis.from_url(
-            self._url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT
-        ) as client:
-            return dict(client.info())
+        return Redis.from_url(self._url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT)
 
 
 def version(info: dict[str, Any]) -> Diagnosis:
@@ -82,6 +96,18 @@ def eviction(info: dict[str, Any]) -> Diagnosis:
     return warning(
         f"{policy}: short of memory it may drop queued messages",
         "set `maxmemory-policy noeviction`",
+    )
+
+
+def malformed(counts: dict[str, int]) -> Diagnosis:
+    found = {name: count for name, count in counts.items() if count}
+    if not found:
+        return ok("none")
+    names = " ".join(found)
+    return warning(
+        ", ".join(f"{count} in {name}" for name, count in found.items()),
+        f"the workers' logs have the reasons; read them with `LRANGE {next(iter(found))} 0 9`,"
+        f" mend the program that sends them, then `DEL {names}`",
     )
 
 

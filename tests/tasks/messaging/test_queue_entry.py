@@ -12,6 +12,8 @@ from tasks.messaging.queue_entry import problem_with
 from tests.tasks.messaging.malformed import MALFORMED, MESSAGE
 from worker.embedded.broker import EmbeddedBroker
 
+SIGNATURE = Celery(set_as_current=False).signature("theirs.go_on", (12,), queue="theirs")
+
 
 def test_a_message_has_no_problem() -> None:
     assert problem_with(json.dumps(MESSAGE).encode()) is None
@@ -22,7 +24,8 @@ def test_a_message_has_no_problem() -> None:
     [
         {},
         {"countdown": 5, "expires": 60, "priority": 3, "time_limit": 9, "soft_time_limit": 7.5},
-        {"compression": "zlib", "headers": {"trace": {"a": 1}}, "shadow": "upload"},
+        {"headers": {"trace": {"a": 1}}, "shadow": "upload", "link": SIGNATURE},
+        {"chain": [SIGNATURE] * 100, "link_error": SIGNATURE, "ignore_result": True},
         {"task_id": "x", "root_id": "y", "parent_id": "z", "group_id": "g"},
     ],
     ids=lambda options: ",".join(options) or "plain",
@@ -43,12 +46,18 @@ def test_what_a_celery_producer_sends_has_no_problem(
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("no JSON", "Invalid JSON"),
-        ("a list", "Input should be an object"),
+        ("no JSON", "no JSON"),
+        ("a list", "it: Input should be a valid dictionary"),
         ("properties is missing", "properties: Field required"),
         ("headers.task is missing", "headers.task: Field required"),
         ("a body that is no base64", "body: "),
         ("headers.expires is 'never'", "headers.expires: "),
+        ("a compressed body", "headers.compression: "),
+        ("a body that is two values", "does not have three parts"),
+        ("a body that is arguments nested 33 deep", "more than 32 deep"),
+        ("a body that is options that replace a header", "embedded.id: "),
+        ("a body that is 64 KiB and more", "65550 bytes, more than 65536"),
+        ("a body of raw bytes", "content_type: "),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(name: str, says: str) -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from worker.doctor.broker import broker_checks, eviction, persistence, version
+from worker.doctor.broker import broker_checks, eviction, malformed, persistence, version
 from worker.doctor.doctor import Doctor
 from worker.doctor.finding import Health, ok
 
@@ -14,6 +14,14 @@ def test_the_broker_is_judged_by_what_it_says_of_itself() -> None:
     assert persistence({"aof_enabled": 0}).health is Health.WARNING
     assert eviction({"maxmemory_policy": "noeviction"}).health is Health.OK
     assert "allkeys-lru" in eviction({"maxmemory_policy": "allkeys-lru"}).found
+
+
+def test_entries_that_were_put_aside_are_counted_with_what_to_do() -> None:
+    assert malformed({"uploads.malformed": 0}) == ok("none")
+    health, found, advice = malformed({"uploads.malformed": 2, "oneprefix.orders.malformed": 1})
+    assert health is Health.WARNING
+    assert found == "2 in uploads.malformed, 1 in oneprefix.orders.malformed"
+    assert "`DEL uploads.malformed oneprefix.orders.malformed`" in advice
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ class AdoptMessages:
         if message is None:
             return True
         if isinstance(message, OrderMessage):
-            self.give_order(message)
+            self._give(message)
             return True
         try:
             request = self.read_message(message)
@@ -63,3 +63,9 @@ class AdoptMessages:
         except (InvalidRequest, DatabaseRefused) as error:
             log.warning("message %s asks for nothing: %s", message.task_id, error)
             return True
+
+    def _give(self, order: OrderMessage) -> None:
+        try:
+            self.give_order(order)
+        except DatabaseRefused as error:
+            log.warning("message %s orders nothing: %s", order.id, error)

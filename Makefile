@@ -38,6 +38,7 @@ check: $(INSTALLED) ## format, lint, types, and who may import whom
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
+	.venv/bin/mypy --python-version 3.10 client/oneprefix
 	.venv/bin/lint-imports
 
 bench: $(BENCH_INSTALLED) ## measure speed and memory against other tools, in about four minutes

@@ -3,7 +3,7 @@
 import math
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from pathlib import PurePath, PurePosixPath
 
 from oneprefix.errors import InvalidRequest
@@ -52,7 +52,7 @@ def checked_moment(name: str, value: object) -> Moment | None:
             return None
         if isinstance(value, datetime):
             is_naive = value.tzinfo is None
-            return value.replace(tzinfo=UTC) if is_naive else _utc(value)
+            return value.replace(tzinfo=timezone.utc) if is_naive else _utc(value)
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if is_number and math.isfinite(value) and abs(value) <= MAX_SECONDS:  # type: ignore[arg-type]
             return float(value)  # type: ignore[arg-type]
@@ -80,4 +80,4 @@ def checked_path(value: object) -> str:
 
 
 def _utc(time: datetime) -> datetime:
-    return time.astimezone(UTC)
+    return time.astimezone(timezone.utc)

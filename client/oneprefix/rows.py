@@ -7,7 +7,7 @@ What a request does to a row that is there already is told in oneprefix's
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from oneprefix.request import Moment, Request
@@ -169,8 +169,8 @@ def _time(value: Any) -> datetime | None:
         return None
     time = datetime.fromisoformat(value) if isinstance(value, str) else value
     if time.tzinfo is None:
-        return time.replace(tzinfo=UTC)
-    return time.astimezone(UTC)
+        return time.replace(tzinfo=timezone.utc)
+    return time.astimezone(timezone.utc)
 
 
 def _times(asked: Request) -> tuple[Moment, Moment | None, Moment | None]:

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from oneprefix.request import Moment, Request
@@ -52,5 +52,5 @@ def _time(moment: Moment | None) -> str | None:
     if moment is None:
         return None
     if not isinstance(moment, datetime):
-        moment = datetime.now(UTC) + timedelta(seconds=moment)
+        moment = datetime.now(timezone.utc) + timedelta(seconds=moment)
     return moment.isoformat()

@@ -174,10 +174,11 @@ def wait(
                 why += waiting[0].state
         except DatabaseUnavailable as error:
             why = str(error)
-        if until is not None and time.monotonic() + poll > until:
+        left = poll if until is None else until - time.monotonic()
+        if left <= 0:
             what = f"job {job_id}" if run_id is None else f"job {job_id}, run {run_id}"
             raise StillUnderWay(f"{what}: not over after {timeout:g} s: {why}")
-        time.sleep(poll)
+        time.sleep(min(poll, left))
 
 
 def cancel(

@@ -20,6 +20,11 @@ T = TypeVar("T")
 
 #: Seconds until a server that does not answer is no longer waited for, by a thread left behind.
 CONNECT_TIMEOUT = 5
+#: By driver. Statements that one transaction prepares meet others of PgBouncer's in the next.
+_CONNECT_ARGUMENTS: dict[str, dict[str, Any]] = {
+    "psycopg": {"connect_timeout": CONNECT_TIMEOUT, "prepare_threshold": None},
+    "psycopg2": {"connect_timeout": CONNECT_TIMEOUT},
+}
 
 
 def engine_of(database: "str | Engine | None") -> "Engine":
@@ -52,13 +57,21 @@ def _engine(url: str, _pid: int) -> "Engine":
             f"ONEPREFIX_DATABASE_URL names {name!r}; use postgresql:// or sqlite:///"
         )
     driver = parsed.drivername.partition("+")[2] or _driver()
-    engine = create_engine(
-        parsed.set(drivername=f"postgresql+{driver}"),
-        future=True,  # as SQLAlchemy 1.4 calls the ways of 2.0
-        pool_pre_ping=True,
-        hide_parameters=True,
-        connect_args={"connect_timeout": CONNECT_TIMEOUT},
-    )
+    try:
+        engine = create_engine(
+            parsed.set(drivername=f"postgresql+{driver}"),
+            future=True,  # as SQLAlchemy 1.4 calls the ways of 2.0
+            pool_pre_ping=True,
+            hide_parameters=True,
+            connect_args=_CONNECT_ARGUMENTS.get(driver, {}),
+        )
+    except (ArgumentError, ImportError):
+        raise InvalidSettings(
+            f"ONEPREFIX_DATABASE_URL names the driver {driver!r}, which is not installed, or which"
+            " this SQLAlchemy does not know (1.4 does not know psycopg)"
+        ) from None
+    if getattr(engine.dialect, "is_async", False):
+        raise InvalidSettings(f"ONEPREFIX_DATABASE_URL: the driver {driver!r} is asynchronous")
     if command := os.environ.get("ONEPREFIX_DATABASE_PASSWORD_COMMAND"):
 
         @event.listens_for(engine, "do_connect")

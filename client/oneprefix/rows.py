@@ -183,7 +183,8 @@ def _moment(connection: "Connection", moment: Moment | None) -> str:
         return "NULL"
     is_sqlite = connection.dialect.name == "sqlite"
     if isinstance(moment, datetime):
-        written = f"{moment:%Y-%m-%d %H:%M:%S.%f}"
+        # strftime writes years before 1000 without their zeros
+        written = moment.replace(tzinfo=None).isoformat(" ", "microseconds")
         return f"'{written}'" if is_sqlite else f"CAST('{written}+00' AS timestamptz)"
     if is_sqlite:
         return f"strftime('%Y-%m-%d %H:%M:%f000', 'now', '{moment:+.3f} seconds')"

@@ -14,6 +14,7 @@ from oneprefix.database import engine_of
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.orm import Session
 
+from tests.servers.postgres import PostgresServer
 from worker.database.engine import make_engine
 
 
@@ -187,3 +188,31 @@ def test_no_error_tells_a_password(url: str) -> None:
 def test_uploads_are_values() -> None:
     assert Upload(12, 4, "/r") == Upload(12, 4, "/r")
     assert hash(Upload(12, 4, "/r"))
+
+
+def test_a_wait_lasts_until_its_timeout_however_seldom_it_looks(url: str) -> None:
+    begun = time.monotonic()
+    with pytest.raises(oneprefix.StillUnderWay):
+        wait(12, 4, timeout=0.2, poll=5, database=url)
+    assert 0.2 <= time.monotonic() - begun < 4
+
+
+def test_years_before_1000_are_times(url: str) -> None:
+    early = datetime(1, 2, 3, tzinfo=UTC)
+    assert enqueue(12, 4, "/r/RUN4", eta=early, database=url).next_attempt_at == early
+
+
+@pytest.mark.parametrize("driver", ["nonsense", "pg8000", "asyncpg"])
+def test_a_driver_that_can_not_be_used_is_told(driver: str) -> None:
+    with pytest.raises(oneprefix.InvalidSettings, match=driver):
+        enqueue(12, 4, "/r", database=f"postgresql+{driver}://127.0.0.1:1/d")
+
+
+def test_it_prepares_no_statements_since_a_pooler_mixes_them_up(postgres: PostgresServer) -> None:
+    engine = engine_of(postgres.new_database())
+    with engine.begin() as connection:
+        for _ in range(10):
+            connection.execute(text("SELECT 1"))
+        prepared = connection.execute(text("SELECT count(*) FROM pg_prepared_statements"))
+        assert prepared.scalar() == 0
+    engine.dispose()

@@ -42,7 +42,7 @@ class TakeUpSpool:
         with translated_file_errors(f"ONEPREFIX_SPOOL: reading {self.directory}"):
             files = [each for each in self.directory.iterdir() if each.suffix == ".json"]
         taken = 0
-        for path in islice(sorted(files, key=_age), FILES_PER_ROUND):
+        for path in islice(sorted(files, key=self._order), FILES_PER_ROUND):
             try:
                 self._take_up(path)
                 taken += 1
@@ -54,10 +54,14 @@ class TakeUpSpool:
                 self._unusable.add(path)
         return taken
 
+    def _order(self, path: Path) -> tuple[bool, float, str]:
+        """The oldest first, and last what was of no use before: it keeps no other file waiting."""
+        return path in self._unusable, *_age(path)
+
     def _take_up(self, path: Path) -> None:
         try:
-            messages = list(_messages(path.read_bytes()))
-        except (ValueError, TypeError, KeyError) as error:
+            messages = list(_messages(_content(path)))
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
             path.rename(path.with_suffix(".rejected"))
             log.warning("%s is no file of requests, and is put aside: %s", path, error)
             return
@@ -70,8 +74,14 @@ class TakeUpSpool:
         log.info("%d requests of %s are taken up", len(messages), path)
 
 
+def _content(path: Path) -> bytes:
+    if path.is_fifo() or path.is_char_device():  # reading one may never end
+        raise OSError("is no file")
+    return path.read_bytes()
+
+
 def _messages(content: bytes) -> Iterable[UploadMessage]:
-    """The requests in a file's JSON; raises ValueError, TypeError or KeyError for another one."""
+    """The requests in a file's JSON; raises ValueError, TypeError, KeyError, RecursionError."""
     told = json.loads(content)
     for each in told["requests"]:
         yield UploadMessage.of(
@@ -86,6 +96,7 @@ def _messages(content: bytes) -> Iterable[UploadMessage]:
 def _task_id(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError(f"task_id is {value!r:.100}")
+    value.encode()  # UnicodeEncodeError, of which no database takes the text
     return value
 
 

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -142,3 +143,37 @@ def test_a_file_that_cannot_be_read_stands_in_front_of_none(
 def test_a_directory_that_is_not_there_is_told(tmp_path: Path, database: FakeDatabase) -> None:
     with pytest.raises(FileUnusable, match="ONEPREFIX_SPOOL"):
         taking(tmp_path / "nowhere", FakeRequests(database))()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "[" * 100_000,
+        '{"requests": [{"task_id": "\\ud800", "job_id": 1, "run_id": 1, "path": "/r"}]}',
+    ],
+    ids=["too deep", "an id that no database takes"],
+)
+def test_an_odd_file_keeps_no_other_waiting(
+    tmp_path: Path, database: FakeDatabase, take_up: TakeUpSpool, content: str
+) -> None:
+    odd = tmp_path / "0.json"
+    odd.write_text(content)
+    os.utime(odd, (1, 1))
+    spool.write(tmp_path, [REQUEST])
+    take_up()
+    assert (12, 4) in database.rows
+    assert [each.name for each in tmp_path.iterdir()] == ["0.rejected"]
+
+
+def test_what_is_no_file_keeps_no_other_waiting(
+    tmp_path: Path, database: FakeDatabase, take_up: TakeUpSpool
+) -> None:
+    os.mkfifo(tmp_path / "0.json")
+    for number in range(1, FILES_PER_ROUND + 1):
+        (tmp_path / f"{number}.json").mkdir()
+    for each in tmp_path.iterdir():
+        os.utime(each, (1, 1))
+    spool.write(tmp_path, [REQUEST])
+    take_up()
+    take_up()
+    assert (12, 4) in database.rows

@@ -56,6 +56,8 @@ def _engine(url: str, _pid: int) -> "Engine":
         raise InvalidSettings(
             f"ONEPREFIX_DATABASE_URL names {name!r}; use postgresql:// or sqlite:///"
         )
+    if "@" in (parsed.host or ""):  # a part of the password, which errors would tell
+        raise InvalidSettings("ONEPREFIX_DATABASE_URL: write @ in a password as %40")
     driver = parsed.drivername.partition("+")[2] or _driver()
     try:
         engine = create_engine(
@@ -101,8 +103,10 @@ def _printed_by(command: str) -> str:
             shlex.split(command), capture_output=True, text=True, check=True, timeout=30
         )
     except (ValueError, subprocess.SubprocessError) as error:
-        told = str(getattr(error, "stderr", None) or error).strip()[-300:]
-        raise DatabaseUnavailable(f"ONEPREFIX_DATABASE_PASSWORD_COMMAND: {told}") from error
+        # not what it printed, which may hold the password
+        status = getattr(error, "returncode", None)
+        told = type(error).__name__ if status is None else f"exit status {status}"
+        raise DatabaseUnavailable(f"ONEPREFIX_DATABASE_PASSWORD_COMMAND: {told}") from None
     return done.stdout.strip()
 
 

@@ -51,9 +51,10 @@ class RevocationStep(bootsteps.StartStopStep):
 
     terminate = stop
 
-    def _note_discarded(self, sender: Any, request: Any, **_: Any) -> None:
+    def _note_discarded(self, sender: Any, request: Any, expired: bool, **_: Any) -> None:
         """Keep what a discarded message asked for: it may have no row yet."""
         self._pending[request.id] = {
+            "expired": expired,
             "task": sender.name,
             "arguments": request.args,
             "keywords": request.kwargs,

@@ -4,6 +4,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from worker.errors import OneprefixError, PartlyFailed, VerificationFailed
@@ -38,20 +39,20 @@ def carry_out(services: "Services", order: Order, tell: Tell) -> Mapping[str, in
                 what.to_bucket,
             )
             archive = services.change_storage_class
-            planned = archive.plan(what.job_id, change, age=_age(services, order))
+            planned = archive.plan(what.job_id, change, since=_given_at(services, order))
             return _counted(archive(planned), len(planned.items), tell)
         case RestoreOrder() as what:
             restore = services.restore_job(what.bucket)
-            archived = restore.plan(what.job_id, age=_age(services, order))
+            archived = restore.plan(what.job_id, since=_given_at(services, order))
             outcomes = restore(archived, what.days, RestoreTier(what.tier))
             return _counted(outcomes, len(archived), tell)
         case DeleteOrder() as what:
             delete = services.delete_job(what.bucket)
-            age = _age(services, order)
+            since = _given_at(services, order)
             plan = (
-                delete.plan(what.job_id, age=age)
+                delete.plan(what.job_id, since=since)
                 if what.prefix is None
-                else delete.plan_prefix(what.prefix, age=age)
+                else delete.plan_prefix(what.prefix, since=since)
             )
             outcomes = delete(plan, who=str(what.who), order=order)
             return _counted(outcomes, plan.objects + plan.incomplete_uploads, tell)
@@ -59,10 +60,14 @@ def carry_out(services: "Services", order: Order, tell: Tell) -> Mapping[str, in
             return _migrate(services, what, order, tell)
 
 
-def _age(services: "Services", order: Order) -> float:
-    """The order's age now: making the services may take seconds after it was claimed."""
+def _given_at(services: "Services", order: Order) -> float:
+    """When the order was given, on the monotonic clock of this process; rather earlier than later.
+
+    It is asked for anew: making the services may take seconds after the order was claimed.
+    """
+    asked_at = monotonic()
     now = services.orders.find(order.id)
-    return now.age if now else order.age
+    return asked_at - (now or order).age
 
 
 def _verify(services: "Services", what: VerifyOrder, tell: Tell) -> Mapping[str, int]:
@@ -83,11 +88,11 @@ def _migrate(
     services: "Services", what: MigrateOrder, order: Order, tell: Tell
 ) -> Mapping[str, int]:
     migrate = services.migrate_artifacts
-    jobs, age = [what.job_id], _age(services, order)
-    total = sum(1 for _ in migrate.find(jobs, age=age))
+    jobs, since = [what.job_id], _given_at(services, order)
+    total = sum(1 for _ in migrate.find(jobs, since=since))
     counts: Counter[str] = Counter()
     failures: list[OneprefixError] = []
-    for done, (_, outcome) in enumerate(migrate(jobs, apply=True, age=age), 1):
+    for done, (_, outcome) in enumerate(migrate(jobs, apply=True, since=since), 1):
         if isinstance(outcome, OneprefixError):
             log.error("%s", outcome)
             failures.append(outcome)

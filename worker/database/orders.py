@@ -13,7 +13,7 @@ from worker.database.tables import orders
 from worker.database.types import Instant, now
 from worker.errors import LeaseLost
 from worker.models.order import Order, OrderMessage, OrderState, What
-from worker.models.upload_request import column_id, storable
+from worker.models.upload_request import MAX_TEXT, column_id, storable
 
 _COLUMNS = (
     *(orders.c[name] for name in Order.__slots__ if name not in ("age", "follow_up")),
@@ -39,10 +39,12 @@ class SqlOrders(SqlRepository):
 
     def refuse(self, message: OrderMessage, *, reason: str) -> Order:
         told = json.dumps([message.arguments, message.keywords], default=repr)
+        if len(told) > MAX_TEXT:  # cut, it would be no JSON
+            told = json.dumps([[told[: MAX_TEXT // 4]], {}])
         return self._kept(
             message,
             job_id=column_id(message.job_id),
-            arguments=storable(told),
+            arguments=told,
             state=OrderState.FAILED,
             error=storable(reason),
         )

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Update, and_, case, exists, func, or_, tru
 from worker.database.engine import SqlRepository, transaction
 from worker.database.tables import runs, uploads
 from worker.database.types import now
-from worker.database.uploads.conditions import is_as_it_was
+from worker.database.uploads.conditions import is_not_worked_on
 from worker.errors import RunNotFound
 from worker.models.job import Run
 from worker.models.retention import Relocation
@@ -95,7 +95,7 @@ def _has_nothing_else_to_tell() -> ColumnElement[bool]:
 def _run_relocated(move: Relocation) -> Update:
     unchanged: ColumnElement[bool] = true()
     if move.fence is not None:
-        unchanged = exists().where(is_as_it_was(move.job_id, move.run_id, move.fence))
+        unchanged = exists().where(is_not_worked_on(move.job_id, move.run_id, move.fence))
     of_run = and_(runs.c.id == move.run_id, runs.c.job_id == move.job_id)
     return (
         update(runs)
@@ -112,7 +112,7 @@ def _upload_relocated(move: Relocation) -> Update:
     return (
         update(uploads)
         .where(
-            is_as_it_was(move.job_id, move.run_id, move.fence),
+            is_not_worked_on(move.job_id, move.run_id, move.fence),
             uploads.c.results_url.in_(move.was),
         )
         .values(results_url=move.to, error=error, updated_at=now())

@@ -49,6 +49,12 @@ def is_as_it_was(job_id: int, run_id: int, fence: int | None) -> ColumnElement[b
     return is_upload(job_id, run_id) & (uploads.c.fence == fence) & is_over()
 
 
+def is_not_worked_on(job_id: int, run_id: int, fence: int | None) -> ColumnElement[bool]:
+    """The upload is over or waits, and no attempt has begun since it was read with this fence."""
+    waits_or_over = uploads.c.state != UploadState.UPLOADING
+    return is_upload(job_id, run_id) & (uploads.c.fence == fence) & waits_or_over
+
+
 def as_upload(row: Row[Any]) -> Upload:
     values = row._asdict()
     return Upload(**values | {"state": UploadState(values["state"])})

@@ -29,6 +29,11 @@ class SqlUploadList(SqlRepository):
     def find(self, job_id: int, run_id: int) -> Upload | None:
         return next(iter(self.uploads(job_id, run_id)), None)
 
+    def has_cancelled(self, task_id: str) -> bool:
+        """Whether an upload that the message with that id asked for has ended CANCELLED."""
+        its_own = uploads.c.task_id == task_id, uploads.c.state == UploadState.CANCELLED
+        return bool(self._rows(select(uploads.c.id).where(*its_own)))
+
     def uploads(
         self,
         job_id: int | None = None,

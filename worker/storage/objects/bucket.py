@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -60,11 +61,15 @@ class Bucket:
         except InvalidObjectUrl:
             return False
 
-    def moment(self, age: float) -> datetime:
-        """`age` seconds ago on S3's clock, rounded up as S3 rounds the times of objects down."""
+    def moment(self, since: float) -> datetime:
+        """The time `since`, on this process's monotonic clock, as S3's clock told it.
+
+        Rounded up, as S3 rounds the times of objects down. If S3 answers slowly it is too early,
+        by as long as the answer took.
+        """
         with translated_s3_errors(f"asking {self.name} for the time"):
             now = _clock(self.client.list_objects_v2(Bucket=self.name, MaxKeys=1, Prefix=ALL_JOBS))
-        return now + timedelta(seconds=1 - age)
+        return now + timedelta(seconds=1 - (monotonic() - since))
 
     def create(self) -> None:
         with translated_s3_errors(f"making the bucket {self.name}"):

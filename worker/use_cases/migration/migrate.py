@@ -58,23 +58,29 @@ class MigrateArtifacts:
     copy_records: "SqlMultipartIds"
 
     def __call__(
-        self, job_ids: Sequence[int] | None = None, *, apply: bool = False, age: float | None = None
+        self,
+        job_ids: Sequence[int] | None = None,
+        *,
+        apply: bool = False,
+        since: float | None = None,
     ) -> Generator[tuple[Finding, Decision | OneprefixError]]:
         """Decide about each scattered artifact of these jobs, or of all; with `apply`, act on it.
 
-        `age`: seconds since the order was given, if not just now; what is younger stays.
+        `since`: the monotonic time at which the order was given; what is younger stays.
 
         Yields decisions or errors in completion order. Memory is bounded by the listing of the
         largest job. Raises JobNotFound for an unknown job among `job_ids`; objects of other unknown
         jobs are kept.
         """
-        return map_parallel(self.find(job_ids, age=age), partial(self.settle, apply=apply))
+        return map_parallel(self.find(job_ids, since=since), partial(self.settle, apply=apply))
 
-    def find(self, job_ids: Sequence[int] | None, *, age: float | None = None) -> Iterator[Finding]:
+    def find(
+        self, job_ids: Sequence[int] | None, *, since: float | None = None
+    ) -> Iterator[Finding]:
         """Yield the objects of these jobs, or of all, outside the jobs' prefixes."""
         for job_id in job_ids or ():
             self.jobs.get(job_id)
-        given_at = None if age is None else self.bucket.moment(age)
+        given_at = None if since is None else self.bucket.moment(since)
         listed = self._all() if job_ids is None else chain.from_iterable(map(self._of, job_ids))
         for part, objects in groupby(listed, key=lambda each: job_part(each.key)):
             if (found := job_id_of(part)) is None:

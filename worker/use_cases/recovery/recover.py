@@ -47,3 +47,5 @@ def _try(step: Step) -> None:
         step()
     except OneprefixError as error:
         log.warning("%s", redacted(error))
+    except Exception:
+        log.exception("a step of recovery fails; the others go on")

@@ -72,9 +72,9 @@ class ChangeStorageClass:
     clock: Callable[[], datetime]
 
     def plan(
-        self, job_id: int, order: StorageChange, *, age: float | None = None
+        self, job_id: int, order: StorageChange, *, since: float | None = None
     ) -> StorageChangePlan:
-        """`age`: seconds since the order was given, if not just now; what is younger stays.
+        """`since`: the monotonic time at which the order was given; what is younger stays.
 
         Raises JobNotFound, InvalidRequest, and StorageRefused for an unusable bucket."""
         prefix = JobS3Prefix.from_job(self.jobs.get(job_id))
@@ -88,7 +88,7 @@ class ChangeStorageClass:
             self.bucket.list(prefix.folder),
             runs=self.runs.of_job(job_id),
             uploads=self.uploads.uploads(job_id),
-            given_at=self.clock() if age is None else self.bucket.moment(age),
+            given_at=self.clock() if since is None else self.bucket.moment(since),
         )
         return StorageChangePlan(prefix.base_prefix, order, items)
 

@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from worker.errors import InvalidRequest, JobNotFound, OneprefixError
@@ -39,19 +40,21 @@ class DeleteJob:
     deletions: "SqlDeletionRepository"
     locations: "SqlResultLocations"
 
-    def plan(self, job_id: int, *, age: float = 0) -> Deletion:
-        """`age`: seconds since the order to delete was given; what is younger stays.
+    def plan(self, job_id: int, *, since: float | None = None) -> Deletion:
+        """`since`: the monotonic time at which the order was given, or now; what is younger stays.
 
         Raises JobNotFound; `plan_prefix` is for what is left of a job without a row.
         """
-        return self._planned(JobS3Prefix.from_job(self.jobs.get(job_id)), age)
+        since = monotonic() if since is None else since
+        return self._planned(JobS3Prefix.from_job(self.jobs.get(job_id)), since)
 
-    def plan_prefix(self, text: str, *, age: float = 0) -> Deletion:
+    def plan_prefix(self, text: str, *, since: float | None = None) -> Deletion:
         """As `plan`, of the job that the prefix names, whether it still has a row or not.
 
         Raises InvalidRequest unless this is the prefix of one job, and that job's own if it has
         a row.
         """
+        since = monotonic() if since is None else since
         prefix = JobS3Prefix.parse(text)
         with suppress(JobNotFound):
             own = JobS3Prefix.from_job(self.jobs.get(prefix.job_id))
@@ -61,10 +64,10 @@ class DeleteJob:
                     f" {prefix.job_id}` brings there what lies under others",
                     job_id=prefix.job_id,
                 )
-        return self._planned(prefix, age)
+        return self._planned(prefix, since)
 
-    def _planned(self, prefix: JobS3Prefix, age: float) -> Deletion:
-        until = self.bucket.moment(age)
+    def _planned(self, prefix: JobS3Prefix, since: float) -> Deletion:
+        until = self.bucket.moment(since)
         objects = size = 0
         for each in self._versions(prefix.folder, until):
             objects, size = objects + 1, size + each.size

@@ -31,16 +31,16 @@ class RestoreJob:
     follows_rows: bool
     """Whether to look in the buckets that the job's rows name, too."""
 
-    def plan(self, job_id: int, *, age: float | None = None) -> list[PlacedObject]:
+    def plan(self, job_id: int, *, since: float | None = None) -> list[PlacedObject]:
         """The job's objects by key, archived or not; raises JobNotFound.
 
-        `age`: seconds since the order was given, if not just now; what is younger is left out.
+        `since`: the monotonic time at which the order was given; what is younger is left out.
         """
         prefix = JobS3Prefix.from_job(self.jobs.get(job_id))
         found = self._objects(prefix).list()
-        if age is None:
+        if since is None:
             return found
-        given_at = self.bucket.moment(age)
+        given_at = self.bucket.moment(since)
         return [each for each in found if each.stored.modified_at <= given_at]
 
     def _objects(self, prefix: JobS3Prefix) -> JobObjects:

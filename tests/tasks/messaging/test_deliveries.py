@@ -70,7 +70,7 @@ def adopted(broker_url: str, directory: Path) -> Any:
     return json.loads(done.stdout)
 
 
-def test_each_taken_message_gets_its_row_once(broker_url: str, tmp_path: Path) -> None:
+def test_each_taken_message_gets_one_row(broker_url: str, tmp_path: Path) -> None:
     with Celery(broker=broker_url, set_as_current=False) as producer:
         for run_id in (4, 5):
             producer.send_task(
@@ -81,7 +81,8 @@ def test_each_taken_message_gets_its_row_once(broker_url: str, tmp_path: Path) -
                 queue="uploads",
             )
     found = adopted(broker_url, tmp_path)
-    assert found["looked_at"] == [2, 0, 0]
+    # once more, since nobody works on the uploads; then they are acknowledged
+    assert found["looked_at"] == [2, 2, 0]
     assert [
         (row["run_id"], row["path"], row["state"], row["task_id"]) for row in found["rows"]
     ] == [

@@ -87,8 +87,10 @@ def test_a_taken_order_is_kept_and_a_wrong_one_is_refused(world: World) -> None:
     assert (world.orders.given, world.orders.refused) == (["ordered"], ["wrong"])
 
 
-def test_each_message_is_looked_at_once_as_long_as_it_is_not_acknowledged(world: World) -> None:
+def test_each_message_is_looked_at_until_somebody_works_on_its_upload(world: World) -> None:
     world.take()
+    assert [world.adopt(), world.adopt()] == [1, 1]
+    FakeUploads(world.database).claim(12, 4, owner="me", lease=60)
     assert [world.adopt(), world.adopt()] == [1, 0]
     world.take()
     assert world.adopt() == 1

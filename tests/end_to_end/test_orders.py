@@ -211,12 +211,13 @@ def test_results_and_revocation(running: Cluster) -> None:
             wrong.get(timeout=60)
         assert wrong.status == "FAILURE"
 
-        running.strict.proxy.fault(is_deletion, Hang(3))
+        running.strict.proxy.fault(is_deletion, Hang(60))
         revoked = asking.send_task("tasks.delete_job", [12, "12", "ada"], queue=queue)
         is_in(running, revoked.id, OrderState.RUNNING)
         revoked.revoke(terminate=True)
         cancelled = is_in(running, revoked.id, OrderState.CANCELLED)
         assert cancelled.error == "cancelled by a revoke through Celery"
+        running.strict.proxy.mend()
         with pytest.raises(TaskRevokedError):
             revoked.get(timeout=60)
     assert worker.poll() is None

@@ -10,6 +10,7 @@ from tasks.guarantees import require_guarantees
 from tasks.messaging.broker import use_own_transport
 from tasks.messaging.results import stores_results
 from tasks.services import ask_to_stop, expect_processes
+from tasks.worker_process.ending import HAND_BACK_SECONDS, OVERTIME, end_within
 from tasks.worker_process.log import quieten
 from tasks.worker_process.pool_step import PoolStep
 from tasks.worker_process.recovery_step import RecoveryStep
@@ -21,6 +22,8 @@ from worker.settings import load_settings
 
 class App(Celery):
     """A Celery whose callers are told so if they ask for a result and none is stored."""
+
+    events_cls = "tasks.messaging.events:Events"
 
     def send_task(self, *arguments: Any, **options: Any) -> Any:
         result = super().send_task(*arguments, **options)
@@ -58,7 +61,9 @@ def prepare_worker(conf: Any, options: dict[str, Any], **_: Any) -> None:
 @worker_shutting_down.connect
 def hand_back(**_: Any) -> None:
     """Give uploads some time when the worker is told to stop, and none when it is told again."""
-    ask_to_stop(load_settings().stop_seconds)
+    seconds = load_settings().stop_seconds
+    ask_to_stop(max(0, seconds - HAND_BACK_SECONDS))
+    end_within(seconds + OVERTIME)
 
 
 @after_setup_logger.connect

@@ -1,8 +1,11 @@
 """Celery's settings, each with its reason; `worker.settings` tells where the broker is."""
 
+from typing import Any as _Any
+
 from kombu import Exchange as _Exchange
 from kombu import Queue as _Queue
 
+from tasks.messaging.broker import KEEPALIVE as _KEEPALIVE
 from tasks.messaging.broker import broker_url as _broker_url
 from tasks.messaging.order_message import KINDS as _ORDER_TASKS
 from tasks.messaging.order_message import QUEUE as _ORDERS
@@ -34,7 +37,7 @@ if broker_url.startswith("amqp"):
     # RabbitMQ closes the channel of a consumer that has not acknowledged for 30 minutes (its
     # consumer_timeout): the upload goes on, and the redelivered message finds it held.
     task_default_queue_type = "quorum"
-    broker_transport_options = {
+    broker_transport_options: dict[str, _Any] = {
         "confirm_publish": True,  # a publish returns once RabbitMQ has the message
         "read_timeout": 5,
         "write_timeout": 5,
@@ -48,12 +51,19 @@ else:
         # Without these timeouts a publish to a broker that hangs would block for ever.
         "socket_timeout": 5,
         "socket_connect_timeout": 3,
+        # A worker that waits for messages hears nothing of a connection that went silent.
+        "health_check_interval": 5,
+        "socket_keepalive": True,
+        "socket_keepalive_options": _KEEPALIVE,
     }
 broker_connection_timeout = 3
+broker_heartbeat = 10  # RabbitMQ's; a connection is given up after twice as long
 
 # A worker waits for its broker however long that takes, when it starts and later.
 broker_connection_retry_on_startup = True
 broker_connection_max_retries = None
+# A server that is full, or has become a replica, refuses what it is asked: the same holds then.
+broker_channel_error_retry = True
 
 # `enqueue` returns within seconds: its row is written, and recovery publishes a missing message.
 task_publish_retry_policy = {"max_retries": 1, "interval_start": 0, "interval_step": 0.2}
@@ -72,6 +82,7 @@ task_track_started = True
 # A backend that hangs must not hold up uploads: what follows one is done again later if need be.
 redis_socket_timeout = 5
 redis_socket_connect_timeout = 3
+redis_backend_health_check_interval = 5
 result_backend_transport_options = {"retry_policy": {"max_retries": 1, "timeout": 5.0}}
 
 # Flower shows events.

@@ -25,7 +25,7 @@ CONCURRENT = 4
 IDLE = 10.0
 #: Seconds between two looks for orders.
 LOOK_EVERY = 1.0
-#: Seconds in which orders are handed back when the process is told to stop.
+#: Seconds in which all orders are handed back when the process is told to stop.
 STOP_SECONDS = 5.0
 
 
@@ -55,8 +55,9 @@ def carry_out(stop: threading.Event) -> None:
         if under_way:
             busy_at = monotonic()
         stop.wait(LOOK_EVERY)
+    deadline = monotonic() + STOP_SECONDS
     for thread in under_way.values():
-        thread.join(timeout=STOP_SECONDS)
+        thread.join(timeout=max(0, deadline - monotonic()))
 
 
 def _due(count: int) -> list[str]:

@@ -1,5 +1,6 @@
 """Run recovery in a process of its own, beside the worker that is its parent."""
 
+import logging
 import os
 import signal
 import sys
@@ -13,6 +14,13 @@ from tasks.services import services
 from tasks.worker_process.log import log_as
 from tasks.worker_process.orders_process import OrdersProcess
 from worker.process.child_process import die_with
+from worker.process.watchdog import Watchdog
+
+log = logging.getLogger("oneprefix.recovery")
+
+#: Seconds for one step of recovery. Each of its requests is bounded; a name server, or a spool on a
+#: file system that hangs, is not.
+HANGS_AFTER = 120.0
 
 
 def main(parent: int, *, with_orders: bool) -> None:
@@ -27,15 +35,25 @@ def main(parent: int, *, with_orders: bool) -> None:
         signal.signal(number, lambda *_: stop.set())
     use_own_transport()
     orders = OrdersProcess()
+    deliveries = KombuDeliveries(app)
+    watchdog = Watchdog(HANGS_AFTER, _end)
     recover = services().recover(
         CeleryPublisher(app),
-        KombuDeliveries(app),
+        deliveries,
+        deliveries,
         orders.ensure_running if with_orders else None,
+        watchdog.moved,
     )
     try:
         recover(wait=lambda seconds: stop.wait(seconds) or os.getppid() != parent)
     finally:
         orders.stop()
+
+
+def _end() -> None:
+    """Kill this process; the worker starts it again."""
+    log.critical("recovery hangs: a step takes more than %g s", HANGS_AFTER)
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 if __name__ == "__main__":

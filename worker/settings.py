@@ -102,9 +102,10 @@ class Settings(BaseSettings):
         description="seconds without a byte packed or sent before an attempt is given up",
     )
     stop_seconds: float = Field(
-        20,
+        8,
         ge=0,
-        description="time that a stopping worker has before it hands unfinished uploads back",
+        description="seconds in which a worker that is told to stop ends; it hands unfinished"
+        " uploads back 3 seconds before",
     )
     recovery_seconds: float = Field(
         1, gt=0, description="interval at which a worker looks for uploads that no worker holds"

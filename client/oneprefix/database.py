@@ -20,10 +20,19 @@ T = TypeVar("T")
 
 #: Seconds until a server that does not answer is no longer waited for, by a thread left behind.
 CONNECT_TIMEOUT = 5
+#: Seconds until a connection is given up whose other end acknowledges nothing.
+ACKNOWLEDGED_WITHIN = 10
 #: By driver. Statements that one transaction prepares meet others of PgBouncer's in the next.
+_LIBPQ = {
+    "connect_timeout": CONNECT_TIMEOUT,
+    "keepalives_idle": 5,
+    "keepalives_interval": 5,
+    "keepalives_count": 2,
+    "tcp_user_timeout": ACKNOWLEDGED_WITHIN * 1000,
+}
 _CONNECT_ARGUMENTS: dict[str, dict[str, Any]] = {
-    "psycopg": {"connect_timeout": CONNECT_TIMEOUT, "prepare_threshold": None},
-    "psycopg2": {"connect_timeout": CONNECT_TIMEOUT},
+    "psycopg": _LIBPQ | {"prepare_threshold": None},
+    "psycopg2": _LIBPQ,
 }
 
 
@@ -125,7 +134,13 @@ def in_transaction(
 
     if engine.dialect.name == "sqlite":  # in the caller's thread, as a database in memory wants it
         return attempt()
-    return within(timeout, attempt, DatabaseUnavailable(f"no answer within {timeout:g} s"))
+    too_late = DatabaseUnavailable(f"no answer within {timeout:g} s")
+    try:
+        return within(timeout, attempt, too_late)
+    except DatabaseUnavailable as error:
+        if error is too_late and engine is not database:
+            engine.dispose()  # its other connections may be as silent
+        raise
 
 
 def within(timeout: float, attempt: "Callable[[], T]", too_late: Exception) -> T:

@@ -1,5 +1,6 @@
 """Find the broker, and choose how this process speaks to it."""
 
+import socket
 import sys
 from typing import IO, Any
 
@@ -9,6 +10,19 @@ from kombu.transport import TRANSPORT_ALIASES
 from worker.bootstrap import urls
 from worker.errors import InvalidSettings
 from worker.settings import load_settings
+
+#: Has the kernel give up a connection whose peer acknowledges nothing for some 10 seconds. Not all
+#: systems have all of these options.
+KEEPALIVE = {
+    getattr(socket, name): value
+    for name, value in (
+        ("TCP_KEEPIDLE", 5),
+        ("TCP_KEEPINTVL", 5),
+        ("TCP_KEEPCNT", 2),
+        ("TCP_USER_TIMEOUT", 10_000),  # milliseconds
+    )
+    if hasattr(socket, name)
+}
 
 
 # both bases have a message, and it is the same one

@@ -7,9 +7,9 @@ ends the worker. Some such entries return to the queue, where they would end the
 import logging
 from typing import Any
 
-from kombu.transport import redis
+from kombu.transport import redis, virtual
 from kombu.utils.json import dumps
-from redis.exceptions import ResponseError
+from redis.exceptions import RedisError, ResponseError
 
 from tasks.messaging.queue_entry import (
     problem_with,
@@ -17,6 +17,7 @@ from tasks.messaging.queue_entry import (
     problem_with_envelope,
 )
 from tasks.messaging.upload_message import URGENT
+from worker.process.child_process import start_with
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +30,23 @@ REMOTE_CONTROL = b".pidbox"
 
 class QoS(redis.QoS):
     channel: "Channel"
+
+    def append(self, message: Any, delivery_tag: Any) -> None:
+        """Have the broker note what was delivered; if it can't, the message gets its row at once.
+
+        A broker that is full, or has become a replica, has given the message away and takes no
+        note. The worker does the task nevertheless.
+        """
+        try:
+            super().append(message, delivery_tag)
+        except (RedisError, OSError) as error:
+            log.error("message %s is not noted by the broker: %s", message.properties, error)  # noqa: TRY400
+            told = message.delivery_info
+            delivery = [message._raw, told["exchange"], told["routing_key"]]  # noqa: SLF001  as kombu
+            start_with(dumps(delivery).encode(), "tasks.keep")
+            if not isinstance(error, ResponseError):
+                raise  # the connection is gone, and with it what this worker took
+            virtual.QoS.append(self, message, delivery_tag)
 
     def restore_by_tag(self, tag: Any, client: Any = None, leftmost: bool = False) -> None:
         """Give an unacknowledged delivery back, unless it is none that kombu could read."""

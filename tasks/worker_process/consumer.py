@@ -3,10 +3,12 @@
 import logging
 from collections.abc import Callable
 from functools import partial
+from time import monotonic, sleep
 from typing import Any
 
 from celery import Celery
 from celery.worker.consumer import Consumer as CeleryConsumer
+from celery.worker.state import maybe_shutdown
 from kombu import Message
 
 from tasks.messaging.compression import refuse_compression
@@ -17,6 +19,9 @@ from worker.settings import load_settings
 
 log = logging.getLogger(__name__)
 
+#: Seconds between two tries of a broker that refuses.
+LONGEST_PAUSE = 15.0
+
 
 class Consumer(CeleryConsumer):
     """Takes messages from any broker, however the worker is started.
@@ -25,6 +30,8 @@ class Consumer(CeleryConsumer):
     """
 
     connection_errors: tuple[type[Exception], ...]
+    channel_errors: tuple[type[Exception], ...]
+    _paused_until = _next_pause = 0.0
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         tolerate_unreadable_properties()
@@ -32,6 +39,21 @@ class Consumer(CeleryConsumer):
         _set_remote_control(options["app"])
         quiet = {"without_gossip": True, "without_mingle": True}
         super().__init__(*arguments, **options | quiet)
+
+    def on_connection_error_after_connected(self, exc: Exception) -> None:
+        super().on_connection_error_after_connected(exc)
+        if isinstance(exc, self.channel_errors):  # connecting again works, and changes nothing
+            self._pause()
+
+    def _pause(self) -> None:
+        """Wait, longer each time that the broker refuses; a signal to stop is heard meanwhile."""
+        now = monotonic()
+        is_new = now - self._paused_until > LONGEST_PAUSE
+        self._next_pause = 1.0 if is_new else min(2 * self._next_pause, LONGEST_PAUSE)
+        self._paused_until = now + self._next_pause
+        while monotonic() < self._paused_until:
+            maybe_shutdown()
+            sleep(0.2)
 
     def create_task_handler(self, *arguments: Any, **options: Any) -> Callable[[Message], None]:
         handle = super().create_task_handler(*arguments, **options)

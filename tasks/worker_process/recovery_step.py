@@ -6,11 +6,14 @@ import sys
 from typing import Any
 
 from celery import bootsteps
+from celery.signals import worker_shutting_down
 
 from tasks.messaging.order_message import QUEUE as ORDERS
 
 #: Seconds between two looks at whether the recovery process still runs.
 LOOK_EVERY = 2.0
+#: Seconds that it has to stop by itself; it may be killed at any time.
+STOP_TIMEOUT = 5.0
 
 
 class RecoveryStep(bootsteps.StartStopStep):
@@ -20,8 +23,8 @@ class RecoveryStep(bootsteps.StartStopStep):
 
     _process: subprocess.Popen[bytes] | None = None
     _watch: Any = None
-
     _orders = "without-orders"
+    _is_stopping = False
 
     def start(self, parent: Any) -> None:
         if ORDERS in parent.app.amqp.queues.consume_from:  # not after `-Q uploads`
@@ -29,17 +32,30 @@ class RecoveryStep(bootsteps.StartStopStep):
         # after the worker's own start, which needs the processors
         parent.timer.call_after(0, self._ensure_running)
         self._watch = parent.timer.call_repeatedly(LOOK_EVERY, self._ensure_running)
+        worker_shutting_down.connect(self._terminate)
+
+    def _terminate(self, **_: Any) -> None:
+        """Have orders handed back while the worker's uploads are."""
+        self._is_stopping = True
+        if self._process:
+            self._process.terminate()
 
     def stop(self, parent: Any) -> None:  # noqa: ARG002  Celery passes it
         if self._watch:
             self._watch.cancel()
         if self._process:
             self._process.terminate()
-            self._process.wait(timeout=10)
+            try:
+                self._process.wait(timeout=STOP_TIMEOUT)
+            except subprocess.TimeoutExpired:  # it waits for a database or a broker
+                self._process.kill()
+                self._process.wait()
 
     terminate = stop
 
     def _ensure_running(self) -> None:
+        if self._is_stopping:
+            return
         if self._process is None or self._process.poll() is not None:
             self._process = subprocess.Popen(  # noqa: S603  the command is ours
                 [sys.executable, "-P", "-m", "tasks.recovery", str(os.getpid()), self._orders],

@@ -3,14 +3,14 @@
 import json
 import logging
 import subprocess
-import sys
-import tempfile
 from time import monotonic
 from typing import Any
 
 from celery import bootsteps
 from celery.signals import task_revoked
 from celery.worker import state
+
+from worker.process.child_process import start_with
 
 log = logging.getLogger(__name__)
 
@@ -77,12 +77,4 @@ class RevocationStep(bootsteps.StartStopStep):
             # arguments that JSON lacks become texts, and so wrong ones that leave a row
             told = json.dumps(self._pending, default=str)
             self._given, self._pending = self._pending, {}
-            self._process = self._started(told)
-
-    def _started(self, told: str) -> "subprocess.Popen[bytes]":
-        with tempfile.TemporaryFile() as file:  # a pipe might be full, and block the worker
-            file.write(told.encode())
-            file.seek(0)
-            return subprocess.Popen(
-                [sys.executable, "-P", "-m", "tasks.revoked"], stdin=file, start_new_session=True
-            )
+            self._process = start_with(told.encode(), "tasks.revoked")

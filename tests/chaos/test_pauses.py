@@ -16,6 +16,7 @@ from tests.chaos.conftest import LONG
 from tests.chaos.figures import note, times
 from tests.chaos.fleet import Fleet, descendants
 from tests.chaos.runs import MIB, make_run
+from tests.chaos.shipped import SHIPPED
 from tests.chaos.test_broker import enqueued
 from tests.end_to_end.cluster import Cluster, eventually
 from worker.models.upload import UploadState
@@ -23,14 +24,6 @@ from worker.models.upload import UploadState
 ROUNDS = 100 if LONG else 3
 #: Seconds after the end of a pause within which all that it held up has landed.
 LIMIT = 15
-#: As shipped; the bandwidth keeps uploads under way, and leaves processors to the servers.
-SHIPPED = {
-    "ONEPREFIX_LEASE_SECONDS": "7",
-    "ONEPREFIX_RECOVERY_SECONDS": "1",
-    "ONEPREFIX_PUBLISH_GRACE_SECONDS": "5",
-    "ONEPREFIX_BACKOFF_SECONDS": "2",
-    "ONEPREFIX_BANDWIDTH_MIB": "3",
-}
 
 
 @pytest.mark.timeout(3600)

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import oneprefix
@@ -15,6 +16,9 @@ from oneprefix.messages import QUEUE
 from tests.end_to_end.cluster import Cluster, cluster
 from tests.servers.postgres import PostgresServer
 from tests.servers.strict_bucket import Strict
+from tests.servers.wire import Wire
+from worker.database.engine import make_engine
+from worker.database.schema import upgrade_schema
 from worker.embedded.broker import EmbeddedBroker
 
 #: Seconds, generously, for what takes less than one on a quiet machine.
@@ -46,6 +50,23 @@ def test_without_a_spool_the_outage_is_told_in_time(silent: str) -> None:
             enqueue(12, 4, "/r", database=f"postgresql://ada:secret@{host}/jobs", timeout=0.5)
         assert time.monotonic() - begun < SOON
         assert "secret" not in str(caught.value)
+
+
+def test_connections_that_went_silent_are_not_used_again(postgres: PostgresServer) -> None:
+    direct = postgres.new_database()
+    engine = make_engine(direct)
+    upgrade_schema(engine)
+    engine.dispose()
+    with Wire(postgres.connect) as wire:
+        url = postgres.wired(direct, wire.port)
+        with ThreadPoolExecutor(4) as threads:
+            list(threads.map(lambda _: status(12, database=url), range(8)))
+        wire.silence()
+        with pytest.raises(oneprefix.DatabaseUnavailable, match="no answer within"):
+            enqueue(12, 4, "/r", database=url, timeout=1)
+        for run_id in (5, 6, 7):
+            assert enqueue(12, run_id, "/r", database=url, timeout=5).state == "REQUESTED"
+        engine_of(url).dispose()
 
 
 def test_a_spool_that_can_not_be_written_is_told(tmp_path: Path) -> None:

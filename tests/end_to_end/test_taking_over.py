@@ -109,7 +109,7 @@ def test_a_killed_childs_upload_goes_on_at_once(running: Cluster, run_4: str) ->
 def test_a_worker_that_is_told_to_stop_hands_back_what_it_can_not_finish(
     running: Cluster, run_4: str, signals: int
 ) -> None:
-    stop = "1" if signals == 1 else LONG  # told again, it waits no longer
+    stop = "4" if signals == 1 else LONG  # told again, it waits no longer
     settings = {"ONEPREFIX_LEASE_SECONDS": LONG, "ONEPREFIX_CONNECTIONS": "1"}
     first = running.start_worker(ONEPREFIX_STOP_SECONDS=stop, **settings)
     running.strict.proxy.fault(lambda request: is_part(request, 5), Hang(4), times=1)

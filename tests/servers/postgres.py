@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import socket
 import stat
 import subprocess
 import tempfile
@@ -42,6 +43,19 @@ class PostgresServer:
         first = self.server.get_pid()
         listed = Path(f"/proc/{first}/task/{first}/children").read_text()
         return [first, *map(int, listed.split())]
+
+    def connect(self) -> socket.socket:
+        """Reach the server, to pass on what somebody says to it."""
+        reached = socket.socket(socket.AF_UNIX)
+        reached.connect(str(self.socket_directory / f".s.PGSQL.{self.port}"))
+        return reached
+
+    def wired(self, database: str, port: int) -> str:
+        """The URL of the database at a local port from which a wire leads here."""
+        url = sqlalchemy.make_url(database).set(
+            host="127.0.0.1", port=port, query={"sslmode": "disable"}
+        )
+        return url.render_as_string(hide_password=False)
 
     def restart(self) -> None:
         """Cutting every connection."""

@@ -16,7 +16,8 @@ from worker.use_cases.recovery.abort_orphans import AbortOrphans
 from worker.use_cases.recovery.adopt_messages import AdoptMessages
 from worker.use_cases.recovery.answer_messages import AnswerMessages
 from worker.use_cases.recovery.answer_orders import AnswerOrders
-from worker.use_cases.recovery.ports import Deliveries, RecoveryPublisher
+from worker.use_cases.recovery.find_lost_messages import FindLostMessages
+from worker.use_cases.recovery.ports import BrokerContents, Deliveries, RecoveryPublisher
 from worker.use_cases.recovery.recover import Recover
 from worker.use_cases.recovery.release_leases import ReleaseLeases
 from worker.use_cases.recovery.republish import Republish
@@ -140,9 +141,14 @@ class UploadServices(Repositories):
         self,
         publisher: RecoveryPublisher,
         deliveries: Deliveries,
+        contents: BrokerContents,
         carry_out_orders: Callable[[], None] | None,
+        moved: Callable[[], None],
     ) -> Recover:
-        """`carry_out_orders` starts the process that does, unless it runs; None if none may."""
+        """`carry_out_orders` starts the process that does, unless it runs; None if none may.
+
+        `moved` is told each time that recovery goes on to something else.
+        """
         settings = self.settings
         grace = settings.publish_grace_seconds
         return Recover(
@@ -157,6 +163,7 @@ class UploadServices(Repositories):
                     self.outbox,
                     grace,
                 ),
+                FindLostMessages(contents, (self.outbox, self.follow_ups), monotonic),
                 *self._spool,
                 lambda: len(self.cancel_uploads.of_expired()),
                 Republish(self.outbox, publisher, _new_task_id),
@@ -164,11 +171,12 @@ class UploadServices(Repositories):
                 AnswerOrders(self.orders, publisher),
                 *([StartOrders(self.orders, carry_out_orders)] if carry_out_orders else []),
             ),
-            self._sweep,
+            lambda: self._sweep(moved),
             pause=settings.recovery_seconds,
             sweep=settings.sweep_seconds,
             clock=monotonic,
             random=SystemRandom(),
+            moved=moved,
         )
 
     @property
@@ -176,16 +184,12 @@ class UploadServices(Repositories):
         spool = self.settings.spool
         return (TakeUpSpool(spool, self.read_message, self.requests),) if spool else ()
 
-    def _sweep(self) -> int:
-        return self._abort_orphans()
-
-    @cached_property
-    def _abort_orphans(self) -> AbortOrphans:
-        """Created by the first sweep: a worker that has just started is busy enough."""
+    def _sweep(self, moved: Callable[[], None]) -> int:
+        # not before the first sweep: a worker that has just started is busy enough
         from worker.storage.manage.incomplete_uploads import S3IncompleteUploads
 
         incomplete = S3IncompleteUploads(self.bucket)
-        return AbortOrphans(self.upload_list, self.multipart_ids, incomplete)
+        return AbortOrphans(self.upload_list, self.multipart_ids, incomplete, moved)()
 
     @property
     def _processes(self) -> int:

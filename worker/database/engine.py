@@ -5,8 +5,10 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVarTuple
+from time import monotonic
+from typing import Any, TypeVar, TypeVarTuple
 
+import psycopg
 from sqlalchemy import Connection, Engine, Row, Table, Update, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
@@ -17,10 +19,13 @@ from sqlalchemy.sql.selectable import TypedReturnsRows
 from worker.database.errors import translated_sql_errors
 from worker.errors import DatabaseUnavailable, InvalidSettings
 
+T = TypeVar("T")
 Columns = TypeVarTuple("Columns")
 
-#: Seconds until a database that does not answer counts as unavailable.
-CONNECT_TIMEOUT = 5
+#: Seconds until a database that does not answer counts as unavailable: a connection, a statement.
+CONNECT_TIMEOUT, ANSWER_TIMEOUT = 5, 10
+#: Values in one statement's IN.
+BATCH = 500
 #: Seconds that a writer waits for SQLite's one write lock.
 BUSY_TIMEOUT = 15
 #: Seconds that a command may take to print a password.
@@ -39,10 +44,7 @@ def make_engine(url: str, *, password_command: str | None = None) -> Engine:
         raise InvalidSettings("ONEPREFIX_DATABASE_URL is not a database URL") from error
     match parsed.get_backend_name():
         case "postgresql" | "postgres":  # the latter as libpq and many platforms have it
-            engine = _postgresql(parsed.set(drivername="postgresql+psycopg"))
-            if password_command:
-                _ask_for_passwords(engine, password_command)
-            return engine
+            return _postgresql(parsed.set(drivername="postgresql+psycopg"), password_command)
         case "sqlite":
             return _sqlite(parsed)
         case other:
@@ -80,49 +82,95 @@ def transaction(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
-def _postgresql(url: URL) -> Engine:
+def batched(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    """As many values at a time as any database takes in one statement."""
+    for first in range(0, len(values), BATCH):
+        yield values[first : first + BATCH]
+
+
+def unlimited(connection: Connection) -> None:
+    """Let statements of this connection take their time; it is closed afterwards, not kept."""
+    connection.detach()
+    driver = connection.connection.dbapi_connection
+    if isinstance(driver, _Connection):
+        driver.answer_timeout = None
+
+
+class _Connection(psycopg.Connection[Any]):
+    """Closes itself once a statement has not been answered in time.
+
+    The kernel notices a peer that acknowledges nothing. Nothing but a clock notices one that
+    acknowledges and never answers: a pooler that hangs, a server that failed over behind its name.
+    """
+
+    answer_timeout: float | None = ANSWER_TIMEOUT
+
+    def wait(self, gen: Any, *arguments: Any, **options: Any) -> Any:
+        began = monotonic()
+        limit = self.answer_timeout
+        try:
+            return super().wait(gen, *arguments, **{"timeout": limit} | options)
+        except psycopg.OperationalError as error:
+            if limit is None or monotonic() - began < limit or self.closed:
+                raise
+            self.close()  # or the answer would come to another statement
+            raise psycopg.OperationalError(f"no answer within {limit:g} s") from error
+
+
+def _postgresql(url: URL, password_command: str | None) -> Engine:
     engine = create_engine(
         url,
         pool_pre_ping=True,
         hide_parameters=True,
         connect_args={
             "connect_timeout": CONNECT_TIMEOUT,
-            "keepalives_idle": 10,
+            "keepalives_idle": 5,
             "keepalives_interval": 5,
-            "keepalives_count": 3,
+            "keepalives_count": 2,
+            "tcp_user_timeout": ANSWER_TIMEOUT * 1000,
             # a pooler may give each transaction another server, which has prepared nothing
             "prepare_threshold": None,
         },
     )
 
+    @event.listens_for(engine, "do_connect")
+    def connect(
+        _dialect: Any, _record: Any, arguments: list[Any], parameters: dict[str, Any]
+    ) -> _Connection:
+        if password_command:
+            parameters["password"] = _password(password_command)
+        return _Connection.connect(*arguments, **parameters)
+
     @event.listens_for(engine, "connect")
-    def use_utc(connection: Any, _record: Any) -> None:
-        # a `timestamp` column keeps now() in the session's zone
-        connection.execute("SET TIME ZONE 'UTC'")
+    def prepare(connection: Any, _record: Any) -> None:
+        # a `timestamp` column keeps now() in the session's zone; a server that hears no more of us
+        # must not hold our rows locked
+        connection.execute(
+            "SET TIME ZONE 'UTC'; SET idle_in_transaction_session_timeout = '30s';"
+            " SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 5;"
+            " SET tcp_keepalives_count = 2"
+        )
         connection.commit()
 
     return engine
 
 
-def _ask_for_passwords(engine: Engine, command: str) -> None:
-    """Have each new connection use a password of its own, as those of RDS's IAM, which expire."""
-
-    @event.listens_for(engine, "do_connect")
-    def ask(_dialect: Any, _record: Any, _arguments: Any, parameters: dict[str, Any]) -> None:
-        try:
-            done = subprocess.run(  # noqa: S603  the operator's own setting
-                shlex.split(command),
-                capture_output=True,
-                text=True,
-                check=True,
-                timeout=PASSWORD_TIMEOUT,
-            )
-        except (OSError, ValueError, subprocess.SubprocessError) as error:
-            told = getattr(error, "stderr", None) or error
-            raise DatabaseUnavailable(
-                f"ONEPREFIX_DATABASE_PASSWORD_COMMAND: {str(told).strip()[-300:]}"
-            ) from error
-        parameters["password"] = done.stdout.strip()
+def _password(command: str) -> str:
+    """The password that the command prints, as those of RDS's IAM, which expire."""
+    try:
+        done = subprocess.run(  # noqa: S603  the operator's own setting
+            shlex.split(command),
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=PASSWORD_TIMEOUT,
+        )
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        told = getattr(error, "stderr", None) or error
+        raise DatabaseUnavailable(
+            f"ONEPREFIX_DATABASE_PASSWORD_COMMAND: {str(told).strip()[-300:]}"
+        ) from error
+    return done.stdout.strip()
 
 
 def _sqlite(url: URL) -> Engine:

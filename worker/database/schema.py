@@ -8,7 +8,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 
-from worker.database.engine import transaction
+from worker.database.engine import transaction, unlimited
 
 #: The advisory lock's number: "oneprefix" in ASCII, cut to 64 bits. Nobody else takes it.
 _LOCK = int.from_bytes(b"oneprefi")
@@ -22,6 +22,7 @@ def upgrade_schema(engine: Engine, revision: str = "head") -> None:
     config = _config()
     with transaction(engine) as connection:
         if connection.dialect.name == "postgresql":
+            unlimited(connection)
             # several hosts may start at once; SQLite's transaction is exclusive anyway
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
         config.attributes["connection"] = connection

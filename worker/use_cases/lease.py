@@ -19,6 +19,9 @@ log = logging.getLogger(__name__)
 
 Held = TypeVar("Held")
 
+#: Seconds that the end of an attempt waits for a renewal under way.
+JOIN_TIMEOUT = 1.0
+
 
 class Lease(Generic[Held]):
     """A lease on `held`, renewed every quarter of `seconds` while its block runs.
@@ -72,7 +75,7 @@ class Lease(Generic[Held]):
         self._stop.set()
         # a renewal that hangs must not hold up the attempt; the threads are daemons
         for thread in self._threads:
-            thread.join(timeout=self._seconds)
+            thread.join(timeout=JOIN_TIMEOUT)
 
     def moved(self) -> None:
         """Tell the watchdog that the work goes on. From any thread."""

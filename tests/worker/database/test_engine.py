@@ -1,6 +1,7 @@
 """How engines for PostgreSQL and SQLite are set up, and which of our errors theirs become."""
 
 import socket
+import time
 import traceback
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from tests.servers.postgres import PostgresServer
-from worker.database.engine import make_engine
+from worker.database.engine import make_engine, transaction, unlimited
 from worker.database.errors import translated_sql_errors
 from worker.database.schema import upgrade_schema
 from worker.database.uploads.requests import SqlRequestRepository
@@ -155,3 +156,32 @@ def test_a_locked_sqlite_file_is_unavailable(
             pass
     for each in (engine, other):
         each.dispose()
+
+
+def test_a_statement_that_is_not_answered_in_time_gives_its_connection_up(
+    postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = make_engine(postgres.new_database())
+    with transaction(engine) as connection:
+        driver = type(connection.connection.dbapi_connection)
+    monkeypatch.setattr(driver, "answer_timeout", 0.3)
+    began = time.monotonic()
+    gives_up = pytest.raises(DatabaseUnavailable, match=r"no answer within 0.3 s")
+    with gives_up, transaction(engine) as connection:
+        connection.execute(text("SELECT pg_sleep(30)"))
+    assert time.monotonic() - began < 10
+    with transaction(engine) as connection:
+        assert connection.scalar(text("SELECT 1")) == 1
+    engine.dispose()
+
+
+def test_a_migration_may_take_its_time(
+    postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = make_engine(postgres.new_database())
+    with transaction(engine) as connection:
+        driver = type(connection.connection.dbapi_connection)
+        monkeypatch.setattr(driver, "answer_timeout", 0.3)
+        unlimited(connection)
+        connection.execute(text("SELECT pg_sleep(0.6)"))
+    engine.dispose()

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, and_, or_, select, update
 
-from worker.database.engine import SqlRepository
+from worker.database.engine import SqlRepository, batched
 from worker.database.tables import follow_ups, uploads
 from worker.database.types import now
 from worker.database.uploads.conditions import is_over
@@ -69,6 +69,17 @@ class SqlFollowUps(SqlRepository):
         statement = update(follow_ups).where(follow_ups.c.task_id == task_id)
         self._changed(statement.values(answered_at=now()))
 
+    def published(self) -> list[str]:
+        return [task_id for (task_id,) in self._rows(select(follow_ups.c.task_id).where(_waits()))]
+
+    def mark_due(self, task_ids: list[str], *, published_before: float) -> int:
+        old = follow_ups.c.published_at <= now(-published_before)
+        statement = update(follow_ups).where(_waits(), old).values(published_at=None)
+        return sum(
+            self._changed(statement.where(follow_ups.c.task_id.in_(some)))
+            for some in batched(task_ids)
+        )
+
     def _is_due(self) -> ColumnElement[bool]:
         return and_(
             self._is_not_published(),
@@ -79,6 +90,11 @@ class SqlFollowUps(SqlRepository):
     def _is_not_published(self) -> ColumnElement[bool]:
         published_at = follow_ups.c.published_at
         return or_(published_at.is_(None), published_at < now(-self.republish))
+
+
+def _waits() -> ColumnElement[bool]:
+    """The row waits for a message that was published."""
+    return and_(follow_ups.c.answered_at.is_(None), follow_ups.c.published_at.is_not(None))
 
 
 def _of_its_upload() -> ColumnElement[bool]:

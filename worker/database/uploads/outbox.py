@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, and_, func, or_, select, update
 
-from worker.database.engine import SqlRepository
+from worker.database.engine import SqlRepository, batched
 from worker.database.tables import follow_ups, uploads
 from worker.database.types import now
 from worker.database.uploads.conditions import (
@@ -69,6 +69,18 @@ class SqlOutbox(SqlRepository):
     def waits_for(self, request: UploadRequest) -> bool:
         return bool(self._rows(select(uploads.c.id).where(_waits_for(request))))
 
+    def published(self) -> list[str]:
+        query = select(uploads.c.task_id).where(_has_message())
+        return [task_id for (task_id,) in self._rows(query) if task_id]
+
+    def mark_due(self, task_ids: list[str], *, published_before: float) -> int:
+        old = uploads.c.published_at <= now(-published_before)
+        statement = update(uploads).where(_has_message(), old).values(published_at=None)
+        return sum(
+            self._changed(statement.where(uploads.c.task_id.in_(some)))
+            for some in batched(task_ids)
+        )
+
     def _is_due(self) -> ColumnElement[bool]:
         unpublished = uploads.c.published_at.is_(None)
         lost = uploads.c.published_at < now(-self.republish)
@@ -80,6 +92,12 @@ class SqlOutbox(SqlRepository):
             and_(request_is_due(), or_(and_(unpublished, nobody_publishes), lost)),
             and_(or_(retry_is_due(), lease_ran_out()), or_(unpublished, lost)),
         )
+
+
+def _has_message() -> ColumnElement[bool]:
+    """The row waits for a message that was published."""
+    waits = or_(request_is_due(), retry_is_due(), lease_ran_out())
+    return and_(waits, uploads.c.published_at.is_not(None))
 
 
 def _waits_for(request: UploadRequest) -> ColumnElement[bool]:

@@ -1,5 +1,6 @@
 """Abort multipart uploads that no attempt will resume, since S3 charges for their parts."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from worker.models.job_s3_prefix import run_of_results_key
@@ -15,6 +16,8 @@ class AbortOrphans:
     uploads: UploadFinder
     multipart_ids: MultipartIds
     incomplete_uploads: IncompleteUploads
+    moved: Callable[[], None] = lambda: None
+    """Called before each of them, for who watches whether this hangs."""
     young: float = YOUNG
 
     def __call__(self) -> int:
@@ -25,6 +28,7 @@ class AbortOrphans:
         """Abort those that rows of ended uploads still name."""
         aborted = 0
         for upload in self.multipart_ids.of_ended_uploads():
+            self.moved()
             if upload.s3_key and upload.multipart_upload_id:
                 if not self.incomplete_uploads.abort(upload.s3_key, upload.multipart_upload_id):
                     continue
@@ -35,9 +39,14 @@ class AbortOrphans:
     def _abort_unrecorded(self) -> int:
         """Abort those of our runs that S3 has and no row names."""
         orphans = [each for each in self.incomplete_uploads.list() if self._is_orphan(each)]
-        return sum(self.incomplete_uploads.abort(each.key, each.id) for each in orphans)
+        return sum(map(self._abort, orphans))
+
+    def _abort(self, orphan: IncompleteUpload) -> bool:
+        self.moved()
+        return self.incomplete_uploads.abort(orphan.key, orphan.id)
 
     def _is_orphan(self, found: IncompleteUpload) -> bool:
+        self.moved()
         run = run_of_results_key(found.key)
         if run is None or found.age < self.young:
             return False

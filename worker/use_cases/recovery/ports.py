@@ -85,6 +85,37 @@ class Deliveries(Protocol):
         ...
 
 
+class BrokerContents(Protocol):
+    """What the broker's queues hold. Raises BrokerUnavailable."""
+
+    def are_as_marked(self) -> bool:
+        """Whether the server has run, with its data, since they were last marked.
+
+        True where the broker keeps messages by itself, and need not be asked.
+        """
+        ...
+
+    def mark(self) -> None:
+        """Mark the data as those of the server that runs now."""
+        ...
+
+    def message_ids(self) -> set[str]:
+        """The ids of all messages that wait, or were delivered and not acknowledged."""
+        ...
+
+
+class LosableMessages(Protocol):
+    """Rows that wait for the message that was published for them."""
+
+    def published(self) -> list[str]:
+        """The ids of these messages."""
+        ...
+
+    def mark_due(self, task_ids: list[str], *, published_before: float) -> int:
+        """Make their rows due, unless published within so many seconds; return how many."""
+        ...
+
+
 Held = TypeVar("Held", Upload, Order)
 
 

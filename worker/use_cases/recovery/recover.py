@@ -24,6 +24,8 @@ class Recover:
     sweep: float
     clock: Callable[[], float]
     random: Random
+    moved: Callable[[], None] = lambda: None
+    """Called before each step, for who watches whether one hangs."""
 
     def __call__(self, wait: Callable[[float], bool]) -> None:
         """Run rounds until `wait`, called with the seconds to the next one, returns True.
@@ -34,8 +36,10 @@ class Recover:
         sweep_at = self.clock() + self.random.uniform(0, self.sweep)
         while True:
             for step in self.steps:
+                self.moved()
                 _try(step)
             if self.clock() >= sweep_at:
+                self.moved()
                 _try(self.abort_orphans)
                 sweep_at = self.clock() + self.sweep
             if wait(self.pause):

@@ -1,14 +1,17 @@
 """S3 in every kind of trouble, for a while and in the midst of uploads."""
 
+import time
+from pathlib import Path
 from random import Random
 
 import pytest
 
-from tests.chaos.audit import audit, completed_twice, settle
+from tests.chaos.audit import all_over, audit, completed_twice, settle
 from tests.chaos.conftest import LONG
 from tests.chaos.figures import note
 from tests.chaos.fleet import Fleet
 from tests.chaos.runs import MIB, make_run, path_of
+from tests.chaos.shipped import SHIPPED
 from tests.end_to_end.cluster import Cluster, eventually
 from tests.servers.faults import (
     Action,
@@ -68,3 +71,50 @@ def test_a_store_in_trouble_loses_and_doubles_nothing(
     audit(running)
     assert completed_twice(running) == 0
     note(f"S3: {name}", times=len(troubled), restarts=fleet.restarts)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [AnswerError(400, "ExpiredToken"), AnswerError(403, "InvalidAccessKeyId")],
+    ids=lambda answer: answer.code,
+)
+def test_keys_that_end_before_their_file_is_replaced_cost_no_upload(
+    running: Cluster, dice: Random, answer: AnswerError, tmp_path: Path
+) -> None:
+    ended: list[str] = []
+    file = tmp_path / "credentials"
+
+    def write(key: str) -> None:
+        file.write_text(f"[default]\naws_access_key_id = {key}\naws_secret_access_key = s\n")
+
+    write("OLD")
+    environment = SHIPPED | {
+        "AWS_SHARED_CREDENTIALS_FILE": str(file),
+        "AWS_ACCESS_KEY_ID": "",
+        "AWS_SECRET_ACCESS_KEY": "",
+    }
+    ids = list(range(101, 113))
+    with running.engine.begin() as connection:
+        for run_id in ids:
+            make_run(running.results / f"RUN{run_id}", dice.choice(SIZES[:2]), dice)
+            connection.exec_driver_sql("INSERT INTO runs (id, job_id) VALUES (%s, 12)", (run_id,))
+    running.strict.proxy.fault(lambda request: request.access_key in ended, answer)
+    with Fleet(running, 2, environment=environment) as fleet:
+        for run_id in ids:
+            running.send(12, run_id, path_of(running, run_id))
+        eventually(
+            lambda: running.scalar("SELECT count(*) FROM uploads WHERE state = 'LANDED'"), "one"
+        )
+        ended.append("OLD")
+        time.sleep(8)
+        write("NEW")
+        replaced_at = time.monotonic()
+        all_over(running, len(ids), 90)
+        seconds = time.monotonic() - replaced_at
+        settle(running, len(ids))
+    audit(running)
+    note(
+        f"S3: keys end 8 s before their file is replaced, {answer.code}",
+        all_landed_after_seconds=round(seconds, 1),
+        restarts=fleet.restarts,
+    )

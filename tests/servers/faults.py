@@ -16,6 +16,7 @@ class S3Request:
     count: int  # 1 for the first request of this operation, key and part, 2 for the next
     has_checksum: bool  # names a checksum of S3's, or an algorithm of one, in its headers
     has_condition: bool  # If-Match or If-None-Match
+    access_key: str  # that signed it; empty if none did
 
 
 @dataclass(frozen=True, slots=True)

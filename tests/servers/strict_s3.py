@@ -59,6 +59,10 @@ def strict_s3(upstream: S3Server) -> Iterator["StrictS3"]:
             proxy.close()
 
 
+def _access_key(authorization: str) -> str:
+    return authorization.partition("Credential=")[2].partition("/")[0]
+
+
 def _copy_source(incoming: Incoming) -> str:
     return "/" + incoming.headers["x-amz-copy-source"].lstrip("/")
 
@@ -180,6 +184,7 @@ class StrictS3:
             count=count,
             has_checksum=has_checksum,
             has_condition=has_condition,
+            access_key=_access_key(incoming.headers.get("Authorization", "")),
         )
 
     def _outcome(

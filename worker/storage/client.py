@@ -1,6 +1,6 @@
 """Makes S3 clients; endpoint, region and credentials come from the AWS SDK's own chain."""
 
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, cast
 
 import botocore.session
@@ -9,6 +9,7 @@ from botocore.credentials import Credentials
 from botocore.loaders import Loader, create_loader
 
 from worker.storage.errors import translated_s3_errors
+from worker.storage.rotating_credentials import RotatingCredentials
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -45,8 +46,9 @@ def make_client_and_credentials(
 ) -> tuple["S3Client", Credentials | None]:
     """Make a client, and return the credentials that it signs with; None if the chain has none."""
     with translated_s3_errors("making the S3 client"):
-        session = botocore.session.Session(_VARIABLES)
-        session.register_component("data_loader", _loader(session.get_config_variable("data_path")))
+        look_up = partial(_credentials, quick=quick)
+        found = look_up()
+        session = _session(quick=quick)
         config = Config(
             signature_version="s3v4",
             max_pool_connections=connections,
@@ -59,10 +61,28 @@ def make_client_and_credentials(
             response_checksum_validation="when_required",
         )
         if quick:
-            session.set_default_client_config(_QUICK)  # also for requests for credentials
             config = config.merge(_QUICK)
+        if found is None:
+            return cast("S3Client", session.create_client("s3", config=config)), None
+        rotating = RotatingCredentials(found, look_up)
+        session.register_component("credential_provider", rotating)
         client = session.create_client("s3", config=config)
-        return cast("S3Client", client), session.get_credentials()
+        events: Any = client.meta.events  # whose stub knows no handler that answers
+        events.register("needs-retry.s3", rotating.retry_if_renewed)
+        return cast("S3Client", client), found
+
+
+def _session(*, quick: bool) -> botocore.session.Session:
+    session = botocore.session.Session(_VARIABLES)
+    session.register_component("data_loader", _loader(session.get_config_variable("data_path")))
+    if quick:
+        session.set_default_client_config(_QUICK)  # also for requests for credentials
+    return session
+
+
+def _credentials(*, quick: bool) -> Credentials | None:
+    """What botocore's chain finds now."""
+    return _session(quick=quick).get_credentials()
 
 
 @cache

@@ -102,7 +102,7 @@ def _run_id(channel: Any) -> bytes:
 
 def _id_of(entry: bytes) -> str | None:
     """The id of the task's message; None for anything else."""
-    with suppress(ValueError, TypeError, KeyError, IndexError):
+    with suppress(ValueError, TypeError, LookupError, RecursionError):
         message = json.loads(entry)
         # one that was delivered is kept with its exchange and routing key
         message = message[0] if isinstance(message, list) else message

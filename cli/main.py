@@ -2,14 +2,18 @@
 
 import atexit
 import gc
+import sys
+import traceback
 
 import typer
 
 from cli.artifacts import cat, contents, fetch, ls, put, urls, verify
 from cli.demo import demo
 from cli.operations import database, doctor, inventory, migrate, orders, settings, up, worker
+from cli.output import errors, print_lines
 from cli.retention import archive, delete, lifecycle, restore
 from cli.uploads import cancel, enqueue, failed, retry, status
+from worker.redaction import redacted
 
 app = typer.Typer(
     name="oneprefix",
@@ -51,4 +55,8 @@ def main() -> None:
     """Run the command of `sys.argv` and exit with its code."""
     # without this Python spends 45 ms at its end on looking through botocore's objects
     atexit.register(gc.freeze)
-    app()
+    try:
+        app()
+    except Exception:  # noqa: BLE001  a defect of ours: its text may hold a secret or an escape
+        print_lines(redacted(traceback.format_exc()), errors)
+        sys.exit(1)

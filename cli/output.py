@@ -1,28 +1,57 @@
 """Output of commands: tables for people, JSON for programs, one line for an error."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.markup import escape
+from rich.segment import Segment
+from rich.text import Text
 
 from worker.errors import OneprefixError
 from worker.models.upload import Upload
+from worker.models.validation import stored_json
+from worker.printable import printable
 
-console = Console(highlight=False)
-errors = Console(stderr=True, highlight=False)
+
+class PrintableConsole(Console):
+    """Where everything is printed: no text of a stranger reaches the terminal as a command.
+
+    A string, such as a table's cell, is one line; `print_lines` prints a text that has several.
+    """
+
+    def __init__(self, *, stderr: bool = False, quiet: bool = False) -> None:
+        # no emoji: `/results/:boom:` is a path
+        super().__init__(stderr=stderr, quiet=quiet, highlight=False, emoji=False)
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        # before the layout, which counts on what is shown
+        return super().render_str(printable(text), **options)
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        """Escape whatever no string of ours has brought here; control segments are rich's own."""
+        for text, style, control in super().render(renderable, options):
+            shown = text if control else printable(text, keep="\n")
+            yield Segment(shown, style, control)
+
+
+console = PrintableConsole()
+errors = PrintableConsole(stderr=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 
 
 def print_json(value: Any) -> None:
     """Print one JSON document on one line; times in ISO 8601, other values as text."""
-    print(json.dumps(value, default=_plain), flush=True)  # noqa: T201  it is the command's output
+    document = json.dumps(value, default=_plain).replace("\x7f", "\\u007f")  # JSON may keep DEL
+    print(document, flush=True)  # noqa: T201  it is the command's output
 
 
 @contextmanager
@@ -47,10 +76,16 @@ def print_line(line: str, on: Console = console) -> None:
     on.print(line, markup=False, soft_wrap=True)
 
 
+def print_lines(text: str, on: Console = console) -> None:
+    """Print a text that may have several lines, as tracebacks have; all else as `print_line`."""
+    on.print(Text(printable(text, keep="\n\t")), soft_wrap=True)
+
+
 def as_row(upload: Upload) -> dict[str, Any]:
     """Return the upload's row for JSON, with `left_out` as a list."""
     row = asdict(upload)
-    return row | {"left_out": json.loads(row["left_out"] or "[]")}
+    names = stored_json(row["left_out"]) or []
+    return row | {"left_out": names if isinstance(names, list) else [str(names)]}
 
 
 def as_it_stands(upload: Upload | None) -> str:

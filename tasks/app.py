@@ -1,22 +1,29 @@
 """The Celery app. Importing it reads no setting and connects to nothing."""
 
+import logging
 import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import after_setup_logger, celeryd_init, worker_shutting_down
+from celery.signals import (
+    after_setup_logger,
+    after_setup_task_logger,
+    celeryd_init,
+    worker_shutting_down,
+)
 
 from tasks.guarantees import require_guarantees
 from tasks.messaging.broker import use_own_transport
 from tasks.messaging.results import stores_results
 from tasks.services import ask_to_stop, expect_processes
 from tasks.worker_process.ending import HAND_BACK_SECONDS, OVERTIME, end_within
-from tasks.worker_process.log import quieten
+from tasks.worker_process.log import clean, quieten
 from tasks.worker_process.pool_step import PoolStep
 from tasks.worker_process.recovery_step import RecoveryStep
 from tasks.worker_process.revocation_step import RevocationStep
 from worker.bootstrap.preflight import require_worker_settings
 from worker.errors import OneprefixError
+from worker.printable import printable
 from worker.settings import load_settings
 
 
@@ -54,7 +61,7 @@ def prepare_worker(conf: Any, options: dict[str, Any], **_: Any) -> None:
         require_guarantees(conf, options)
         require_worker_settings(load_settings())
     except OneprefixError as error:
-        raise SystemExit(f"oneprefix: {error}") from None
+        raise SystemExit(printable(f"oneprefix: {error}")) from None
     use_own_transport()
 
 
@@ -67,5 +74,7 @@ def hand_back(**_: Any) -> None:
 
 
 @after_setup_logger.connect
-def quieten_libraries(**_: Any) -> None:
+@after_setup_task_logger.connect
+def make_log_harmless(logger: logging.Logger, **_: Any) -> None:
+    clean(logger)
     quieten()

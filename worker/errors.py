@@ -22,9 +22,14 @@ OneprefixError
 
 from typing import Self
 
+from worker.redaction import redacted
+
 
 class OneprefixError(Exception):
-    """Root of all errors of ours. `str()` is one line: the job, the run and what failed."""
+    """Root of all errors of ours. `str()` is one line: the job, the run and what failed.
+
+    It goes to rows, logs and terminals, so secrets in it are masked.
+    """
 
     def __init__(
         self, message: str, *, job_id: int | None = None, run_id: int | None = None
@@ -39,7 +44,7 @@ class OneprefixError(Exception):
     def __str__(self) -> str:
         named = [("job", self.job_id), ("run", self.run_id)]
         where = ", ".join(f"{word} {value}" for word, value in named if value is not None)
-        line = " ".join(self.message.split())
+        line = redacted(" ".join(self.message.split()))
         return f"{where}: {line}" if where else line
 
     def __repr__(self) -> str:

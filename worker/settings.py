@@ -53,7 +53,7 @@ class Settings(BaseSettings):
         description="statuses of runs, separated by commas, that a landing leaves as they are;"
         " any other becomes DONE",
     )
-    database_password_command: str | None = Field(
+    database_password_command: SecretStr | None = Field(
         None,
         description="command that prints PostgreSQL's password, run for each new connection",
     )
@@ -195,7 +195,8 @@ def described(settings: Settings) -> list[tuple[str, str | None, str]]:
 
 def _shown(value: Any) -> str | None:
     if isinstance(value, SecretStr):
-        return _without_secrets(value.get_secret_value())
+        secret = value.get_secret_value()
+        return _without_secrets(secret) if "://" in secret else "***"
     if isinstance(value, tuple):
         return ":".join(map(str, value)) or None
     return None if value is None else str(value)

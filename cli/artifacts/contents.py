@@ -2,8 +2,6 @@
 
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from cli.arguments import JobId, RunId
 from cli.output import Json, errors, human_size, print_json, print_line
 from cli.services import configured_services
@@ -24,7 +22,7 @@ def contents(job: JobId, run: RunId, as_json: Json = False) -> None:
         return
     for each in members:
         at = f"{each.modified_at:%Y-%m-%d %H:%M:%S}" if each.modified_at else "-"
-        typer.echo(f"{each.size:>12}  {at:19}  {each.shown}")
+        print_line(f"{each.size:>12}  {at:19}  {each.shown}")
     say_transfer(archive.file, counted(len(members), "member"))
 
 

@@ -96,7 +96,7 @@ def _report(
 
 def _line(planned: PlannedFetch, fetched: Fetched) -> str:
     state = "" if fetched.is_new else ", was there already"
-    compared = fetched.compared and f"verified by {fetched.compared}"
+    compared = fetched.compared and f"verified by {escape(fetched.compared)}"
     checked = compared or "[yellow]no CRC-32 is known to compare[/]"
     unpacked = f", unpacked to {escape(str(planned.unpack_to))}" if planned.unpack_to else ""
     return f"{escape(str(planned.file))}  {human_size(planned.size)}  {checked}{state}{unpacked}"

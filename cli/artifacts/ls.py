@@ -50,10 +50,10 @@ def _table(findings: Findings) -> Table:
             str(each.run_id or ""),
             escape(_name(each, findings)),
             human_size(each.size),
-            each.storage_class,
+            escape(each.storage_class),
             f"{each.landed_at:%Y-%m-%d %H:%M:%S}",
-            each.checksum or "",
-            *([each.bucket] if is_moved else []),
+            escape(each.checksum or ""),
+            *([escape(each.bucket)] if is_moved else []),
         )
     return table
 
@@ -64,7 +64,7 @@ def _tree(findings: Findings) -> Tree:
     for each in findings.found:
         if each.run_id not in branches:
             branches[each.run_id] = tree.add(f"run {each.run_id}")
-        where = f"  in {each.bucket}" if each.bucket != findings.bucket else ""
+        where = f"  in {escape(each.bucket)}" if each.bucket != findings.bucket else ""
         line = f"{escape(_name(each, findings))}  {human_size(each.size)}{where}"
         branches[each.run_id].add(line)
     return tree

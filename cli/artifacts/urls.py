@@ -2,10 +2,8 @@
 
 from dataclasses import asdict
 
-import typer
-
 from cli.arguments import Expires, JobId, OptionalRunId
-from cli.output import Json, errors, print_json
+from cli.output import Json, errors, print_json, print_line
 from cli.services import configured_services
 from worker.models.storage_class import NEEDS_RESTORE
 from worker.use_cases.job.upload_urls import HOUR
@@ -25,7 +23,7 @@ def urls(
         print_json({"urls": [asdict(each) for each in found]})
         return
     for each in found:
-        typer.echo(each.url)
+        print_line(each.url)
     until = f"{found[0].expires_at:%Y-%m-%d %H:%M:%S} UTC"
     errors.print(f"{counted(len(found), 'URL')}, valid until {until}.")
     archived = sum(each.storage_class in NEEDS_RESTORE for each in found)

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 from zipfile import ZipFile
 
 import typer
-from rich.console import Console
 from rich.live import Live
 from rich.tree import Tree
 
 from cli.demo.results import write_run
 from cli.demo.surroundings import configure, running_worker, workplace
-from cli.output import Json, console, human_size, print_json, reported
+from cli.output import Json, PrintableConsole, console, human_size, print_json, reported
 from cli.uploads.status import table_of
 from worker.bootstrap.services import Services
 from worker.database.jobs import add_job
@@ -49,7 +48,7 @@ def demo(
 
     Starts a broker, an S3 server and a worker on this machine, and stops them again.
     """
-    screen = Console(quiet=True) if as_json else console
+    screen = PrintableConsole(quiet=True) if as_json else console
     with reported(as_json), ExitStack() as stack:
         directory = stack.enter_context(workplace(keep))
         screen.print("[bold]Starting[/] an S3 server, a broker and a worker, all on this machine …")
@@ -71,7 +70,7 @@ def demo(
                 console.print(f"Left in {directory}: results, archive, database.")
 
 
-def _upload_runs(listed: SqlUploadList, results: Path, screen: Console) -> None:
+def _upload_runs(listed: SqlUploadList, results: Path, screen: PrintableConsole) -> None:
     """Finish runs seconds apart, and request each one's upload; TransientError unless all land."""
     from tasks import enqueue
 

@@ -1,6 +1,5 @@
 """`oneprefix orders`: the orders about whole jobs that were sent as messages."""
 
-import json
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -9,10 +8,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.arguments import OptionalJobId
-from cli.output import Json, console, print_error, print_json
+from cli.output import Json, console, print_error, print_json, print_line
 from cli.services import configured_services
 from cli.user import user
 from worker.models.order import Order, OrderState
+from worker.models.validation import stored_json
 
 app = typer.Typer(
     help="Show or cancel the orders about whole jobs that were sent as messages.",
@@ -51,11 +51,11 @@ def cancel(
         print_error(f"order {order}: nothing to cancel: {why}")
         raise typer.Exit(1)
     if not as_json:
-        console.print(f"{cancelled.title}: {cancelled.error}", markup=False, soft_wrap=True)
+        print_line(f"{cancelled.title}: {cancelled.error}")
 
 
 def _as_row(order: Order) -> dict[str, Any]:
-    return asdict(order) | {"arguments": json.loads(order.arguments)}
+    return asdict(order) | {"arguments": stored_json(order.arguments)}
 
 
 def _table(orders: list[Order]) -> Table:
@@ -65,7 +65,7 @@ def _table(orders: list[Order]) -> Table:
         table.add_row(
             escape(each.id),
             str(each.job_id or "-"),
-            each.kind,
+            escape(each.kind),
             each.state,
             f"{each.given_at:%Y-%m-%d %H:%M}",
             "-" if each.state is OrderState.REQUESTED else f"{each.done:,} of {total}",

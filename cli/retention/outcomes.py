@@ -29,7 +29,7 @@ def _print(found: list[Outcome], failed: list[Outcome]) -> None:
     table = Table("object", "size", "state", box=None)
     table.columns[0].overflow = "fold"
     for each in found:
-        table.add_row(escape(printable(each.key)), human_size(each.size), escape(each.state))
+        table.add_row(escape(each.key), human_size(each.size), escape(each.state))
     console.print(table if found else "No object lies under the job's prefix.")
     for each in failed:
         print_error(each.error or "")
@@ -37,8 +37,3 @@ def _print(found: list[Outcome], failed: list[Outcome]) -> None:
     if counts:
         told = ", ".join(f"{count:,} {state}" for state, count in counts.most_common())
         print_line(told)
-
-
-def printable(key: str) -> str:
-    """Escape unprintable letters, which could move a terminal's cursor."""
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in key)

@@ -3,7 +3,7 @@
 import typer
 
 from cli.arguments import JobId, OptionalRunId
-from cli.output import Json, as_it_stands, as_row, console, print_error, print_json
+from cli.output import Json, as_it_stands, as_row, console, print_error, print_json, print_line
 from cli.services import configured_services
 from cli.user import user
 
@@ -20,7 +20,7 @@ def cancel(job: JobId, run: OptionalRunId = None, as_json: Json = False) -> None
         print_json({"cancelled": [as_row(upload) for upload in cancelled]})
     else:
         for upload in cancelled:
-            console.print(f"job {upload.job_id}, run {upload.run_id}: {upload.error}")
+            print_line(f"job {upload.job_id}, run {upload.run_id}: {upload.error}")
     if run is not None and not cancelled:
         print_error(f"job {job}, run {run}: nothing to cancel: {as_it_stands(standing)}")
         raise typer.Exit(1)

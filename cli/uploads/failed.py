@@ -1,5 +1,6 @@
 """`oneprefix failed`: the FAILED uploads and their reasons."""
 
+from textwrap import indent
 from typing import Annotated
 
 import typer
@@ -7,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.arguments import OptionalJobId, OptionalRunId
-from cli.output import Json, as_row, console, print_json
+from cli.output import Json, as_row, console, print_json, print_lines
 from cli.services import configured_services
 from worker.models.upload import Upload, UploadState
 
@@ -31,8 +32,10 @@ def failed(
         return
     console.print(_table(found) if found else "No upload has failed.")
     for upload in found if with_traceback else []:
-        console.print(f"\n[bold]job {upload.job_id}, run {upload.run_id}[/]")
-        console.print(escape(upload.traceback or "no traceback"))
+        console.print()
+        console.print(f"[bold]job {upload.job_id}, run {upload.run_id}[/]")
+        # indented, so that no line of it is taken for one of ours
+        print_lines(indent(upload.traceback or "no traceback", "  "))
 
 
 def _table(uploads: list[Upload]) -> Table:

@@ -9,6 +9,7 @@ from kombu.transport import TRANSPORT_ALIASES
 
 from worker.bootstrap import urls
 from worker.errors import InvalidSettings
+from worker.printable import printable
 from worker.settings import load_settings
 
 #: Has the kernel give up a connection whose peer acknowledges nothing for some 10 seconds. Not all
@@ -33,7 +34,7 @@ class UnusableSettings(InvalidSettings, ClickException):  # type: ignore[misc]
         InvalidSettings.__init__(self, error.message)
 
     def show(self, file: IO[Any] | None = None) -> None:
-        print(f"oneprefix: {self}", file=file or sys.stderr)
+        print(printable(f"oneprefix: {self}"), file=file or sys.stderr)
 
 
 def broker_url() -> str:

@@ -1,6 +1,5 @@
 """Publish an upload's message through Celery."""
 
-import json
 import logging
 from typing import Any
 
@@ -12,6 +11,7 @@ from tasks.messaging.upload_message import TASK, URGENT
 from worker.errors import InvalidSettings
 from worker.models.order import Order
 from worker.models.upload_request import UploadRequest
+from worker.models.validation import stored_json
 
 log = logging.getLogger(__name__)
 
@@ -47,9 +47,15 @@ class CeleryPublisher:
         )
 
     def publish_order(self, order: Order) -> bool:
-        arguments = json.loads(order.arguments)
-        named = isinstance(arguments, dict)  # those of a refused order are as they came
-        args, kwargs = ([], arguments) if named else arguments
+        args: list[Any] = []
+        kwargs: dict[str, Any] = {}
+        match stored_json(order.arguments):
+            case dict() as kwargs:
+                pass
+            case [list() as args, dict() as kwargs]:  # those of a refused order, as they came
+                pass
+            case told:  # a row that somebody has written
+                args = [told]
         options = options_of(order.follow_up)
         name = f"tasks.{order.kind}_job"
         return self._sent(order.title, name, args=args, kwargs=kwargs, task_id=order.id, **options)

@@ -38,8 +38,11 @@ class Repositories:
 
     @cached_property
     def engine(self) -> Engine:
-        password = self.settings.database_password_command
-        return make_engine(database_url(self.settings), password_command=password)
+        command = self.settings.database_password_command
+        return make_engine(
+            database_url(self.settings),
+            password_command=command.get_secret_value() if command else None,
+        )
 
     jobs = _of_engine(SqlJobRepository)
     runs = _of_engine(SqlRunRepository)

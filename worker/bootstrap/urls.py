@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from worker.errors import InvalidSettings
 from worker.file_errors import translated_file_errors
@@ -9,6 +10,9 @@ from worker.settings import Settings
 
 if TYPE_CHECKING:
     from worker.embedded.broker import EmbeddedBroker
+
+#: Schemes of brokers' URLs. The one in memory is for tests within one process.
+BROKERS = ("redis", "rediss", "redis+socket", "amqp", "amqps", "pyamqp", "memory")
 
 
 def database_url(settings: Settings) -> str:
@@ -21,15 +25,32 @@ def database_url(settings: Settings) -> str:
 
 
 def broker_url(settings: Settings) -> str:
-    """Return the broker's URL, by default the embedded one's; InvalidSettings before its start."""
+    """Return the broker's URL, by default the embedded one's.
+
+    InvalidSettings before that one's start, and for brokers that workers do not work with.
+    """
     if settings.broker_url:
-        return settings.broker_url.get_secret_value()
+        chosen = settings.broker_url.get_secret_value()
+        _require_known_broker(urlsplit(chosen))
+        return chosen
     from worker.embedded.broker import known_url
 
     url = known_url(broker_directory(settings))
     if url is None:
         raise InvalidSettings("there is no broker: set ONEPREFIX_BROKER_URL, or run `oneprefix up`")
     return url
+
+
+def _require_known_broker(url: SplitResult) -> None:
+    if url.scheme not in BROKERS:
+        raise InvalidSettings(
+            f"ONEPREFIX_BROKER_URL names {url.scheme!r}; use redis:// or amqp://, also with TLS as"
+            " rediss:// and amqps://"
+        )
+    if {"username", "password"} & parse_qs(url.query).keys():
+        raise InvalidSettings(
+            "ONEPREFIX_BROKER_URL: write user and password before the host: redis://:password@host"
+        )
 
 
 def result_backend(settings: Settings) -> str | None:

@@ -1,5 +1,6 @@
 """Turn SQL's errors into ours: one line without statement, parameters or secrets."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -19,6 +20,7 @@ _SQLITE_SCHEMA = ("no such table", "no such column")
 #: PostgreSQL's codes for a missing table or column, and for a statement that a pooler lost.
 #: https://www.postgresql.org/docs/current/errcodes-appendix.html
 _SCHEMA, _LOST_STATEMENT = ("42P01", "42703"), ("26000", "42P05")
+_OPTIONS = re.compile(r'(invalid (?:connection option|\w+ value:|port number:)) "[^"]*"')
 
 
 @contextmanager
@@ -61,5 +63,9 @@ def _sqlstate(error: DBAPIError) -> str | None:
 
 
 def _line(error: DBAPIError) -> str:
-    """The driver's first line; the next ones quote the statement."""
-    return (str(error.orig).splitlines() or [type(error.orig).__name__])[0]
+    """The driver's first line; the next ones quote the statement.
+
+    Values from the URL, which libpq quotes, may be parts of a password.
+    """
+    line = (str(error.orig).splitlines() or [type(error.orig).__name__])[0]
+    return _OPTIONS.sub(r'\1 "***"', line)

@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, Engine, insert, select
 
 from worker.database.engine import SqlRepository, transaction
 from worker.database.tables import jobs, runs
+from worker.database.types import FIRST, LAST
 from worker.errors import JobNotFound, JobUnusable, RunNotFound
 from worker.models.job import Job, Run
 from worker.models.upload_request import MAX_ID
@@ -18,9 +19,11 @@ class SqlJobRepository(SqlRepository):
         found = self._rows(query) if job_id <= MAX_ID else ()  # drivers choke on larger ones
         if not found:
             raise JobNotFound("there is no such job", job_id=job_id)
-        if found[0].created_at is None:
+        if found[0].created_at in (None, FIRST, LAST):
+            problem = "NULL" if found[0].created_at is None else "no time of the years 1 to 9999"
             raise JobUnusable(
-                "its created_at is NULL: set it, then request the upload again", job_id=job_id
+                f"its created_at is {problem}: set it, then request the upload again",
+                job_id=job_id,
             )
         return Job(id=found[0].id, created_at=found[0].created_at)
 

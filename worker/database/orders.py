@@ -14,6 +14,7 @@ from worker.database.types import Instant, now
 from worker.errors import LeaseLost
 from worker.models.order import Order, OrderMessage, OrderState, What
 from worker.models.upload_request import MAX_TEXT, column_id, storable
+from worker.models.validation import stored_json
 
 _COLUMNS = (
     *(orders.c[name] for name in Order.__slots__ if name not in ("age", "follow_up")),
@@ -223,12 +224,16 @@ def _given_at(message: OrderMessage) -> dict[str, Any]:
 def _as_order(row: Row[Any]) -> Order:
     values = row._asdict()
     age = values.pop("read_at") - values["given_at"]
-    result = values["result"]
+    result = stored_json(values["result"])
     return Order(
         **values
         | {
             "age": max(age, timedelta()).total_seconds(),
             "state": OrderState(values["state"]),
-            "result": json.loads(result) if result else None,
+            "result": result if _are_counts(result) else None,
         }
     )
+
+
+def _are_counts(result: Any) -> bool:
+    return isinstance(result, dict) and all(isinstance(each, int) for each in result.values())

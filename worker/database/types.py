@@ -1,6 +1,6 @@
 """Times and the database's clock, with one meaning on PostgreSQL and SQLite."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, DateTime, Dialect, String, TypeDecorator, literal
@@ -14,13 +14,16 @@ from worker.models.validation import utc
 
 #: For SQLite's strftime: the form in which SQLAlchemy writes a datetime, in milliseconds.
 SQLITE_FORMAT = "%Y-%m-%d %H:%M:%f000"
+#: What is read for a time that Python can't hold: infinite, before the year 1, after 9999, none.
+FIRST, LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
 class Instant(TypeDecorator[datetime]):
     """A time, aware and in UTC in Python, however the column stores it.
 
     PostgreSQL returns `timestamptz` in the session's zone and `timestamp` naive. SQLite stores
-    text that may carry an offset, which SQLAlchemy's own type would drop.
+    text that may carry an offset, which SQLAlchemy's own type would drop. A time that Python can't
+    hold is read as `FIRST` or `LAST`.
     """
 
     impl = DateTime
@@ -38,7 +41,25 @@ class Instant(TypeDecorator[datetime]):
     def process_result_value(self, value: Any, _dialect: Dialect) -> datetime | None:
         if value is None:
             return None
-        return utc(datetime.fromisoformat(value) if isinstance(value, str) else value)
+        return _parsed(value) if isinstance(value, str) else utc(value)
+
+    def column_expression(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
+        return within_years(column)
+
+
+def _parsed(text: str) -> datetime:
+    try:
+        return utc(datetime.fromisoformat(text))
+    except (ValueError, OverflowError):
+        return LAST if text == "infinity" else FIRST
+
+
+class within_years(FunctionElement[datetime]):  # noqa: N801  it reads as an SQL function
+    """The column's times as far as Python's reach."""
+
+    type = Instant()
+    inherit_cache = True
+    name = "within_years"
 
 
 class now(FunctionElement[datetime]):  # noqa: N801  it reads as the SQL function that it is
@@ -63,6 +84,18 @@ def instant(moment: Moment | None) -> ColumnElement[datetime] | None:
 def _postgresql(element: now, compiler: SQLCompiler, **options: Any) -> str:
     seconds = compiler.process(element.clauses, **options)
     return f"(now() + make_interval(secs => {seconds}))"
+
+
+@compiles(within_years, "postgresql")
+def _clamped(element: within_years, compiler: SQLCompiler, **options: Any) -> str:
+    column = compiler.process(element.clauses, **options)
+    first, last = (f"timestamptz '{each.isoformat(sep=' ')}'" for each in (FIRST, LAST))
+    return f"CASE WHEN {column} IS NOT NULL THEN least(greatest({column}, {first}), {last}) END"
+
+
+@compiles(within_years, "sqlite")
+def _as_it_is(element: within_years, compiler: SQLCompiler, **options: Any) -> str:
+    return compiler.process(element.clauses, **options)
 
 
 @compiles(now, "sqlite")

@@ -1,6 +1,8 @@
 """Checks of the ids and times that values are made from."""
 
+import json
 from datetime import UTC, datetime
+from typing import Any
 
 from worker.errors import InvalidId
 
@@ -10,6 +12,14 @@ def positive_id(name: str, value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise InvalidId(f"{name} must be a positive integer, not {value!r:.100}")
     return value
+
+
+def stored_json(text: str | None) -> Any:
+    """What a column's JSON says; the text itself where somebody has written something else."""
+    try:
+        return json.loads(text) if text else None
+    except (ValueError, RecursionError):
+        return text
 
 
 def utc(time: datetime) -> datetime:

@@ -2,12 +2,14 @@
 
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
 
 import botocore.session
 from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.loaders import Loader, create_loader
 
+from worker.errors import StorageRefused
 from worker.storage.errors import translated_s3_errors
 from worker.storage.rotating_credentials import RotatingCredentials
 
@@ -63,13 +65,23 @@ def make_client_and_credentials(
         if quick:
             config = config.merge(_QUICK)
         if found is None:
-            return cast("S3Client", session.create_client("s3", config=config)), None
+            return _client(session, config), None
         rotating = RotatingCredentials(found, look_up)
         session.register_component("credential_provider", rotating)
-        client = session.create_client("s3", config=config)
+        client = _client(session, config)
         events: Any = client.meta.events  # whose stub knows no handler that answers
         events.register("needs-retry.s3", rotating.retry_if_renewed)
-        return cast("S3Client", client), found
+        return client, found
+
+
+def _client(session: botocore.session.Session, config: Config) -> "S3Client":
+    client = cast("S3Client", session.create_client("s3", config=config))
+    if "@" in urlsplit(client.meta.endpoint_url).netloc:
+        raise StorageRefused(
+            "the S3 endpoint's URL holds a user or a password, which would be in every location:"
+            " give keys as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        )
+    return client
 
 
 def _session(*, quick: bool) -> botocore.session.Session:

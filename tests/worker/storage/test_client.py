@@ -62,6 +62,13 @@ def test_an_endpoint_that_is_no_url_is_refused(aws: pytest.MonkeyPatch) -> None:
         make_client()
 
 
+def test_an_endpoint_with_a_password_is_refused(aws: pytest.MonkeyPatch) -> None:
+    aws.setenv("AWS_ENDPOINT_URL_S3", "http://ada:hunter2@minio:9000")
+    with pytest.raises(StorageRefused, match="holds a user or a password") as refused:
+        make_client()
+    assert "hunter2" not in str(refused.value)
+
+
 def test_without_credentials_the_error_says_so(aws: pytest.MonkeyPatch) -> None:
     aws.delenv("AWS_ACCESS_KEY_ID")
     aws.delenv("AWS_SECRET_ACCESS_KEY")

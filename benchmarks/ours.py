@@ -75,6 +75,10 @@ class ReadyMade:
     archive: Any = None
 
     @property
+    def fingerprint(self) -> str:
+        return ""
+
+    @property
     def bytes_total(self) -> int:
         return len(self.content)
 

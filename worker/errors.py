@@ -15,7 +15,7 @@ OneprefixError
 └── TransientError
     ├── the run's directory  ResultsRootMissing · ResultsDirectoryMissing · TreeChanged
     ├── the worker           HelperLost · Stalled · LeaseLost · LeftAlone
-    │                        Postponed (MustWait, HandedBack)
+    │                        Postponed (MustWait, HandedBack, Unfinished)
     ├── artifacts            ArtifactReplaced · RecordNotWritten
     └── surroundings         StorageUnavailable · DatabaseUnavailable · BrokerUnavailable
 """
@@ -227,6 +227,14 @@ class MustWait(Postponed):
 
 class HandedBack(Postponed):
     """The worker stops; another one continues the upload."""
+
+
+class Unfinished(Postponed):
+    """The run's directory is still written to, by ONEPREFIX_SETTLE_SECONDS or COMPLETE_MARKER."""
+
+    def __init__(self, message: str, *, retry_in: float = 5.0, **more: int | None) -> None:
+        super().__init__(message, **more)
+        self.retry_in = retry_in
 
 
 class Stalled(TransientError):

@@ -62,6 +62,18 @@ class Settings(BaseSettings):
         pattern="^[^/]+$",
         description="pattern of run directories' names; * takes any directory",
     )
+    settle_seconds: float = Field(
+        0,
+        ge=0,
+        description="seconds for which nothing in a run's directory may have changed before it is"
+        " uploaded; it is looked at twice, that far apart",
+    )
+    complete_marker: str | None = Field(
+        None,
+        pattern="^[^/]+$",
+        description="name of a file without which a run's directory is not complete, and its upload"
+        " waits",
+    )
     server_side_encryption: Literal["AES256", "aws:kms", "aws:kms:dsse"] | None = Field(
         None, description="encryption requested for every object; the bucket's default if not set"
     )

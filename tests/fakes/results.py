@@ -30,6 +30,10 @@ class FakePackage:
         return len(self.content)
 
     @property
+    def fingerprint(self) -> str:
+        return f"{hash(self.content):x}"
+
+    @property
     def size_bound(self) -> int:
         return len(self.content)
 

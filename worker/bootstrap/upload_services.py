@@ -31,6 +31,7 @@ from worker.use_cases.requests.read_message import ReadMessage
 from worker.use_cases.retry_policy import RetryPolicy
 from worker.use_cases.upload.large_runs import LargeRuns
 from worker.use_cases.upload.leases import Leases
+from worker.use_cases.upload.settling import Settling
 from worker.use_cases.upload.upload_results import UploadResults
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ class UploadServices(Repositories):
             random=SystemRandom(),
             leases=self._leases,
             large_runs=LargeRuns(pool.large_runs, self.settings.large_run_mib * MIB),
+            settling=Settling(self.settings.settle_seconds),
             must_stop=pool.shutdown.has_passed,
         )
 
@@ -116,7 +118,12 @@ class UploadServices(Repositories):
         packing = Packing(
             threads=settings.threads or min(share, processors()), level=LEVELS[settings.level]
         )
-        return TreePackager(settings.results_roots, settings.run_directory_pattern, packing)
+        return TreePackager(
+            settings.results_roots,
+            settings.run_directory_pattern,
+            packing,
+            settings.complete_marker,
+        )
 
     @cached_property
     def bucket(self) -> "Bucket":

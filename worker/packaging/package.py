@@ -12,6 +12,7 @@ from worker.packaging.tree.measure import Measure
 from worker.packaging.tree.roots import opened_beneath
 from worker.packaging.tree.selection import Selection, select
 from worker.packaging.tree.survey import Survey
+from worker.packaging.workers.checks import checks
 from worker.packaging.workers.plan import Plan
 from worker.packaging.workers.pool import MAX_HELD_WHILE_MEASURING, PackingPool
 from worker.packaging.zip.deflate import FAST
@@ -45,13 +46,17 @@ class TreePackage:
         self._units = iter(Plan(self._entries, in_flight=pool.in_flight))
         self._packed = pool.in_order(self._units)
         self._stream = ZipStream(self._packed)
+        self._moved: Callable[[], None] = lambda: None
         self._chunks = self._checked()
 
     def measure(self, helpers: bool | None, moved: Callable[[], None]) -> None:
         """Walk the whole tree once, and call `moved` for each entry; for the errors see `walk`.
 
+        `moved` is called again when the files are looked at once more behind the last byte.
+
         Helper processes, if any (see `Packing`), pack what was found already.
         """
+        self._moved = moved
         if helpers:
             self._pool.start_helpers()
         with closing(self._selection.entries()) as entries:
@@ -84,6 +89,10 @@ class TreePackage:
         return self._measure.bytes_total
 
     @property
+    def fingerprint(self) -> str:
+        return self._measure.fingerprint
+
+    @property
     def size_bound(self) -> int:
         return self._measure.size_bound
 
@@ -110,7 +119,21 @@ class TreePackage:
             yield chunk
         _require_as_measured(self._stream.file_count == self.file_count)
         _require_as_measured(self._stream.bytes_done == self.bytes_total)
+        self._require_one_moment()
         self._selection.require_unchanged()
+
+    def _require_one_moment(self) -> None:
+        """Raise TreeChanged if a file changed after it was packed, while others still were.
+
+        What is as it was measured, once all has been read, was so at one moment together.
+        """
+        with (
+            closing(self._survey.again()) as entries,
+            closing(checks(entries, in_flight=self._pool.in_flight)) as batches,
+            closing(self._pool.in_order(batches)) as checked,
+        ):
+            for _ in checked:
+                self._moved()
 
 
 def _require_as_measured(holds: bool) -> None:
@@ -126,19 +149,24 @@ class TreePackager:
     pattern: str = "RUN*"
     """Which directories' names are runs', as in the shell."""
     packing: Packing = field(default_factory=Packing)
+    complete_marker: str | None = None
+    """The name of a file without which a run's directory is not finished."""
 
     @contextmanager
     def open(self, path: str, moved: Callable[[], None] = lambda: None) -> Iterator[TreePackage]:
         """The measured package of a directory, closed behind the block.
 
-        `moved` is called for each entry that is measured. Raises what `opened_beneath`, `select`
-        and `walk` do. From then on this process keeps memory that it frees.
+        `moved` is called for each entry that is measured. Raises Unfinished without the marker, and
+        what `opened_beneath`, `select` and `walk` do. From then on this process keeps memory that
+        it frees.
         """
         keep_freed_memory()
         large = False
         try:
             with opened_beneath(self.roots, path) as directory:
                 selection = select(directory, PurePosixPath(path).name, self.pattern)
+                if self.complete_marker:
+                    selection.require_marker(self.complete_marker)
                 pool = PackingPool(threads=self.packing.threads, level=self.packing.level)
                 with closing(TreePackage(selection, pool)) as package:
                     package.measure(self.packing.helpers, moved)

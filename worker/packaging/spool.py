@@ -10,10 +10,14 @@ BLOCK = 256 * 1024
 
 
 class Spool:
-    """A queue of bytes: appended record by record, taken in order in blocks of whole records."""
+    """A queue of bytes: appended record by record, taken in order in blocks of whole records.
 
-    def __init__(self) -> None:
+    One that `keeps` its blocks can be rewound.
+    """
+
+    def __init__(self, *, keeps: bool = False) -> None:
         self._blocks: deque[bytes] = deque()
+        self._taken: list[bytes] | None = [] if keeps else None
         self._open = bytearray()
         self.size = 0
         """Bytes that were appended since the beginning."""
@@ -27,11 +31,20 @@ class Spool:
 
     def take(self) -> bytes:
         """The next block; empty if there is none (yet)."""
-        if self._blocks:
-            return isal_zlib.decompress(self._blocks.popleft())
-        block = bytes(self._open)
-        self._open.clear()
-        return block
+        if not self._blocks and self._open:
+            self._blocks.append(isal_zlib.compress(bytes(self._open), 1))
+            self._open.clear()
+        if not self._blocks:
+            return b""
+        block = self._blocks.popleft()
+        if self._taken is not None:
+            self._taken.append(block)
+        return isal_zlib.decompress(block)
+
+    def rewind(self) -> None:
+        """Put what was taken back to the beginning of the queue."""
+        self._blocks.extendleft(reversed(self._taken or []))
+        self._taken = None
 
     def __iter__(self) -> Iterator[bytes]:
         while block := self.take():

@@ -64,6 +64,19 @@ def read_files(
     return contents
 
 
+def check_files(
+    directory: bytes, parent: int, bases: list[bytes], measured: list[Identity]
+) -> None:
+    """Raise TreeChanged if a file of the open directory `parent` is not as it was measured."""
+    for base, before in zip(bases, measured, strict=True):
+        try:
+            status = os.stat(base, dir_fd=parent, follow_symlinks=False)
+        except OSError as error:
+            raise unreadable(directory + base, error) from error
+        if hash((status.st_size, status.st_mtime_ns, status.st_ctime_ns)) != before:  # its identity
+            require_measured(directory + base, status, before)
+
+
 def _continued(data: bytes, descriptor: int, size: int) -> bytes:
     """The data and what further reads add to them, up to one byte more than `size`."""
     while len(data) <= size and (more := os.read(descriptor, size + 1 - len(data))):

@@ -1,7 +1,7 @@
 """Adds up a tree before it is packed, and the most bytes that its archive may take; no I/O."""
 
 from worker.packaging.tree.changes import shown
-from worker.packaging.tree.entries import Entry, FileGroup, LeaveDirectory, Omitted
+from worker.packaging.tree.entries import Directory, Entry, FileGroup, LeaveDirectory, Omitted
 from worker.packaging.zip.central_directory import END_OVERHEAD
 from worker.packaging.zip.deflate import deflated_bound
 from worker.packaging.zip.headers import ENTRY_OVERHEAD
@@ -19,16 +19,25 @@ class Measure:
         """Of the regular files."""
         self.size_bound = END_OVERHEAD
         """The most bytes that the archive may take."""
+        self._hash = 0
         self.left_out: list[str] = []
         """What the archive omits, as `name (reason)`."""
 
     def add(self, entry: Entry) -> None:
         if isinstance(entry, FileGroup):
             self._add_files(entry)
-        elif isinstance(entry, Omitted):
+            return
+        if isinstance(entry, Directory):
+            self._hash = hash((self._hash, entry.identity))
+        if isinstance(entry, Omitted):
             self.left_out.append(f"{shown(entry.name)} ({entry.reason})")
         elif not isinstance(entry, LeaveDirectory):
             self.size_bound += ENTRY_OVERHEAD + 2 * len(entry.name) + len(entry.content)
+
+    @property
+    def fingerprint(self) -> str:
+        """Of all files and directories; another one if any was changed meanwhile."""
+        return f"{self._hash & 0xFFFF_FFFF_FFFF_FFFF:016x}"
 
     @property
     def has_many_small_files(self) -> bool:
@@ -38,6 +47,7 @@ class Measure:
     def _add_files(self, files: FileGroup) -> None:
         count, total = len(files.sizes), sum(files.sizes)
         names = count * len(files.directory) + sum(map(len, files.names))
+        self._hash = hash((self._hash, *files.identities))
         self.file_count += count
         self.bytes_total += total
         self.size_bound += deflated_bound(total) + count * (deflated_bound(0) + ENTRY_OVERHEAD)

@@ -5,10 +5,12 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from worker.errors import InvalidResultsDirectory, TreeChanged
+from worker.errors import InvalidResultsDirectory, TreeChanged, Unfinished
 from worker.packaging.tree.entries import Entry
 from worker.packaging.tree.walk import Kind, listed, opened_directory, special, walk
 
+#: Seconds between two looks for the file that marks a run's directory as complete.
+MARKER_EVERY = 10.0
 #: Names of run directories, and names of links and the like that match the pattern too; sorted.
 Matching = tuple[list[bytes], list[bytes]]
 
@@ -36,6 +38,20 @@ class Selection:
                     yield from walk(descriptor, base, base)
             else:
                 yield special(base, base, self.directory)
+
+    def require_marker(self, name: str) -> None:
+        """Raise Unfinished unless each run's directory holds an entry of that name."""
+        runs = [b"."] if self.matching is None else self.matching[0]
+        for run in runs:
+            try:
+                os.stat(
+                    run + b"/" + os.fsencode(name), dir_fd=self.directory, follow_symlinks=False
+                )
+            except OSError:
+                where = self.name if run == b"." else os.fsdecode(run)
+                raise Unfinished(
+                    f"waits for the file {name!r} in {where!r:.200}", retry_in=MARKER_EVERY
+                ) from None
 
     def require_unchanged(self) -> None:
         """Raise TreeChanged if a run directory came or went since the selection was made."""

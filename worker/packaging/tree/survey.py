@@ -28,7 +28,7 @@ class Survey:
         self._top = top
         self._above: list[tuple[Directory, int]] = []
         """The directories around the entry that was read last, with their descriptors."""
-        self._records = Spool()
+        self._records = Spool(keeps=True)
         self._is_complete = False
 
     def add(self, entry: Entry) -> None:
@@ -61,6 +61,11 @@ class Survey:
         finally:
             while self._above:
                 os.close(self._above.pop()[1])
+
+    def again(self) -> Generator[Entry | None]:
+        """Yield all entries once more; as `entries`, which must be exhausted. Single use."""
+        self._records.rewind()
+        return self.entries()
 
     def _entry(self, kind: int, values: list[Any]) -> Entry:
         match kind:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from isal.isal_zlib import crc32
 
 from worker.packaging.tree.changes import Identity, Stamp, require_unchanged
-from worker.packaging.tree.files import ReadFile, read_files
+from worker.packaging.tree.files import ReadFile, check_files, read_files
 from worker.packaging.workers.segment import SEGMENT
 from worker.packaging.zip.central_directory import marked_offsets
 from worker.packaging.zip.deflate import STORE, Deflater, compressible
@@ -78,6 +78,16 @@ class BatchPacker:
             if len(body) < len(content):
                 return DEFLATED, crc, body
         return STORED, crc32(content), content
+
+
+def check_batch(items: Sequence[Ready | FilesToPack], descriptors: Sequence[int]) -> PackedBatch:
+    """Pack nothing; TreeChanged if a file or its directory is not as it was measured."""
+    for item in items:
+        if not isinstance(item[0], bytes):
+            (directory, index, before), bases, _, identities = item
+            check_files(directory, descriptors[index], bases, identities)
+            require_unchanged(directory, before, descriptors[index])
+    return PackedBatch(b"", b"", b"", 0, 0, 0)
 
 
 def _contents(items: Sequence[Ready | FilesToPack], descriptors: Sequence[int]) -> list[ReadFile]:

@@ -89,7 +89,7 @@ class Helper:
 
     def pack(self, batch: Batch) -> PendingBatch:
         """Give the helper a batch; HelperLost if it has died."""
-        request = encoded(batch.items)
+        request = encoded(batch.message)
         while len(request) > MAX_WAITING_REQUEST and self._pending:
             self.receive()
         pending = PendingBatch(batch, self)

@@ -8,9 +8,16 @@ so that it never outlives the worker.
 import gc
 import os
 import socket
+from collections.abc import Callable, Sequence
 
 from worker.errors import OneprefixError
-from worker.packaging.workers.batch import BatchPacker, FilesToPack, Ready
+from worker.packaging.workers.batch import (
+    BatchPacker,
+    FilesToPack,
+    PackedBatch,
+    Ready,
+    check_batch,
+)
 from worker.packaging.workers.messages import encoded, receive, send
 from worker.process.memory import keep_freed_memory
 
@@ -23,7 +30,9 @@ def main(descriptor: int, level: int) -> None:
     with socket.socket(fileno=descriptor) as parent:
         try:
             while received := receive(parent):
-                _answer(parent, received.message, received.descriptors, pack)
+                is_check, items = received.message
+                work = check_batch if is_check else pack
+                _answer(parent, items, received.descriptors, work)
         except ConnectionError:
             pass  # the worker is gone
 
@@ -32,11 +41,11 @@ def _answer(
     parent: socket.socket,
     items: list[Ready | FilesToPack],
     descriptors: list[int],
-    pack: BatchPacker,
+    work: Callable[[Sequence[Ready | FilesToPack], Sequence[int]], PackedBatch],
 ) -> None:
     """Send the packed batch, or the name and message of the error, and close the descriptors."""
     try:
-        data, *index = pack(items, descriptors)
+        data, *index = work(items, descriptors)
         send(parent, encoded(tuple(index)), body=data)
     except OneprefixError as error:
         send(parent, encoded((type(error).__name__, error.message)))

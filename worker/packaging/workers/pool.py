@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Generator, Iterator
 from functools import partial
 
-from worker.packaging.workers.batch import BatchPacker, PackedBatch
+from worker.packaging.workers.batch import BatchPacker, PackedBatch, check_batch
 from worker.packaging.workers.helper import MAX_PENDING, Helper, PendingBatch
 from worker.packaging.workers.segment import PackedSegment, SegmentPacker
 from worker.packaging.workers.units import Batch, Segment, Unit
@@ -110,7 +110,8 @@ class PackingPool:
 
     def _pack(self, unit: Unit) -> Packed:
         if isinstance(unit, Batch):
-            return self._tools.pack_batch(unit.items, unit.descriptors)
+            work = check_batch if unit.is_check else self._tools.pack_batch
+            return work(unit.items, unit.descriptors)
         file = unit.file
         packed = self._tools.pack_segment(file.name, file.descriptor, unit.offset, unit.size)
         return unit, packed

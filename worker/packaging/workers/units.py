@@ -25,6 +25,13 @@ class Batch:
     entry_count: int = 0
     size: int = 0
     """Bytes of the files."""
+    is_check: bool = False
+    """Whether its files, packed before, are only compared with what was measured."""
+
+    @property
+    def message(self) -> tuple[bool, list[Ready | FilesToPack]]:
+        """What a helper process is told, beside the descriptors."""
+        return self.is_check, self.items
 
     @property
     def is_full(self) -> bool:

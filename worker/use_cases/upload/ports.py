@@ -73,6 +73,11 @@ class Package(Protocol):
         ...
 
     @property
+    def fingerprint(self) -> str:
+        """Another one if any file or directory of the tree was changed meanwhile."""
+        ...
+
+    @property
     def size_bound(self) -> int:
         """Upper bound of the archive's size, in bytes."""
         ...

@@ -41,6 +41,7 @@ from worker.use_cases.upload.ports import (
     ResultsStore,
     UploadRepository,
 )
+from worker.use_cases.upload.settling import Settling
 
 Progress = Callable[[int, int], None]
 
@@ -55,6 +56,7 @@ class UploadResults:
     results: ResultsStore
     leases: Leases
     large_runs: LargeRuns
+    settling: Settling
     retry_policy: RetryPolicy
     random: Random
     """Spreads retries."""
@@ -114,6 +116,7 @@ class UploadResults:
         upload, key = lease.held, prefix.run_results_key(run.id)
         self.large_runs.require_slot(upload.bytes_total or 0)  # as an earlier attempt measured it
         with self.packager.open(upload.path, lease.moved) as package:
+            self.settling.require_settled(upload, package)
             self.large_runs.require_slot(package.bytes_total)
             lease.progress = lambda: package.bytes_done
             with self.results.begin(

@@ -118,7 +118,7 @@ def links(number: int, *, size: int = 4000, count: int = 256) -> Batch:
 @pytest.mark.timeout(30)
 def test_requests_and_answers_beyond_any_buffer_do_not_wait_for_each_other(helper: Helper) -> None:
     batches = [links(number) for number in range(6)]
-    assert all(len(encoded(batch.items)) > 10 * MAX_WAITING_REQUEST for batch in batches)
+    assert all(len(encoded(batch.message)) > 10 * MAX_WAITING_REQUEST for batch in batches)
     asked = [helper.pack(batch) for batch in batches]
     for each, batch in zip(asked, batches, strict=True):
         assert each.take() == BatchPacker(FAST)(batch.items, [])
@@ -131,9 +131,9 @@ def test_the_longest_request_that_waits_fits_into_the_buffer_while_the_helper_an
     make(run, {"noise": content("random", MIB)})
     batch = links(1, count=1, size=60 * KIB)
     batch.add(b"RUN4/rest", (stat.S_IFLNK | 0o777, 1_700_000_000), b"")
-    room = MAX_WAITING_REQUEST - len(encoded(batch.items))
+    room = MAX_WAITING_REQUEST - len(encoded(batch.message))
     batch.items[-1] = (b"RUN4/rest", (stat.S_IFLNK | 0o777, 1_700_000_000), bytes(room))
-    assert len(encoded(batch.items)) == MAX_WAITING_REQUEST
+    assert len(encoded(batch.message)) == MAX_WAITING_REQUEST
     with batch_of(run) as large:
         for _ in range(20):
             asked = [helper.pack(again(large)), helper.pack(batch)]

@@ -40,7 +40,7 @@ def test_a_helper_process_answers_with_each_packed_batch_and_ends_with_its_socke
     make(run, {"a": b"1", "inner": {"b": b"22"}})
     with batch_of(run) as batch, running() as worker:
         for _ in range(3):
-            send(worker, encoded(batch.items), batch.descriptors)
+            send(worker, encoded(batch.message), batch.descriptors)
             received = receive(worker)
             assert received
             packed = PackedBatch(received.body, *received.message)
@@ -52,7 +52,7 @@ def test_whatever_fails_is_answered_with_its_name(run: Path, function: str) -> N
     make(run, {"out": b"1"})
     with batch_of(run) as batch, running() as worker:
         with before_calls(function, lambda *call: fail()):
-            send(worker, encoded(batch.items), batch.descriptors)
+            send(worker, encoded(batch.message), batch.descriptors)
             answer = receive(worker)
         assert answer == unreadable("RUN4/out")
 
@@ -66,7 +66,7 @@ def test_a_directory_that_the_file_system_lost_is_answered_with_its_name(run: Pa
 
     with batch_of(run) as batch, running() as worker:
         with before_calls("fstat", act):
-            send(worker, encoded(batch.items), batch.descriptors)
+            send(worker, encoded(batch.message), batch.descriptors)
             answer = receive(worker)
         assert answer == unreadable("RUN4/")
 
@@ -87,7 +87,7 @@ def test_a_helper_process_ends_in_silence_when_its_worker_goes_while_it_packs(ru
             closed.set()
 
         with before_calls("read", close):
-            send(worker, encoded(batch.items), batch.descriptors)
+            send(worker, encoded(batch.message), batch.descriptors)
             asked.set()
             assert closed.wait(10)
 

@@ -31,6 +31,7 @@ from worker.errors import (
     StorageUnavailable,
     TransientError,
     TreeChanged,
+    Unfinished,
     UploadGivenUp,
 )
 from worker.models.artifact import Artifact
@@ -42,6 +43,7 @@ from worker.process.shutdown import ShutdownDeadline
 from worker.use_cases.retry_policy import RetryPolicy
 from worker.use_cases.upload.large_runs import LargeRuns
 from worker.use_cases.upload.leases import Leases
+from worker.use_cases.upload.settling import Settling
 from worker.use_cases.upload.upload_results import UploadResults
 
 KEY = "jobs/12/2025/10/23/211500/run_4_results.zip"
@@ -61,6 +63,7 @@ class World:
     ended: set[str] = field(default_factory=set)
     """Owners that run no more."""
     shutdown: ShutdownDeadline = field(default_factory=ShutdownDeadline)
+    settle_seconds: float = 0
     use_case: UploadResults = field(init=False)
 
     def __post_init__(self) -> None:
@@ -85,6 +88,7 @@ class World:
                 stall_seconds=60,
                 abandon=lambda: None,
             ),
+            settling=Settling(self.settle_seconds),
             must_stop=self.shutdown.has_passed,
         )
 
@@ -586,3 +590,21 @@ def test_an_upload_in_which_nothing_moves_is_tried_again(world: World) -> None:
     with pytest.raises(Stalled, match=r"nothing moved for 0\.2 s"):
         use_case(REQUEST)
     assert world.row.state is UploadState.RETRYING
+
+
+class TestADirectoryThatIsStillWrittenTo:
+    def test_it_is_sent_once_two_looks_saw_the_same(self) -> None:
+        world = World(settle_seconds=30)
+        for content in (b"1", b"1,2"):
+            world.packager.directories["/r/RUN4"] = content
+            with pytest.raises(Unfinished, match="nothing has changed") as waits:
+                world.use_case(REQUEST)
+            assert waits.value.retry_in == 30
+            assert (world.row.state, world.row.attempt) == (UploadState.RETRYING, 0)
+            assert not world.results.objects
+            world.make_due()
+        assert world.use_case(REQUEST)
+        assert world.row.state is UploadState.LANDED
+
+    def test_it_is_not_waited_for_unless_asked(self) -> None:
+        assert World().use_case(REQUEST)

@@ -16,7 +16,7 @@ Packed = PackedBatch | tuple[Segment, PackedSegment]
 #: Bytes packed by helpers that may wait for their turn, beside the batches at work.
 MAX_HELD = 12 << 20
 #: The same while the tree is still measured, when nothing is sent yet.
-MAX_HELD_WHILE_MEASURING = 28 << 20
+MAX_HELD_WHILE_MEASURING = 24 << 20
 #: Entries from which on a batch is worth the way to a helper process.
 MIN_FOR_HELPER = 8
 

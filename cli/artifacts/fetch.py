@@ -38,6 +38,10 @@ def fetch(
         bool,
         typer.Option("--force", help="Replace files and directories that differ; else they stay."),
     ] = False,
+    no_limits: Annotated[
+        bool,
+        typer.Option("--no-limits", help="Also unpack archives of unusual depth, number or ratio."),
+    ] = False,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
@@ -52,7 +56,12 @@ def fetch(
         columns = BarColumn(), DownloadColumn(binary_units=True), TransferSpeedColumn()
         with progress_bar(*columns) as progress:
             bar = progress.add_task("", total=plan.size)
-            outcomes = fetch_artifacts(plan, lambda size: progress.advance(bar, size), force=force)
+            outcomes = fetch_artifacts(
+                plan,
+                lambda size: progress.advance(bar, size),
+                force=force,
+                limited=not no_limits,
+            )
             done, failed = _report(outcomes, as_json)
     if as_json:
         print_json({"fetched": done, "failed": failed, "others": plan.others})

@@ -9,19 +9,23 @@ from pathlib import Path
 from worker.errors import FileUnusable, InvalidArchive
 from worker.file_errors import translated_file_errors
 from worker.models.archive import ArchiveMember
+from worker.packaging.reading.limits import NO_LIMITS, Limits
 from worker.packaging.reading.links import require_links_within, require_target_within
 from worker.packaging.reading.zip_reader import ZipReader, open_zip
 
+LIMITS = Limits()
 #: Bytes; Linux follows no longer link.
 LONGEST_LINK = 4095
 
 
-def unpack(archive: Path, to: Path) -> None:
+def unpack(archive: Path, to: Path, *, limited: bool = True) -> None:
     """Make the new directory `to` from the archive.
 
-    Raises InvalidArchive for an archive with anything suspicious, FileUnusable if there is no room
-    or `to` exists and is not empty; then `to` is as it was. Removes what `set_aside` has kept.
+    Raises InvalidArchive for an archive with anything suspicious, or, if `limited`, of unusual
+    depth, number or ratio; FileUnusable if there is no room or `to` exists and is not empty. Then
+    `to` is as it was. Removes what `set_aside` has kept.
     """
+    limits = LIMITS if limited else NO_LIMITS
     work = to.with_name(f".{to.name}.unpacking")  # not random: repeated kills leave only one
     with translated_file_errors(f"unpacking {archive} to {to}"):
         if work.is_dir() or work.is_symlink():
@@ -29,7 +33,8 @@ def unpack(archive: Path, to: Path) -> None:
         work.mkdir(mode=0o700)
         try:
             with archive.open("rb") as file:
-                _fill(work, open_zip(file))
+                limits.require_few(file)
+                _fill(work, open_zip(file), limits, archive.stat().st_size)
             work.rename(to)
         except BaseException:
             shutil.rmtree(work, ignore_errors=True)
@@ -49,8 +54,11 @@ def _aside(directory: Path) -> Path:
     return directory.with_name(f".{directory.name}.replaced")
 
 
-def _fill(work: Path, reader: ZipReader) -> None:
+def _fill(work: Path, reader: ZipReader, limits: Limits, size: int) -> None:
     members = reader.members
+    for each in members:
+        limits.require_shallow(each)
+    limits.require_modest(members, size)
     _require_own_places(members)
     _require_space(work, members)
     files = [each for each in members if not each.is_directory and not each.is_link]

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from worker.errors import FileDiffers, OneprefixError
 from worker.process.parallel import map_parallel
@@ -32,6 +32,10 @@ class Fetched:
     """The checksums with which the file was compared."""
 
 
+class Unpack(Protocol):
+    def __call__(self, archive: Path, to: Path, *, limited: bool) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class FetchArtifacts:
     jobs: JobRepository
@@ -39,7 +43,7 @@ class FetchArtifacts:
     uploads: "SqlUploadList"
     bucket: "Bucket"
     downloads: "S3Downloads"
-    unpack: Callable[[Path, Path], None]
+    unpack: Unpack
     """Make the second path, a new directory, from the archive at the first.
 
     Raises InvalidArchive or FileUnusable, and leaves nothing there, if anything is wrong.
@@ -64,18 +68,26 @@ class FetchArtifacts:
         arrived: Callable[[int], None] = lambda _: None,
         *,
         force: bool = False,
+        limited: bool = True,
     ) -> Iterator[tuple[PlannedFetch, Fetched | OneprefixError]]:
         """Yield each planned fetch with its result or error, in completion order.
+
+        `limited`: whether archives of unusual size are not unpacked.
 
         A file that differs from its object becomes a FileDiffers, or with `force` is replaced.
         `arrived` is called with numbers of bytes, from any thread.
         """
-        fetch = partial(self._fetch, plan.job_id, arrived, force)
+        fetch = partial(self._fetch, plan.job_id, arrived, force, limited)
         with self.downloads.locked(plan.directory):
             yield from map_parallel(plan.fetches, fetch, concurrency=CONCURRENT_OBJECTS)
 
     def _fetch(
-        self, job_id: int, arrived: Callable[[int], None], force: bool, planned: PlannedFetch
+        self,
+        job_id: int,
+        arrived: Callable[[int], None],
+        force: bool,
+        limited: bool,
+        planned: PlannedFetch,
     ) -> Fetched:
         try:
             bucket = self.bucket.other(planned.bucket)
@@ -87,7 +99,7 @@ class FetchArtifacts:
                 self._make_way(planned, local.difference, force)
                 self.downloads.download(bucket, found, checksum, planned.file, arrived)
             if planned.unpack_to and not planned.unpack_to.exists():
-                self.unpack(planned.file, planned.unpack_to)
+                self.unpack(planned.file, planned.unpack_to, limited=limited)
         except OneprefixError as error:
             raise error.concerning(job_id=job_id, run_id=planned.run_id)  # noqa: B904  itself
         return Fetched(is_new, checksum is not None, compared(found.checksum, planned.recorded))

@@ -16,10 +16,11 @@ class LargeRuns:
     threshold: int
     """Bytes from which a run is large."""
 
-    def require_slot(self, size: int) -> None:
+    def require_slot(self, size: int, remark: str = "") -> None:
         """Take a slot if a run of `size` bytes is large; MustWait if none is free."""
         if size >= self.threshold and not self.slots.acquire():
-            raise MustWait("waits for its turn: all slots for large runs are busy", size=size)
+            reason = f"waits for its turn: all slots for large runs are busy{remark}"
+            raise MustWait(reason, size=size)
 
     def release(self) -> None:
         """Give back the slot, if this process holds one."""

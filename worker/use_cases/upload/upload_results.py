@@ -114,10 +114,11 @@ class UploadResults:
     ) -> None:
         """Prepare the archive, send its parts, seal the row, complete the object."""
         upload, key = lease.held, prefix.run_results_key(run.id)
-        self.large_runs.require_slot(upload.bytes_total or 0)  # as an earlier attempt measured it
+        seen = self.settling.seen(upload)
+        self.large_runs.require_slot(upload.bytes_total or 0, seen)  # as measured before
         with self.packager.open(upload.path, lease.moved) as package:
             self.settling.require_settled(upload, package)
-            self.large_runs.require_slot(package.bytes_total)
+            self.large_runs.require_slot(package.bytes_total, seen)
             lease.progress = lambda: package.bytes_done
             with self.results.begin(
                 prefix,

@@ -1,6 +1,7 @@
 import os
 import shutil
 import stat
+import time
 import warnings
 from pathlib import Path
 from random import Random
@@ -22,6 +23,7 @@ from tests.worker.packaging.trees import (
     trees,
 )
 from worker.errors import FileUnusable, InvalidArchive
+from worker.packaging.reading.limits import Limits
 from worker.packaging.reading.unpack import unpack
 
 NAMES = st.text(st.sampled_from("ab/.\\\0\n"), max_size=8)
@@ -177,3 +179,35 @@ def test_what_is_planted_in_its_place_is_not_followed(tmp_path: Path) -> None:
     with pytest.raises(FileUnusable):
         unpacked(tmp_path, archive(("a", b"1")))
     assert list((tmp_path / "outside").iterdir()) == []
+
+
+class TestLimits:
+    def test_a_name_of_many_steps_costs_nothing(self, tmp_path: Path) -> None:
+        made = archive(("a/" * 30_000 + "b", b"x"))
+        began = time.monotonic()
+        refused(tmp_path, made, "directories deep; `oneprefix fetch --unpack --no-limits`")
+        assert time.monotonic() - began < 5
+
+    def test_a_deep_tree_is_unpacked_if_asked_for(self, tmp_path: Path) -> None:
+        made = archive(("a/" * 400 + "b", b"x"))
+        refused(tmp_path, made, "lies more than 256 directories deep")
+        unpack(tmp_path / "a.zip", tmp_path / "to", limited=False)
+        assert (tmp_path / "to" / ("a/" * 400 + "b")).read_bytes() == b"x"
+        refused(tmp_path, archive(("a/" * 1500 + "b", b"x")), "directories deep")
+        with pytest.raises(InvalidArchive, match="more than 900 directories deep"):
+            unpack(tmp_path / "a.zip", tmp_path / "deeper", limited=False)
+
+    def test_a_bomb_is_refused_before_a_byte_is_unpacked(self, tmp_path: Path) -> None:
+        made = with_size(b"0" * 1000, (1 << 30) + 1)
+        refused(tmp_path, made, "unpack to 1,073,741,825, more than 200 times as many")
+
+    def test_so_is_one_of_too_many_members(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("worker.packaging.reading.unpack.LIMITS", Limits(members=3))
+        three = archive(*((f"f{number}", b"") for number in range(3)))
+        assert len(list(unpacked(tmp_path, three).iterdir())) == 3
+        shutil.rmtree(tmp_path / "to")
+        refused(tmp_path, archive(*((f"f{n}", b"") for n in range(4))), "holds 4 members")
+        many = archive(*((f"f{n}", b"") for n in range(70_000)))  # a count of 64 bits
+        refused(tmp_path, many, "holds 70,000 members")

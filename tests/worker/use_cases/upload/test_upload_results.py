@@ -606,5 +606,28 @@ class TestADirectoryThatIsStillWrittenTo:
         assert world.use_case(REQUEST)
         assert world.row.state is UploadState.LANDED
 
+    def test_a_wait_for_a_slot_keeps_what_was_seen(self) -> None:
+        world = World(settle_seconds=30)
+        world.packager.directories["/r/RUN4"] = bytes(2 << 20)
+        with pytest.raises(Unfinished):
+            world.use_case(REQUEST)
+        world.make_due()
+        other = ProcessSemaphore(0)
+        busy = replace(world.use_case, large_runs=LargeRuns(other, 1 << 20))
+        with pytest.raises(MustWait):
+            busy(REQUEST)
+        world.make_due()
+        assert world.use_case(REQUEST)
+
+    def test_a_tree_that_changed_while_it_was_packed_is_waited_for_again(self) -> None:
+        world = World(settle_seconds=30)
+        with pytest.raises(Unfinished):
+            world.use_case(REQUEST)
+        world.make_due()
+        world.database.rows[12, 4] = replace(world.row, file_count=1, bytes_total=7)
+        world.packager.directories["/r/RUN4"] = b"another"
+        with pytest.raises(Unfinished):
+            world.use_case(REQUEST)
+
     def test_it_is_not_waited_for_unless_asked(self) -> None:
         assert World().use_case(REQUEST)

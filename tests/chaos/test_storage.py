@@ -75,7 +75,7 @@ def test_a_store_in_trouble_loses_and_doubles_nothing(
 
 @pytest.mark.parametrize(
     "answer",
-    [AnswerError(400, "ExpiredToken"), AnswerError(403, "InvalidAccessKeyId")],
+    [AnswerError(403, "InvalidAccessKeyId"), *([AnswerError(400, "ExpiredToken")] if LONG else [])],
     ids=lambda answer: answer.code,
 )
 def test_keys_that_end_before_their_file_is_replaced_cost_no_upload(

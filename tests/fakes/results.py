@@ -31,7 +31,7 @@ class FakePackage:
 
     @property
     def fingerprint(self) -> str:
-        return f"{hash(self.content):x}"
+        return f"{hash(self.content) & 0xFFFF_FFFF:x}"
 
     @property
     def size_bound(self) -> int:

@@ -18,7 +18,7 @@ from tasks.messaging.results import stores_results
 from tasks.services import ask_to_stop, expect_processes
 from tasks.worker_process.ending import HAND_BACK_SECONDS, OVERTIME, end_within
 from tasks.worker_process.log import clean, quieten
-from tasks.worker_process.pool_step import PoolStep
+from tasks.worker_process.pool_step import PoolStep, require_semaphores
 from tasks.worker_process.recovery_step import RecoveryStep
 from tasks.worker_process.revocation_step import RevocationStep
 from worker.bootstrap.preflight import require_worker_settings
@@ -56,9 +56,11 @@ app.steps["worker"].update((PoolStep, RecoveryStep, RevocationStep))
 @celeryd_init.connect
 def prepare_worker(conf: Any, options: dict[str, Any], **_: Any) -> None:
     """Check the settings before a worker starts, and have it check its broker's entries."""
-    expect_processes(options.get("concurrency") or conf.worker_concurrency or os.cpu_count() or 1)
+    processes = options.get("concurrency") or conf.worker_concurrency or os.cpu_count() or 1
+    expect_processes(processes)
     try:
         require_guarantees(conf, options)
+        require_semaphores(processes)
         require_worker_settings(load_settings())
     except OneprefixError as error:
         raise SystemExit(printable(f"oneprefix: {error}")) from None

@@ -20,12 +20,14 @@ from tasks.services import services
 from worker.errors import (
     LeaseLost,
     LeftAlone,
+    LimitMet,
     OneprefixError,
     PermanentError,
     TransientError,
     UploadCancelled,
 )
 from worker.models.upload_request import UploadMessage
+from worker.process.limits import limit_met
 from worker.redaction import redacted
 
 log = logging.getLogger(__name__)
@@ -40,6 +42,8 @@ class UploadTask(Task):  # type: ignore[type-arg]  # not generic at run time
     What its message wants to follow (callbacks, a chain, a chord, a result) is kept with the row,
     and is noted as answered once Celery has started it.
     """
+
+    Request = "tasks.worker_process.request:Request"
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
         if self.request.called_directly:
@@ -118,6 +122,10 @@ def _land(task: UploadTask, arguments: Any, keywords: Any) -> str | None:
             raise come_back(task, error) from error
         if isinstance(error, TransientError):
             raise Retry(exc=error, when=error.retry_in) from error  # type: ignore[arg-type]  # Real
+        raise
+    except Exception as error:
+        if limit := limit_met(error):  # Celery would end the whole worker over a MemoryError
+            raise come_back(task, LimitMet(f"the worker met a limit: {limit}")) from error
         raise
 
 

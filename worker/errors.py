@@ -14,7 +14,7 @@ OneprefixError
 │   └── the upload           AttemptsExhausted · UploadGivenUp · UploadCancelled
 └── TransientError
     ├── the run's directory  ResultsRootMissing · ResultsDirectoryMissing · TreeChanged
-    ├── the worker           HelperLost · Stalled · LeaseLost · LeftAlone
+    ├── the worker           HelperLost · LimitMet · Stalled · LeaseLost · LeftAlone
     │                        Postponed (MustWait, HandedBack, Unfinished)
     ├── artifacts            ArtifactReplaced · RecordNotWritten
     └── surroundings         StorageUnavailable · DatabaseUnavailable · BrokerUnavailable
@@ -208,6 +208,10 @@ class HelperLost(TransientError):
     """A helper process that packs small files died."""
 
 
+class LimitMet(TransientError):
+    """The system refused the worker memory, a thread or a process."""
+
+
 class Postponed(TransientError):
     """The attempt was given up early: no failure, and not counted as an attempt.
 
@@ -220,7 +224,7 @@ class Postponed(TransientError):
 
 
 class MustWait(Postponed):
-    """All slots for large runs are busy on this worker."""
+    """The worker has other uploads that go first: large ones, or one that must run alone."""
 
     retry_in = 5.0
 

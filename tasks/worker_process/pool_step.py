@@ -1,11 +1,27 @@
-"""The bootstep by which a worker replaces a dead pool process at once."""
+"""What a worker's pool needs, and the bootstep that replaces its dead processes at once."""
 
 from typing import Any
 
+from billiard import RLock
 from celery import bootsteps
+
+from worker.errors import InvalidSettings
 
 #: Seconds between two looks at the pool.
 LOOK_EVERY = 0.25
+#: Semaphores that a pool has beside those of its processes.
+SHARED = 4
+
+
+def require_semaphores(processes: int) -> None:
+    """Raise InvalidSettings if a pool of so many processes can't have its semaphores."""
+    try:
+        _ = [RLock() for _ in range(processes + SHARED)]
+    except OSError as error:
+        raise InvalidSettings(
+            f"/dev/shm can't be used ({error.strerror}): the worker's processes"  # noqa: S108
+            " keep their semaphores there; make it writable, or larger (docker run --shm-size)"
+        ) from error
 
 
 class PoolStep(bootsteps.StartStopStep):

@@ -1,4 +1,7 @@
-"""The worker's app, in which a process dies once, at the moment that ONEPREFIX_DIES_AT names."""
+"""The worker's app, in which a process dies at the moment that ONEPREFIX_DIES_AT names.
+
+Once; or each time over run 4, at the moments `before the row` and `while packing`.
+"""
 
 import os
 import signal
@@ -14,6 +17,7 @@ from tasks import app
 from tasks.messaging import transport
 from worker.database.uploads.attempts import SqlUploadRepository
 from worker.database.uploads.requests import SqlRequestRepository
+from worker.packaging.package import TreePackager
 from worker.use_cases.upload import upload_results
 from worker.use_cases.upload.completion import complete
 
@@ -27,6 +31,16 @@ def _die_once(process: int) -> None:
     except FileExistsError:
         return
     os.kill(process, signal.SIGKILL)
+
+
+def _always_die_over_run_4(function: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(function)
+    def dying(*given: Any, **named: Any) -> Any:
+        if current_task and list(current_task.request.args or ())[1:2] == [4]:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return function(*given, **named)
+
+    return dying
 
 
 def _and_die(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -58,6 +72,10 @@ match os.environ.get("ONEPREFIX_DIES_AT"):
         transport.Channel._checked = _and_die(transport.Channel._checked)  # type: ignore[method-assign]
     case "taken":  # by a process that has not written its row yet
         SqlRequestRepository.request = _before_dying(SqlRequestRepository.request)  # type: ignore[method-assign]
+    case "before the row":
+        SqlRequestRepository.request = _always_die_over_run_4(SqlRequestRepository.request)  # type: ignore[method-assign]
+    case "while packing":
+        TreePackager.open = _always_die_over_run_4(TreePackager.open)  # type: ignore[method-assign]
     case "completed":  # the object, but not the row
         vars(upload_results)["complete"] = _and_die(complete)
     case "recorded":  # the row, but the message is not acknowledged

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from worker.errors import OneprefixError, PrefixMismatch
+from worker.errors import PrefixMismatch
 from worker.models.archive import Archive
 from worker.models.artifact import Artifact
 from worker.models.job import Run
@@ -48,15 +48,20 @@ class FakePackage:
 class FakePackager:
     """Directories by path; a path may hold the error that opening it raises."""
 
-    directories: dict[str, bytes | OneprefixError] = field(default_factory=dict)
+    directories: dict[str, bytes | Exception] = field(default_factory=dict)
     opened: int = 0
+    cutbacks: int = 0
+    """Of the last time."""
 
     @contextmanager
-    def open(self, path: str, moved: Callable[[], None] = lambda: None) -> Iterator[FakePackage]:
+    def open(
+        self, path: str, moved: Callable[[], None] = lambda: None, *, cutbacks: int = 0
+    ) -> Iterator[FakePackage]:
         self.opened += 1
+        self.cutbacks = cutbacks
         moved()
         found = self.directories[path]
-        if isinstance(found, OneprefixError):
+        if isinstance(found, Exception):
             raise found
         yield FakePackage(found)
 
@@ -82,6 +87,7 @@ class FakeResults:
         moved: Callable[[], None],
         check: Callable[[], None],
         resume_id: str | None = None,
+        cutbacks: int = 0,
     ) -> Iterator["FakeArchive"]:
         assert file_count
         self.resumed.append(resume_id)

@@ -134,7 +134,9 @@ class FakeUploads:
     def __init__(self, database: FakeDatabase) -> None:
         self._database = database
 
-    def claim(self, job_id: int, run_id: int, *, owner: str, lease: float) -> Upload | None:
+    def claim(
+        self, job_id: int, run_id: int, *, owner: str, lease: float, oom_kills: int = 0
+    ) -> Upload | None:
         row = self._database.rows.get((job_id, run_id))
         if row is None or not _can_be_claimed(row):
             return None
@@ -145,6 +147,7 @@ class FakeUploads:
                 owner=owner,
                 fence=row.fence + 1,
                 attempt=row.attempt + 1,
+                oom_kills=oom_kills,
                 lease_until=later(lease),
                 next_attempt_at=None,
                 bytes_done=0,
@@ -165,7 +168,30 @@ class FakeUploads:
         if self._held(upload):
             row = self._database.rows[upload.job_id, upload.run_id]
             self._database.published_at[upload.job_id, upload.run_id] = None
-            self._keep(replace(row, lease_until=later(-1)))
+            self._keep(replace(row, owner=None, lease_until=later(-1)))
+
+    def died(self, upload: Upload, *, error: str, delay: float | None, is_certain: bool) -> bool:
+        row = self._database.rows[upload.job_id, upload.run_id]
+        as_seen = (row.fence, row.state, row.deaths) == (upload.fence, upload.state, upload.deaths)
+        begun = upload.state is UploadState.UPLOADING
+        ran_out = row.lease_until is not None and row.lease_until < later(0)
+        if not as_seen or (begun and not is_certain and not ran_out):
+            return False
+        self._database.published_at[upload.job_id, upload.run_id] = None
+        self._keep(
+            replace(
+                row,
+                state=UploadState.FAILED if delay is None else UploadState.RETRYING,
+                error=error,
+                traceback=None,
+                deaths=row.deaths + 1,
+                attempt=row.attempt + (0 if begun else 1),
+                next_attempt_at=None if delay is None else later(delay),
+                owner=None if delay is None else row.owner,
+                lease_until=None,
+            )
+        )
+        return True
 
     def renew(self, upload: Upload, *, lease: float, bytes_done: int) -> None:
         held_until = self._database.rows[upload.job_id, upload.run_id].lease_until
@@ -204,6 +230,7 @@ class FakeUploads:
             lease_until=None,
             error=None,
             traceback=None,
+            deaths=0,
             multipart_upload_id=None,
             results_url=results_url,
             landed_at=later(0),
@@ -211,10 +238,14 @@ class FakeUploads:
         assert run
         self._database.runs[run.id] = replace(run, status="DONE", results_url=results_url)
 
-    def retry(self, upload: Upload, *, error: str, delay: float, traceback: str) -> None:
+    def retry(
+        self, upload: Upload, *, error: str, delay: float, traceback: str, cut_back: bool = False
+    ) -> None:
         self._write(
             upload,
             UploadState.RETRYING,
+            deaths=0,
+            cutbacks=upload.cutbacks + (1 if cut_back else 0),
             error=error,
             traceback=traceback,
             next_attempt_at=later(delay),

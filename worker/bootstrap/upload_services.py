@@ -11,6 +11,7 @@ from uuid import uuid4
 from worker.bootstrap.buckets import encryption, make_bucket
 from worker.bootstrap.repositories import Repositories
 from worker.process.identity import has_ended, this_machine, this_process
+from worker.process.limits import limit_met, oom_kills
 from worker.process.processors import processors
 from worker.use_cases.recovery.abort_orphans import AbortOrphans
 from worker.use_cases.recovery.adopt_messages import AdoptMessages
@@ -29,6 +30,8 @@ from worker.use_cases.requests.give_order import GiveOrder
 from worker.use_cases.requests.ports import Publisher
 from worker.use_cases.requests.read_message import ReadMessage
 from worker.use_cases.retry_policy import RetryPolicy
+from worker.use_cases.upload.caution import Caution
+from worker.use_cases.upload.deaths import Deaths
 from worker.use_cases.upload.large_runs import LargeRuns
 from worker.use_cases.upload.leases import Leases
 from worker.use_cases.upload.settling import Settling
@@ -84,8 +87,10 @@ class UploadServices(Repositories):
             random=SystemRandom(),
             leases=self._leases,
             large_runs=LargeRuns(pool.large_runs, self.settings.large_run_mib * MIB),
+            caution=Caution(pool.company),
             settling=Settling(self.settings.settle_seconds),
             must_stop=pool.shutdown.has_passed,
+            limit_met=limit_met,
         )
 
     @property
@@ -98,11 +103,16 @@ class UploadServices(Repositories):
         )
 
     @property
+    def deaths(self) -> Deaths:
+        return Deaths(self.uploads, self.retry_policy, SystemRandom(), oom_kills)
+
+    @property
     def _leases(self) -> Leases:
         return Leases(
             self.uploads,
             owner=this_process(),
             has_ended=has_ended,
+            deaths=self.deaths,
             seconds=self.settings.lease_seconds,
             stall_seconds=self.settings.stall_seconds,
             abandon=self.abandon,
@@ -160,8 +170,8 @@ class UploadServices(Repositories):
         grace = settings.publish_grace_seconds
         return Recover(
             (
-                ReleaseLeases(self.uploads, this_machine(), has_ended),
-                ReleaseLeases(self.orders, this_machine(), has_ended),
+                ReleaseLeases(self.uploads, self.deaths.note, this_machine(), has_ended),
+                ReleaseLeases(self.orders, self.orders.release, this_machine(), has_ended),
                 AdoptMessages(
                     deliveries,
                     self.read_message,

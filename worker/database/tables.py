@@ -26,6 +26,7 @@ class UploadColumns(TypedColumns):
     """One row per run, and one per refused message, which is FAILED and may lack its ids.
 
     `superseded`: ids of earlier messages, each between spaces; such a message asks for nothing new.
+    `oom_kills`: processes that the kernel had killed in the container when the attempt began.
     """
 
     id = Column(BigInteger, primary_key=True)
@@ -39,6 +40,9 @@ class UploadColumns(TypedColumns):
     fence: Named[int] = Column(BigInteger)
     lease_until: Named[datetime | None] = Column(Instant)
     attempt: Named[int] = Column(BigInteger)
+    deaths: Named[int] = Column(BigInteger)
+    cutbacks: Named[int] = Column(BigInteger)
+    oom_kills: Named[int] = Column(BigInteger)
     next_attempt_at: Named[datetime | None] = Column(Instant)
     expires_at: Named[datetime | None] = Column(Instant)
     published_at: Named[datetime | None] = Column(Instant)

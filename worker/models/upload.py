@@ -58,6 +58,12 @@ class Upload:
     owner: str | None = None
     fence: int = 0
     attempt: int = 0
+    deaths: int = 0
+    """How often in a row a worker died of it, or with it."""
+    cutbacks: int = 0
+    """How often an attempt has met a limit of its process: each halves what the next one takes."""
+    oom_kills: int = 0
+    """Processes that the kernel had killed in the worker's container when the attempt began."""
     bytes_done: int = 0
     bytes_total: int | None = None
     file_count: int | None = None

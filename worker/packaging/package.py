@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
+from typing import Self
 
 from worker.errors import TreeChanged
 from worker.models.archive import Archive
@@ -31,6 +32,12 @@ class Packing:
     """Of `worker.packaging.zip.deflate`."""
     helpers: bool | None = None
     """Whether helper processes pack the small files; None: if these are many."""
+
+    def cut_back(self, times: int) -> Self:
+        """With half the threads as many times, and then without helpers."""
+        if not times:
+            return self
+        return replace(self, threads=max(1, self.threads >> times), helpers=False)
 
 
 class TreePackage:
@@ -153,23 +160,27 @@ class TreePackager:
     """The name of a file without which a run's directory is not finished."""
 
     @contextmanager
-    def open(self, path: str, moved: Callable[[], None] = lambda: None) -> Iterator[TreePackage]:
+    def open(
+        self, path: str, moved: Callable[[], None] = lambda: None, *, cutbacks: int = 0
+    ) -> Iterator[TreePackage]:
         """The measured package of a directory, closed behind the block.
 
-        `moved` is called for each entry that is measured. Raises Unfinished without the marker, and
+        `moved` is called for each entry that is measured. `cutbacks`: how often to halve the means
+        of packing. Raises Unfinished without the marker, and
         what `opened_beneath`, `select` and `walk` do. From then on this process keeps memory that
         it frees.
         """
         keep_freed_memory()
+        packing = self.packing.cut_back(cutbacks)
         large = False
         try:
             with opened_beneath(self.roots, path) as directory:
                 selection = select(directory, PurePosixPath(path).name, self.pattern)
                 if self.complete_marker:
                     selection.require_marker(self.complete_marker)
-                pool = PackingPool(threads=self.packing.threads, level=self.packing.level)
+                pool = PackingPool(threads=packing.threads, level=packing.level)
                 with closing(TreePackage(selection, pool)) as package:
-                    package.measure(self.packing.helpers, moved)
+                    package.measure(packing.helpers, moved)
                     large = package.bytes_total >= LARGE
                     yield package
         finally:

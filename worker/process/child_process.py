@@ -29,15 +29,20 @@ def spawn(
     )
 
 
-def start_with(told: bytes, module: str) -> subprocess.Popen[bytes]:
-    """Start the module in a process that reads `told`, and that may outlive this one."""
+def start_with(told: bytes, module: str, *arguments: str) -> subprocess.Popen[bytes]:
+    """Start the module with these arguments in a process that reads `told`.
+
+    It may outlive this one.
+    """
     file = os.memfd_create(module)  # a pipe might be full, and block us
     try:
         with open(file, "r+b", closefd=False) as written:
             written.write(told)
             written.seek(0)
         return subprocess.Popen(  # noqa: S603  the modules are ours
-            [sys.executable, "-P", "-m", module], stdin=file, start_new_session=True
+            [sys.executable, "-P", "-m", module, *arguments],
+            stdin=file,
+            start_new_session=True,
         )
     finally:
         os.close(file)

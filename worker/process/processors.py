@@ -18,13 +18,17 @@ def _affinity() -> int:
 
 
 def _quotas() -> list[int]:
-    """Return the whole processors, rounded up, of each cgroup (version 2) from ours up."""
+    """Return the whole processors, rounded up, of each of our cgroups."""
+    return [quota for each in groups() if (quota := _quota(each / "cpu.max"))]
+
+
+def groups() -> list[Path]:
+    """Return the directories of this process's cgroups (version 2), from its own up."""
     ours = _our_group()
     if ours is None:
         return []
     group = _CGROUPS / ours.lstrip("/")
-    above = [each for each in (group, *group.parents) if each.is_relative_to(_CGROUPS)]
-    return [quota for each in above if (quota := _quota(each / "cpu.max"))]
+    return [each for each in (group, *group.parents) if each.is_relative_to(_CGROUPS)]
 
 
 def _our_group() -> str | None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Self
 
+from worker.process.company import Company
 from worker.process.semaphore import ProcessSemaphore
 from worker.process.shutdown import ShutdownDeadline
 
@@ -15,6 +16,8 @@ class WorkerPool:
     """How many share the machine's processors and the worker's bandwidth."""
     large_runs: ProcessSemaphore = field(default_factory=lambda: ProcessSemaphore(1))
     """Held by a process while it uploads a large run."""
+    company: Company = field(default_factory=Company)
+    """Left by all others while a process uploads what killed its workers."""
     shutdown: ShutdownDeadline = field(default_factory=ShutdownDeadline)
     """By when a stopping worker's processes hand back unfinished uploads."""
 

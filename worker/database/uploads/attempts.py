@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     Engine,
     Text,
     Update,
@@ -50,7 +51,9 @@ class SqlUploadRepository(SqlRepository):
 
     keep_status: tuple[str, ...] = ()
 
-    def claim(self, job_id: int, run_id: int, *, owner: str, lease: float) -> Upload | None:
+    def claim(
+        self, job_id: int, run_id: int, *, owner: str, lease: float, oom_kills: int = 0
+    ) -> Upload | None:
         due = or_(request_is_due(), retry_is_due(), lease_ran_out())
         taken = (
             update(uploads)
@@ -61,6 +64,9 @@ class SqlUploadRepository(SqlRepository):
                 fence=uploads.c.fence + 1,
                 lease_until=now(lease),
                 attempt=uploads.c.attempt + 1,
+                deaths=_since_the_request(uploads.c.deaths),
+                cutbacks=_since_the_request(uploads.c.cutbacks),
+                oom_kills=oom_kills,
                 next_attempt_at=None,
                 published_at=None,
                 bytes_done=0,
@@ -75,8 +81,32 @@ class SqlUploadRepository(SqlRepository):
         return [as_upload(row) for row in self._rows(select(*UPLOAD).where(is_leased(), there))]
 
     def release(self, upload: Upload) -> None:
-        given_back = {"lease_until": now(-1), "published_at": None, "updated_at": now()}
-        self._changed(_held(upload).values(given_back))
+        given_back = {"owner": None, "lease_until": now(-1), "published_at": None}
+        self._changed(_held(upload).values(given_back | {"updated_at": now()}))
+
+    def died(self, upload: Upload, *, error: str, delay: float | None, is_certain: bool) -> bool:
+        as_seen = update(uploads).where(
+            is_upload(upload.job_id, upload.run_id),
+            uploads.c.fence == upload.fence,
+            uploads.c.state == upload.state,
+            uploads.c.deaths == upload.deaths,
+        )
+        begun = upload.state is UploadState.UPLOADING
+        if begun and not is_certain:
+            as_seen = as_seen.where(lease_ran_out())
+        died = as_seen.values(
+            state=UploadState.FAILED if delay is None else UploadState.RETRYING,
+            error=storable(error),
+            traceback=None,
+            deaths=_since_the_request(uploads.c.deaths) + 1,
+            attempt=uploads.c.attempt + (0 if begun else 1),
+            next_attempt_at=None if delay is None else now(delay),
+            published_at=None,
+            owner=None if delay is None else upload.owner,
+            lease_until=None,
+            updated_at=now(),
+        )
+        return self._changed(died) > 0
 
     def renew(self, upload: Upload, *, lease: float, bytes_done: int) -> None:
         # a message may have been published since a lease ran out, and must find it free
@@ -119,6 +149,7 @@ class SqlUploadRepository(SqlRepository):
             multipart_upload_id=None,
             error=None,
             traceback=None,
+            deaths=0,
             landed_at=now(),
             updated_at=now(),
             **NOBODY,
@@ -138,12 +169,16 @@ class SqlUploadRepository(SqlRepository):
                 changed = update(_CHANGED).where(_CHANGED.c.id == upload.run_id)
                 connection.execute(changed.values(updated_at=now()))
 
-    def retry(self, upload: Upload, *, error: str, delay: float, traceback: str) -> None:
+    def retry(
+        self, upload: Upload, *, error: str, delay: float, traceback: str, cut_back: bool = False
+    ) -> None:
         self._end(
             upload,
             UploadState.RETRYING,
             error,
             traceback,
+            deaths=0,
+            cutbacks=uploads.c.cutbacks + (1 if cut_back else 0),
             next_attempt_at=now(delay),
             published_at=None,
         )
@@ -191,6 +226,11 @@ class SqlUploadRepository(SqlRepository):
         statement = _held(upload).values(state=state, updated_at=now(), **values)
         if self._changed(statement) == 0:
             raise _lost(upload)
+
+
+def _since_the_request(count: ColumnElement[int]) -> ColumnElement[int]:
+    """The count; zero in the first attempt, since a row that is asked for again keeps its own."""
+    return case((uploads.c.attempt == 0, 0), else_=count)
 
 
 def _held(upload: Upload) -> Update:

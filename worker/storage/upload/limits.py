@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Final, Self
 
-from worker.storage.upload.parts import MIB, part_size
+from worker.storage.upload.parts import MIB, MIN_PART_SIZE, part_size
 
 #: Bytes that packing takes beside the parts: what is read, deflated and waiting for its turn.
 PACKING_MEMORY: Final = 16 * MIB
@@ -38,6 +38,12 @@ class Sending:
     memory: int = 96 * MIB
     """Bytes of memory that one upload may take."""
     bandwidth: BandwidthLimit | None = None
+
+    def cut_back(self, times: int) -> Self:
+        """With half the connections as many times, and then with parts as small as S3 allows."""
+        if not times:
+            return self
+        return replace(self, connections=max(1, self.connections >> times), part_size=MIN_PART_SIZE)
 
     def planned(self, size_bound: int) -> Self:
         """For an archive of at most `size_bound` bytes, which 10,000 parts have to hold.

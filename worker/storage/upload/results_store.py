@@ -59,11 +59,12 @@ class S3ResultsStore:
         moved: Callable[[], None],
         check: Callable[[], None],
         resume_id: str | None = None,
+        cutbacks: int = 0,
     ) -> Iterator["_Archive"]:
         """Prepare to store an archive; see `ResultsStore`."""
         _require_same_job(prefix, run)
         key = prefix.run_results_key(run.id)
-        sending = self._sending.planned(size_bound)
+        sending = self._sending.cut_back(cutbacks).planned(size_bound)
         request = {
             "Bucket": self._bucket.name,
             "Key": key,

@@ -124,10 +124,6 @@ class LeaseRepository(Protocol[Held]):
         """The uploads, or orders, whose unexpired lease a process of that machine holds."""
         ...
 
-    def release(self, held: Held, /) -> None:
-        """Expire the lease now, if its fence is still the one in `held`."""
-        ...
-
 
 class Orders(Protocol):
     """Orders about whole jobs."""

@@ -12,11 +12,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ReleaseLeases(Generic[Held]):
-    """`machine`: the name of this machine in the leases' owners; empty where nothing names it.
+    """`end`: ends a lease of a process that is dead.
+    `machine`: the name of this machine in the leases' owners; empty where nothing names it.
     `has_ended`: whether the process of this machine with that owner's name is dead.
     """
 
     leases: LeaseRepository[Held]
+    end: Callable[[Held], object]
     machine: str
     has_ended: Callable[[str], bool]
 
@@ -29,6 +31,6 @@ class ReleaseLeases(Generic[Held]):
             if held.owner and self.has_ended(held.owner):
                 worker = held.owner.partition("@")[0]
                 log.info("%s: released, its worker %s is gone", held.title, worker)
-                self.leases.release(held)
+                self.end(held)
                 released += 1
         return released

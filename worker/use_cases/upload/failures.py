@@ -2,11 +2,13 @@
 
 import logging
 import traceback
+from collections.abc import Callable
 from random import Random
 
 from worker.errors import (
     AttemptsExhausted,
     LeaseLost,
+    LimitMet,
     OneprefixError,
     PermanentError,
     Postponed,
@@ -29,14 +31,18 @@ def record_failure(
     *,
     retry_policy: RetryPolicy,
     random: Random,
+    limit_met: Callable[[BaseException], str | None] = lambda _error: None,
 ) -> OneprefixError:
     """Write what became of the failed attempt to its row, and return the error to raise.
 
     That error has `recorded` False if the row could not be written: the lease then runs out by
     itself, and recovery takes the upload up again. LeaseLost is not recorded, since the row may be
     another worker's; if it is nobody's, it is due at once.
+
+    `limit_met`: which limit of the process the error tells of, if any; the next attempt takes less.
     """
-    failure = _named(upload, error)
+    limit = limit_met(error)
+    failure = _named(upload, error, limit)
     if isinstance(failure, LeaseLost):
         _release(uploads, upload)
         return failure
@@ -48,7 +54,7 @@ def record_failure(
         )
     delay = retry_policy.delay(upload.attempt, random)
     try:
-        _write(uploads, upload, failure, delay)
+        _write(uploads, upload, failure, delay, cut_back=bool(limit))
     except OneprefixError as unwritten:
         log.warning("%s; and it could not be recorded: %s", failure, unwritten)
         return unwritten.concerning(job_id=upload.job_id, run_id=upload.run_id)
@@ -63,8 +69,10 @@ def _release(uploads: UploadRepository, upload: Upload) -> None:
         log.warning("%s: its lease has to run out: %s", upload.title, redacted(error))
 
 
-def _named(upload: Upload, error: Exception) -> OneprefixError:
+def _named(upload: Upload, error: Exception, limit: str | None) -> OneprefixError:
     """The error, naming job and run; any error that is not ours becomes a transient one."""
+    if limit:
+        error = _limit_met(error, limit)
     if isinstance(error, OneprefixError):
         return error.concerning(job_id=upload.job_id, run_id=upload.run_id)
     log.error("job %d, run %d: unexpected error", upload.job_id, upload.run_id, exc_info=error)
@@ -73,6 +81,13 @@ def _named(upload: Upload, error: Exception) -> OneprefixError:
     )
     unexpected.__cause__ = error
     return unexpected
+
+
+def _limit_met(error: Exception, limit: str) -> LimitMet:
+    told = error.message if isinstance(error, OneprefixError) else str(error)
+    met = LimitMet(f"the worker met a limit ({told or type(error).__name__}): {limit}")
+    met.__cause__ = error
+    return met
 
 
 def _is_last_attempt(upload: Upload, error: OneprefixError, policy: RetryPolicy) -> bool:
@@ -84,7 +99,12 @@ def _is_last_attempt(upload: Upload, error: OneprefixError, policy: RetryPolicy)
 
 
 def _write(
-    uploads: UploadRepository, upload: Upload, failure: OneprefixError, delay: float
+    uploads: UploadRepository,
+    upload: Upload,
+    failure: OneprefixError,
+    delay: float,
+    *,
+    cut_back: bool,
 ) -> None:
     match failure:
         case Postponed():
@@ -93,7 +113,13 @@ def _write(
             )
         case TransientError():
             failure.retry_in = delay
-            uploads.retry(upload, error=str(failure), delay=delay, traceback=_end_of_trace(failure))
+            uploads.retry(
+                upload,
+                error=str(failure),
+                delay=delay,
+                traceback=_end_of_trace(failure),
+                cut_back=cut_back,
+            )
         case PermanentError():
             uploads.fail(upload, error=str(failure), traceback=_end_of_trace(failure))
 

@@ -15,10 +15,12 @@ class UploadRepository(Protocol):
     """The rows of `uploads`. All times are the database's own, all durations in seconds.
 
     Every method that takes an `upload` acts only while the row still has that upload's fence.
-    All but `release` raise LeaseLost otherwise.
+    All but `release` and `died` raise LeaseLost otherwise.
     """
 
-    def claim(self, job_id: int, run_id: int, *, owner: str, lease: float) -> Upload | None:
+    def claim(
+        self, job_id: int, run_id: int, *, owner: str, lease: float, oom_kills: int = 0
+    ) -> Upload | None:
         """Take a lease, with a new fence; None if the upload is over, held or not yet due."""
         ...
 
@@ -30,7 +32,15 @@ class UploadRepository(Protocol):
         ...
 
     def release(self, upload: Upload) -> None:
-        """End the lease of a holder that has died or given up, so that the upload is due."""
+        """End the lease of a holder that has given up, so that the upload is due."""
+        ...
+
+    def died(self, upload: Upload, *, error: str, delay: float | None, is_certain: bool) -> bool:
+        """Count a death of the upload's worker, once, and return whether this call did.
+
+        The upload is RETRYING, due after `delay` seconds, or FAILED if that is None. The owner
+        stays, to be recognised. A death that is not certain counts if the lease has run out.
+        """
         ...
 
     def opened(
@@ -47,8 +57,10 @@ class UploadRepository(Protocol):
         """Record LANDED, and the run's location, time and status, in one transaction."""
         ...
 
-    def retry(self, upload: Upload, *, error: str, delay: float, traceback: str) -> None:
-        """Record RETRYING, due after `delay` seconds."""
+    def retry(
+        self, upload: Upload, *, error: str, delay: float, traceback: str, cut_back: bool = False
+    ) -> None:
+        """Record RETRYING, due after `delay` seconds; with `cut_back`, to take less then."""
         ...
 
     def postpone(
@@ -98,9 +110,12 @@ class Package(Protocol):
 
 
 class Packager(Protocol):
-    def open(self, path: str, moved: Callable[[], None] = ...) -> AbstractContextManager[Package]:
+    def open(
+        self, path: str, moved: Callable[[], None] = ..., *, cutbacks: int = 0
+    ) -> AbstractContextManager[Package]:
         """Open and measure the results directory at `path`, calling `moved` for each entry.
 
+        Each of the `cutbacks` halves the threads that pack; none but the first try has helpers.
         Raises PathRefused, ResultsDirectoryMissing or InvalidResultsDirectory.
         """
         ...
@@ -141,14 +156,16 @@ class ResultsStore(Protocol):
         moved: Callable[[], None],
         check: Callable[[], None],
         resume_id: str | None = None,
+        cutbacks: int = 0,
     ) -> AbstractContextManager[OutgoingArchive]:
         """Prepare to store the archive that `chunks` yields under the run's key.
 
         `moved` is called from any thread for each piece packed or sent. `check` is called in the
         caller's thread between chunks, and every second while waiting; it may raise. `resume_id`
         names a multipart upload of an earlier attempt: its parts are not sent again where they
-        are the same. If the block raises a transient error, the parts stay for the next attempt;
-        after any other error the multipart upload is aborted.
+        are the same. Each of the `cutbacks` halves the connections. If the block raises a
+        transient error, the parts stay for the next attempt; after any other error the multipart
+        upload is aborted.
         """
         ...
 

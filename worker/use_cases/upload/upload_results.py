@@ -30,6 +30,7 @@ from worker.use_cases.lease import Lease
 from worker.use_cases.ports import JobRepository, RunRepository
 from worker.use_cases.requests.ports import RequestRepository
 from worker.use_cases.retry_policy import RetryPolicy
+from worker.use_cases.upload.caution import Caution, cutbacks
 from worker.use_cases.upload.completion import complete
 from worker.use_cases.upload.failures import record_failure
 from worker.use_cases.upload.large_runs import LargeRuns
@@ -56,12 +57,15 @@ class UploadResults:
     results: ResultsStore
     leases: Leases
     large_runs: LargeRuns
+    caution: Caution
     settling: Settling
     retry_policy: RetryPolicy
     random: Random
     """Spreads retries."""
     must_stop: Callable[[], bool]
     """Whether this worker is shutting down and hands back what it has not finished."""
+    limit_met: Callable[[BaseException], str | None] = lambda _error: None
+    """Which limit of this process an error tells of, if any."""
 
     def __call__(
         self, request: UploadRequest, progress: Progress = lambda _done, _total: None
@@ -93,16 +97,19 @@ class UploadResults:
                 error,
                 retry_policy=self.retry_policy,
                 random=self.random,
+                limit_met=self.limit_met,
             )
             if failure is error:
                 raise
             raise failure from error
         finally:
             self.large_runs.release()
+            self.caution.leave()
 
     def _upload(self, lease: Lease[Upload], progress: Progress) -> str:
         upload = lease.held
         self._require_attempts_left(upload)
+        self.caution.enter(upload, lambda: self._require_time(lease))
         prefix, run = self._destination(upload)
         key = prefix.run_results_key(run.id)
         if not self._stands_already(upload, key):
@@ -116,7 +123,8 @@ class UploadResults:
         upload, key = lease.held, prefix.run_results_key(run.id)
         seen = self.settling.seen(upload)
         self.large_runs.require_slot(upload.bytes_total or 0, seen)  # as measured before
-        with self.packager.open(upload.path, lease.moved) as package:
+        less = cutbacks(upload)
+        with self.packager.open(upload.path, lease.moved, cutbacks=less) as package:
             self.settling.require_settled(upload, package)
             self.large_runs.require_slot(package.bytes_total, seen)
             lease.progress = lambda: package.bytes_done
@@ -129,6 +137,7 @@ class UploadResults:
                 moved=lease.moved,
                 check=partial(self._check, lease, package, progress),
                 resume_id=self._resumable(upload, key, package),
+                cutbacks=less,
             ) as sending:
                 self._record_opened(upload, key, package, sending)
                 artifact = sending.send_parts()
@@ -169,10 +178,13 @@ class UploadResults:
         return None
 
     def _check(self, lease: Lease[Upload], package: Package, progress: Progress) -> None:
-        lease.check()
         progress(package.bytes_done, package.bytes_total)
+        self._require_time(lease, package.bytes_total)
+
+    def _require_time(self, lease: Lease[Upload], size: int | None = None) -> None:
+        lease.check()
         if self.must_stop():
-            raise HandedBack("handed back by a worker that stops", size=package.bytes_total)
+            raise HandedBack("handed back by a worker that stops", size=size)
 
     def _record_opened(
         self, upload: Upload, key: str, package: Package, sending: OutgoingArchive

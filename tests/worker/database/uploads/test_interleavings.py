@@ -36,6 +36,7 @@ from worker.use_cases.recovery.republish import Republish
 from worker.use_cases.requests.give_order import GiveOrder
 from worker.use_cases.requests.read_message import ReadMessage
 from worker.use_cases.retry_policy import RetryPolicy
+from worker.use_cases.upload.deaths import Deaths
 from worker.use_cases.upload.failures import record_failure
 from worker.use_cases.upload.leases import Leases
 
@@ -246,6 +247,7 @@ class World:
             self.uploads,
             owner=f"{number}.{worker.generation}",
             has_ended=lambda _: False,
+            deaths=Deaths(self.uploads, RetryPolicy(max_attempts=10**6), Random(0), lambda: 0),
             seconds=LEASE,
             stall_seconds=10**6,
             abandon=lambda: None,

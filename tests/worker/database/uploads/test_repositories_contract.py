@@ -276,6 +276,55 @@ def test_a_lease_that_is_anothers_by_now_is_not_released(store: Store) -> None:
     assert store.uploads.claim(12, 4, owner="other", lease=60) is None
 
 
+@pytest.mark.parametrize(("delay", "state"), [(0, "RETRYING"), (9, "RETRYING"), (None, "FAILED")])
+def test_a_death_is_counted_once_and_costs_time_or_the_upload(
+    store: Store, delay: float | None, state: str
+) -> None:
+    ask(store)
+    held = store.uploads.claim(12, 4, owner="me", lease=60, oom_kills=7)
+    assert held
+    assert held.oom_kills == 7
+    assert not store.uploads.died(held, error="e", delay=delay, is_certain=False)  # it holds
+    assert store.uploads.died(held, error="killed", delay=delay, is_certain=True)
+    assert not store.uploads.died(held, error="again", delay=delay, is_certain=True)
+    row = store.row()
+    assert (row.state, row.deaths, row.attempt, row.error) == (state, 1, 1, "killed")
+    assert row.owner == (None if delay is None else "me")
+    assert (store.uploads.claim(12, 4, owner="other", lease=60) is not None) == (delay == 0)
+    with pytest.raises(LeaseLost):
+        store.uploads.renew(held, lease=60, bytes_done=0)
+
+
+def test_a_lease_that_ran_out_is_a_death(store: Store) -> None:
+    ask(store)
+    assert store.uploads.died(claim(store, lease=-1), error="e", delay=0, is_certain=False)
+    assert store.row().deaths == 1
+
+
+def test_a_death_before_the_claim_counts_as_an_attempt(store: Store) -> None:
+    asked = ask(store)
+    assert store.uploads.died(asked, error="killed", delay=0, is_certain=True)
+    assert not store.uploads.died(asked, error="killed", delay=0, is_certain=True)
+    row = store.row()
+    assert (row.state, row.deaths, row.attempt) == (UploadState.RETRYING, 1, 1)
+    assert store.outbox(0, 300).due()
+
+
+def test_what_happens_to_the_counts_of_deaths_and_limits(store: Store) -> None:
+    ask(store)
+    store.uploads.died(claim(store), error="killed", delay=0, is_certain=True)
+    store.uploads.postpone(claim(store), reason="waits", delay=0, bytes_total=None)
+    assert store.row().deaths == 1  # nothing was tried
+    store.uploads.retry(claim(store), error="limit", delay=0, traceback="", cut_back=True)
+    assert (store.row().deaths, store.row().cutbacks) == (0, 1)
+    store.uploads.retry(claim(store), error="away", delay=0, traceback="")
+    assert store.row().cutbacks == 1
+    store.uploads.fail(claim(store), error="no RUN*", traceback="")
+    ask(store, task_id="second")
+    renewed = claim(store)
+    assert (renewed.deaths, renewed.cutbacks) == (0, 0)
+
+
 def test_the_last_traceback_is_kept_until_the_upload_is_renewed_or_lands(store: Store) -> None:
     ask(store)
     store.uploads.retry(claim(store), error="away", delay=0, traceback="Traceback: away")

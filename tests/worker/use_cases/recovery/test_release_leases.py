@@ -29,7 +29,7 @@ class Here:
 
     def release(self, machine: str = HERE) -> int:
         uploads = FakeUploads(self.database)
-        return ReleaseLeases(uploads, machine, self.ended.__contains__)()
+        return ReleaseLeases(uploads, uploads.release, machine, self.ended.__contains__)()
 
     def is_due(self, run_id: int) -> bool:
         uploads = FakeUploads(self.database)

@@ -20,6 +20,7 @@ from worker.errors import (
     JobNotFound,
     LeaseLost,
     LeftAlone,
+    LimitMet,
     MustWait,
     OneprefixError,
     RecordNotWritten,
@@ -38,9 +39,14 @@ from worker.models.artifact import Artifact
 from worker.models.job import Job, Run
 from worker.models.upload import Upload, UploadState
 from worker.models.upload_request import UploadRequest
+from worker.process.company import Company
+from worker.process.limits import limit_met
 from worker.process.semaphore import ProcessSemaphore
 from worker.process.shutdown import ShutdownDeadline
 from worker.use_cases.retry_policy import RetryPolicy
+from worker.use_cases.upload import caution
+from worker.use_cases.upload.caution import Caution
+from worker.use_cases.upload.deaths import Deaths
 from worker.use_cases.upload.large_runs import LargeRuns
 from worker.use_cases.upload.leases import Leases
 from worker.use_cases.upload.settling import Settling
@@ -60,8 +66,10 @@ class World:
     packager: FakePackager = field(default_factory=FakePackager)
     results: FakeResults = field(default_factory=FakeResults)
     large_runs: ProcessSemaphore = field(default_factory=lambda: ProcessSemaphore(1))
+    company: Company = field(default_factory=Company)
     ended: set[str] = field(default_factory=set)
     """Owners that run no more."""
+    oom_kills: int = 0
     shutdown: ShutdownDeadline = field(default_factory=ShutdownDeadline)
     settle_seconds: float = 0
     use_case: UploadResults = field(init=False)
@@ -70,26 +78,31 @@ class World:
         self.database.jobs[12] = Job(12, datetime(2025, 10, 23, 21, 15, tzinfo=UTC))
         self.database.runs[4] = Run(4, 12)
         self.packager.directories["/r/RUN4"] = b"results"
+        policy = RetryPolicy(max_attempts=4, missing_path_attempts=2, base=1, cap=10)
+        uploads = FakeUploads(self.database)
         self.use_case = UploadResults(
             requests=FakeRequests(self.database),
-            uploads=FakeUploads(self.database),
+            uploads=uploads,
             jobs=FakeJobs(self.database),
             runs=FakeRuns(self.database),
             packager=self.packager,
             results=self.results,
-            retry_policy=RetryPolicy(max_attempts=4, missing_path_attempts=2, base=1, cap=10),
+            retry_policy=policy,
             random=Random(7),
             large_runs=LargeRuns(self.large_runs, 1 << 20),
             leases=Leases(
-                FakeUploads(self.database),
+                uploads,
                 owner="me",
                 has_ended=self.ended.__contains__,
+                deaths=Deaths(uploads, policy, Random(7), lambda: self.oom_kills),
                 seconds=60,
                 stall_seconds=60,
                 abandon=lambda: None,
             ),
+            caution=Caution(self.company),
             settling=Settling(self.settle_seconds),
             must_stop=self.shutdown.has_passed,
+            limit_met=limit_met,
         )
 
     @property
@@ -255,11 +268,140 @@ def test_a_missing_directory_is_retried_a_few_times_only(world: World) -> None:
 
 def test_a_directory_that_kills_its_workers_ends_failed(world: World) -> None:
     world.use_case.requests.request(REQUEST, published=True)
-    for _ in range(4):
-        world.use_case.uploads.claim(12, 4, owner="killed", lease=-1)
-    with pytest.raises(AttemptsExhausted, match="the last one's worker died"):
-        world.use_case(REQUEST)
+    told = kill_workers(world, 4)
     assert world.row.state is UploadState.FAILED
+    assert told[-1] == (
+        "job 12, run 4: gave up after 4 attempts: its worker was killed; that was number 4 in a row"
+    )
+    with pytest.raises(UploadGivenUp, match="number 4 in a row"):
+        world.use_case(REQUEST)
+
+
+def test_the_kernels_kill_is_told_as_such(world: World) -> None:
+    world.use_case.requests.request(REQUEST, published=True)
+    world.oom_kills = 7
+    claimed(world)
+    world.oom_kills = 8
+    world.use_case.leases.deaths.note(world.row)
+    assert "by the kernel, since its memory was exhausted" in (world.row.error or "")
+
+
+def test_the_first_deaths_cost_no_time_and_later_ones_more_and_more(world: World) -> None:
+    world.use_case.requests.request(REQUEST, published=True)
+    waits = []
+    for _ in range(3):
+        claimed(world)
+        world.use_case.leases.deaths.note(world.row)
+        assert world.row.next_attempt_at
+        waits.append((world.row.next_attempt_at - later(0)).total_seconds())
+        world.make_due()
+    assert waits[0] <= 0
+    assert waits[1] <= 0
+    assert 0 < waits[2] <= 2
+
+
+def test_a_death_is_counted_once(world: World) -> None:
+    world.use_case.requests.request(REQUEST, published=True)
+    claimed(world)
+    held = world.row
+    deaths = world.use_case.leases.deaths
+    assert deaths.note(held)
+    assert not deaths.note(held)
+    assert world.row.deaths == 1
+
+
+def test_a_lease_that_has_not_run_out_is_no_death_unless_its_process_is_gone(world: World) -> None:
+    world.use_case.requests.request(REQUEST, published=True)
+    claimed(world)
+    assert not world.use_case.leases.deaths.note(world.row, is_certain=False)
+    with pytest.raises(LeftAlone):
+        world.use_case(REQUEST)
+
+
+def test_after_three_deaths_an_upload_runs_alone_and_takes_less(world: World) -> None:
+    world.use_case.requests.request(REQUEST, published=True)
+    kill_workers(world, 3)
+    assert world.use_case(REQUEST) == URL
+    assert world.packager.cutbacks == 1
+    assert world.row.deaths == 0
+    assert in_another_process(world.company.enter)  # it has left
+
+
+def test_beside_an_upload_that_must_run_alone_no_other_begins(world: World) -> None:
+    with another_process_inside(world.company, alone=True), pytest.raises(MustWait, match="alone"):
+        world.use_case(REQUEST)
+    world.make_due()
+    assert world.use_case(REQUEST) == URL
+
+
+def test_an_upload_that_must_run_alone_waits_until_it_is(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(caution, "PATIENCE", 0.3)
+    world.use_case.requests.request(REQUEST, published=True)
+    kill_workers(world, 3)
+    with another_process_inside(world.company), pytest.raises(MustWait, match="killed 3 times"):
+        world.use_case(REQUEST)
+    assert world.row.attempt == 3  # uncounted
+    assert in_another_process(world.company.enter)
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("can't start new thread")])
+def test_an_attempt_that_met_a_limit_names_it_and_the_next_takes_less(
+    world: World, error: Exception
+) -> None:
+    world.packager.directories["/r/RUN4"] = error
+    with pytest.raises(LimitMet, match="the worker met a limit"):
+        world.use_case(REQUEST)
+    assert world.row.cutbacks == 1
+    world.packager.directories["/r/RUN4"] = b"results"
+    world.make_due()
+    assert world.use_case(REQUEST) == URL
+    assert world.packager.cutbacks == 1
+
+
+def claimed(world: World) -> Upload:
+    uploads = world.use_case.uploads
+    held = uploads.claim(12, 4, owner="killed", lease=60, oom_kills=world.oom_kills)
+    assert held
+    return held
+
+
+def kill_workers(world: World, times: int) -> list[str | None]:
+    """Have as many workers die with the upload; return what its row told each time."""
+    told = []
+    for _ in range(times):
+        claimed(world)
+        world.use_case.leases.deaths.note(world.row)
+        told.append(world.row.error)
+        if not world.row.state.is_over:
+            world.make_due()
+    return told
+
+
+def in_another_process(question: Callable[[], bool]) -> bool:
+    """The answer of a forked process, since locks of this one never exclude it."""
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0 if question() else 1)
+    return os.waitpid(pid, 0)[1] == 0
+
+
+@contextmanager
+def another_process_inside(company: Company, *, alone: bool = False) -> Iterator[None]:
+    """A process that works, alone or not, until the block ends."""
+    told, telling = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        entered = company.enter_alone() if alone else company.enter()
+        os.write(telling, b"1" if entered else b"0")
+        signal.pause()
+    try:
+        assert os.read(told, 1) == b"1"
+        yield
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
 
 
 def test_an_error_of_ours_is_on_the_row_and_retried(world: World) -> None:
@@ -280,10 +422,10 @@ class Unrecordable(FakeUploads):
             raise DatabaseUnavailable("the connection was cut")
         super().land(upload, results_url=results_url)
 
-    def retry(self, upload: Upload, *, error: str, delay: float, traceback: str) -> None:
+    def retry(self, upload: Upload, **told: Any) -> None:
         if self.broken:
             raise DatabaseUnavailable("the connection was cut")
-        super().retry(upload, error=error, delay=delay, traceback=traceback)
+        super().retry(upload, **told)
 
 
 @pytest.mark.parametrize("retry_is_recorded", [True, False])
@@ -398,10 +540,10 @@ def test_the_lease_is_kept_while_a_large_tree_is_measured(world: World) -> None:
     class Slow(FakePackager):
         @contextmanager
         def open(
-            self, path: str, moved: Callable[[], None] = lambda: None
+            self, path: str, moved: Callable[[], None] = lambda: None, *, cutbacks: int = 0
         ) -> Iterator[FakePackage]:
             time.sleep(3)
-            with super().open(path, moved) as package:
+            with super().open(path, moved, cutbacks=cutbacks) as package:
                 yield package
 
     leases = replace(world.use_case.leases, seconds=2)

@@ -12,13 +12,17 @@ if TYPE_CHECKING:
 
 
 def make_bucket(
-    settings: Settings, connections: int = DEFAULT_CONCURRENCY, *, name: str | None = None
+    settings: Settings,
+    connections: int = DEFAULT_CONCURRENCY,
+    *,
+    name: str | None = None,
+    copies: bool = False,
 ) -> "Bucket":
-    """Create the bucket, with a client of at most that many connections."""
+    """Create the bucket, with a client of at most that many connections, for copies or not."""
     from worker.storage.client import make_client
     from worker.storage.objects.bucket import Bucket
 
-    return Bucket(make_client(connections), name or bucket_name(settings))
+    return Bucket(make_client(connections, copies=copies), name or bucket_name(settings))
 
 
 def storage_classes(
@@ -28,7 +32,8 @@ def storage_classes(
     from worker.storage.manage.copy_parts import CONCURRENT_PARTS
     from worker.storage.manage.storage_classes import S3StorageClasses
 
-    bucket = make_bucket(settings, DEFAULT_CONCURRENCY * CONCURRENT_PARTS, name=name)
+    connections = DEFAULT_CONCURRENCY * CONCURRENT_PARTS
+    bucket = make_bucket(settings, connections, name=name, copies=True)
     return bucket, S3StorageClasses(bucket)
 
 

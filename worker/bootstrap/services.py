@@ -157,7 +157,8 @@ class Services(UploadServices):
         from worker.storage.manage.verified_copies import S3VerifiedCopies
 
         # one connection lists while the others copy
-        bucket = make_bucket(self.settings, DEFAULT_CONCURRENCY * CONCURRENT_PARTS + 1)
+        connections = DEFAULT_CONCURRENCY * CONCURRENT_PARTS + 1
+        bucket = make_bucket(self.settings, connections, copies=True)
         return MigrateArtifacts(
             jobs=self.jobs,
             runs=self.runs,

@@ -10,14 +10,17 @@ from botocore.credentials import Credentials
 from botocore.loaders import Loader, create_loader
 
 from worker.errors import StorageRefused
+from worker.storage.answers import Answers
 from worker.storage.errors import translated_s3_errors
 from worker.storage.rotating_credentials import RotatingCredentials
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
-#: Seconds. A part of 8 MiB without progress for a minute is better sent again.
-CONNECT_TIMEOUT, READ_TIMEOUT = 5, 60
+#: Seconds. An answer without progress for that long is better asked for again.
+CONNECT_TIMEOUT, READ_TIMEOUT = 5, 15
+#: Seconds that a store may take to copy 512 MiB before it answers.
+COPY_TIMEOUT = 60
 #: Tries of one request. After the last, the whole attempt is retried later, by any worker.
 REQUEST_ATTEMPTS = 4
 
@@ -31,8 +34,10 @@ _QUICK = Config(
 )
 
 
-def make_client(connections: int = 10, *, quick: bool = False) -> "S3Client":
+def make_client(connections: int = 10, *, quick: bool = False, copies: bool = False) -> "S3Client":
     """Make a client with at most that many connections; a quick one gives up within seconds.
+
+    One that `copies` waits as long as a store needs to copy something within itself.
 
     The client is botocore's, without the methods that boto3 adds (`upload_file` and others): those
     take each process 40 ms and 3 MiB, and `boto3.s3.transfer` has them.
@@ -40,11 +45,11 @@ def make_client(connections: int = 10, *, quick: bool = False) -> "S3Client":
     botocore puts the bucket into the host at Amazon, and into the path at any other endpoint, where
     bucket.host mostly does not resolve.
     """
-    return make_client_and_credentials(connections, quick=quick)[0]
+    return make_client_and_credentials(connections, quick=quick, copies=copies)[0]
 
 
 def make_client_and_credentials(
-    connections: int = 10, *, quick: bool = False
+    connections: int = 10, *, quick: bool = False, copies: bool = False
 ) -> tuple["S3Client", Credentials | None]:
     """Make a client, and return the credentials that it signs with; None if the chain has none."""
     with translated_s3_errors("making the S3 client"):
@@ -55,7 +60,7 @@ def make_client_and_credentials(
             signature_version="s3v4",
             max_pool_connections=connections,
             connect_timeout=CONNECT_TIMEOUT,
-            read_timeout=READ_TIMEOUT,
+            read_timeout=COPY_TIMEOUT if copies else READ_TIMEOUT,
             tcp_keepalive=True,
             retries={"mode": "standard", "total_max_attempts": REQUEST_ATTEMPTS},
             # we send our own checksums; botocore would compute another one over every part
@@ -81,6 +86,9 @@ def _client(session: botocore.session.Session, config: Config) -> "S3Client":
             "the S3 endpoint's URL holds a user or a password, which would be in every location:"
             " give keys as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
         )
+    answers = Answers()
+    client.meta.events.register("before-call.s3", answers.expect)
+    client.meta.events.register("after-call.s3", answers.check)
     return client
 
 

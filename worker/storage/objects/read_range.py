@@ -6,7 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from worker.errors import ArtifactNotFound, ArtifactReplaced, StorageRefused
+from worker.errors import (
+    ArtifactNotFound,
+    ArtifactReplaced,
+    StorageRefused,
+    StorageUnavailable,
+)
 from worker.models.stored_object import StoredObject
 from worker.storage.client import REQUEST_ATTEMPTS
 from worker.storage.errors import archived, is_archived, is_not_found, translated_s3_errors
@@ -30,11 +35,19 @@ def read_range(
             with closing(_body(client, bucket, found, start, end)) as body:
                 try:
                     for chunk in body.iter_chunks(CHUNK):
+                        if len(chunk) > end - start:
+                            raise StorageRefused(
+                                f"reading {found.key}: the store sends more than it was asked for"
+                            )
                         start += len(chunk)
                         yield chunk
                 except BotoCoreError:
                     if not tries_left:
                         raise
+            if start < end and not tries_left:
+                raise StorageUnavailable(
+                    f"reading {found.key}: the last {end - start} bytes do not come"
+                )
 
 
 def _body(

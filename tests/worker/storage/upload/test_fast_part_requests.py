@@ -100,14 +100,17 @@ class Captured:
         self.requests.append(request)
         headers = HTTPHeaders()
         headers["ETag"] = "e"
-        return AWSResponse(request.url, 200, headers, Empty())
+        return AWSResponse(request.url, 200, headers, Begun())
 
     def close(self) -> None: ...
 
 
-class Empty:
+class Begun:
+    """The body of an answer to any request, which that of CreateMultipartUpload needs."""
+
     def stream(self) -> Iterator[bytes]:
-        yield b""
+        yield b"<InitiateMultipartUploadResult><UploadId>u</UploadId>"
+        yield b"</InitiateMultipartUploadResult>"
 
 
 def facts(request: AWSPreparedRequest) -> dict[str, Any]:

@@ -132,7 +132,7 @@ def test_a_discarded_message_takes_no_upload_from_another_one(running: Cluster) 
 def test_an_upload_under_way_that_is_revoked_ends_cancelled_and_can_be_asked_for_anew(
     running: Cluster, terminate: bool
 ) -> None:
-    running.strict.proxy.fault(is_put, Hang(60), times=1)
+    running.strict.proxy.fault(is_put, Hang(60))
     running.start_worker()
     task_id = send(running)
     running.wait_for(12, 4, UploadState.UPLOADING)

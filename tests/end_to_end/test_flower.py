@@ -42,7 +42,11 @@ def flower(running: Cluster) -> Iterator[Flower]:
     with log.open("wb") as output:
         process = subprocess.Popen(
             [*command, "--port=0"],
-            env=running.environment | {"FLOWER_BASIC_AUTH": "ops:pw"},
+            env=running.environment
+            | {
+                "ONEPREFIX_BROKER_URL": running.operators_broker_url,
+                "FLOWER_BASIC_AUTH": "ops:pw",
+            },
             cwd=running.directory,
             stdout=output,
             stderr=output,

@@ -74,9 +74,11 @@ def canvas(running: Cluster) -> Iterator[Canvas]:
         (running.results / f"RUN{run}" / "out.csv").write_text(f"{run}\n" * 1000)
     beside = EmbeddedBroker(running.directory / "beside")
     results = beside.start()
-    with running.broker.admin() as admin:
+    admin: Any = running.broker.admin()
+    with admin:
         # as docs/least-rights.md says, for queues of others to which workers pass on what follows
-        admin.execute_command("ACL", "SETUSER", "worker", "~callbacks", "~_kombu.binding.callbacks")
+        theirs = ["~callbacks", "~callbacks??[369]", "~_kombu.binding.callbacks"]
+        admin.execute_command("ACL", "SETUSER", "worker", *theirs)
     foreign = running.broker.url("admin")
     environment = os.environ | {"FOREIGN_BROKER": foreign, "FOREIGN_RESULTS": results}
     command = [sys.executable, "-m", "celery", "-A", "tests.end_to_end.canvas_app", "worker"]

@@ -164,6 +164,23 @@ def test_every_volume_that_is_used_is_declared_and_the_other_way_round() -> None
     assert used == set(project()["volumes"])
 
 
+@pytest.mark.parametrize("name", services())
+def test_every_service_has_no_privilege_and_writes_to_its_volumes_alone(name: str) -> None:
+    service = services()[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert not {"cap_add", "privileged", "network_mode", "pid", "devices"} & set(service)
+    assert "/tmp" in service["tmpfs"]
+
+
+def test_every_image_is_named_exactly() -> None:
+    for name, service in services().items():
+        if name not in ours():
+            tag = service["image"].partition(":")[2]
+            assert re.search(r"\d", tag), name
+
+
 def test_no_port_is_published_beyond_this_machine() -> None:
     ports = [port for service in services().values() for port in service.get("ports", [])]
     assert ports

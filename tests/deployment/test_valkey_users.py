@@ -58,6 +58,7 @@ NOT_A_PRODUCERS: list[tuple[str, ...]] = [
     ("PSUBSCRIBE", "/0.celeryev/*"),
     ("SREM", "_kombu.binding.uploads", "a"),
     ("LRANGE", "uploads.malformed", "0", "9"),
+    ("LPUSH", "oneprefix.orders", "1"),
     ("INFO",),
     ("EVAL", "return 1", "0"),
 ]

@@ -27,8 +27,8 @@ def orders(running: Cluster) -> SqlOrders:
 
 
 def send(running: Cluster, kind: str, *arguments: Any, queue: str = "", **options: Any) -> str:
-    with running.producer as producer:
-        sent = producer.send_task(
+    with running.operator as operator:
+        sent = operator.send_task(
             f"tasks.{kind}_job", arguments, queue=queue or "oneprefix.orders", **options
         )
         return str(sent.id)

@@ -31,7 +31,7 @@ def blocks(language: str) -> list[str]:
 COMMANDS = [line for block in blocks("sh") for line in block.splitlines()]
 #: Run by .ci/run, or by the tests of the deployment as far as that goes without an engine.
 BY_CI = [line for line in COMMANDS if line.startswith("make ")]
-BY_DEPLOYMENT = [line for line in COMMANDS if line.startswith(("docker ", "mkdir "))]
+BY_DEPLOYMENT = [line for line in COMMANDS if line.startswith(("docker ", "mkdir ", "deploy/"))]
 #: Run until a signal, once the log says this.
 SERVING = {
     "oneprefix up": " ready.",

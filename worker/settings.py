@@ -11,6 +11,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from worker.errors import InvalidSettings
 
 PREFIX = "ONEPREFIX_"
+#: Where containers find their secrets, one file for each, in lower case.
+SECRETS = Path("/run/secrets")
 
 
 def _default_data_dir() -> Path:
@@ -19,7 +21,7 @@ def _default_data_dir() -> Path:
 
 
 class Settings(BaseSettings):
-    """Read from variables `ONEPREFIX_{NAME}` of the environment, or from a file `.env`.
+    """Read from variables `ONEPREFIX_{NAME}` of the environment, a file `.env`, or secret files.
 
     `oneprefix settings` prints each with its description.
     """
@@ -189,9 +191,15 @@ def _is_url(text: str) -> bool:
 def load_settings() -> Settings:
     """Read the settings now; InvalidSettings names each wrong variable and what is wrong."""
     try:
-        return Settings()
+        return Settings(_secrets_dir=[path for path in _secrets() if path.is_dir()])
     except ValidationError as error:
         raise InvalidSettings("; ".join(map(_line, error.errors()))) from None
+
+
+def _secrets() -> tuple[Path, ...]:
+    """Directories of files `oneprefix_{name}`; systemd's LoadCredential= names one of its own."""
+    given = os.environ.get("CREDENTIALS_DIRECTORY")
+    return (SECRETS, Path(given)) if given else (SECRETS,)
 
 
 def described(settings: Settings) -> list[tuple[str, str | None, str]]:

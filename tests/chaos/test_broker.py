@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from random import Random
 
 import pytest
-from redis import Redis
 
 from tests.chaos.audit import all_over, audit, settle
 from tests.chaos.conftest import LONG
@@ -21,7 +20,6 @@ from tests.chaos.runs import MIB, make_runs, path_of
 from tests.chaos.shipped import SHIPPED
 from tests.end_to_end.cluster import Cluster, eventually
 from tests.servers.faults import Hang
-from worker.embedded import broker as embedded
 from worker.models.upload import UploadState
 
 ENQUEUE = """
@@ -45,7 +43,7 @@ def kill(running: Cluster) -> None:
 
 def empty(running: Cluster) -> None:
     """Delete all data of the broker while it runs."""
-    with Redis.from_url(running.broker_url) as client:
+    with running.broker.admin() as client:
         client.flushall()
 
 
@@ -128,15 +126,9 @@ def test_a_broker_that_loses_its_connections_or_its_data_loses_nothing(
     dice: Random,
     moment: Callable[[Cluster, list[int], Callable[[], None]], None],
     keeps: str,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     if keeps == NONE:
-        written = embedded._configuration
-        monkeypatch.setattr(
-            embedded,
-            "_configuration",
-            lambda *given: written(*given).replace("appendonly yes", "appendonly no"),
-        )
+        running.broker.appends = False
         running.broker.stop()
         running.broker.start()
 
@@ -208,7 +200,7 @@ def test_rows_without_any_message_land_while_the_broker_is_new(
 
 def refuses_writes(running: Cluster) -> Iterator[None]:
     """The broker is a replica of a server that is not there, as after a failover."""
-    with Redis.from_url(running.broker_url) as client:
+    with running.broker.admin() as client:
         client.replicaof("127.0.0.1", "1")
         yield
         client.replicaof("NO", "ONE")
@@ -216,7 +208,7 @@ def refuses_writes(running: Cluster) -> Iterator[None]:
 
 def is_full(running: Cluster) -> Iterator[None]:
     """The broker takes nothing that needs memory."""
-    with Redis.from_url(running.broker_url) as client:
+    with running.broker.admin() as client:
         client.config_set("maxmemory", 1)
         yield
         client.config_set("maxmemory", 0)

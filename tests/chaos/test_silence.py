@@ -51,7 +51,7 @@ def running(
 
         wires["database"] = stack.enter_context(Wire(postgres.connect))
         wires["broker"] = stack.enter_context(Wire(to_broker))
-        started.database_url = postgres.wired(direct, wires["database"].port)
+        started.database_url = postgres.wired(started.database_url, wires["database"].port)
         started.broker_url = started.broker_url.replace(
             f":{broker.port}/", f":{wires['broker'].port}/"
         )

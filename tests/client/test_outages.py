@@ -127,13 +127,17 @@ def test_a_worker_takes_up_what_was_left_in_files(
         assert left.is_spooled
         running.start_worker(ONEPREFIX_SPOOL=str(spool))
         enqueue(
-            12, 5, _run(running, 5), database=running.database_url, broker_url=running.broker_url
+            12,
+            5,
+            _run(running, 5),
+            database=running.producers_database_url,
+            broker_url=running.producers_broker_url,
         )
         running.wait_for(12, 4)
-        landed = oneprefix.wait(12, 5, timeout=60, database=running.database_url)
+        landed = oneprefix.wait(12, 5, timeout=60, database=running.producers_database_url)
         assert landed.results_url
         assert list(spool.iterdir()) == []
-        engine_of(running.database_url).dispose()
+        engine_of(running.producers_database_url).dispose()
 
 
 def _run(running: Cluster, run_id: int) -> str:

@@ -44,5 +44,6 @@ def _filled_in(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     filled = _VARIABLE.sub(lambda variable: variable["default"], value)
-    assert "$" not in filled, f"{value!r} has no default, so `docker compose up` would not do"
-    return filled
+    kept = filled.replace("$$", "")  # which stands for one that compose leaves to the program
+    assert "$" not in kept, f"{value!r} has no default, so `docker compose up` would not do"
+    return filled.replace("$$", "$")

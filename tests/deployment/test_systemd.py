@@ -35,3 +35,7 @@ def test_systemd_understands_every_line(tmp_path: Path) -> None:
 def test_uploads_under_way_may_finish_and_a_dead_worker_comes_back() -> None:
     lines = UNIT.read_text().splitlines()
     assert {"KillMode=mixed", "Restart=always", "StartLimitIntervalSec=0"} <= set(lines)
+
+
+def test_a_crash_leaves_no_memory_with_credentials_on_disk() -> None:
+    assert "LimitCORE=0" in UNIT.read_text().splitlines()

@@ -15,12 +15,13 @@ from typing import Any
 from celery import Celery
 from sqlalchemy import Engine, text
 
+from tests.servers.postgres import with_least_rights
 from tests.servers.strict_bucket import Strict
+from tests.servers.valkey import ValkeyServer
 from worker.database.engine import make_engine
 from worker.database.jobs import add_job
 from worker.database.schema import upgrade_schema
 from worker.database.uploads.upload_list import SqlUploadList
-from worker.embedded.broker import EmbeddedBroker
 from worker.models.upload import Upload, UploadState
 
 CREATED_AT = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
@@ -40,12 +41,20 @@ def eventually(happened: Callable[[], Any], what: str, *, patience: float = PATI
 
 @dataclass
 class Cluster:
+    """What workers and producers may do is what `deploy/` gives them; tests may do everything."""
+
     directory: Path
     strict: Strict
     database_url: str
+    """In a worker's role, on PostgreSQL."""
+    producers_database_url: str
     broker_url: str
+    """As a worker's user."""
+    producers_broker_url: str
+    operators_broker_url: str
     engine: Engine
-    broker: EmbeddedBroker
+    """As the owner of the tables."""
+    broker: ValkeyServer
     workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
@@ -83,9 +92,21 @@ class Cluster:
         )
 
     @property
+    def producers_environment(self) -> dict[str, str]:
+        return self.environment | {
+            "ONEPREFIX_DATABASE_URL": self.producers_database_url,
+            "ONEPREFIX_BROKER_URL": self.producers_broker_url,
+        }
+
+    @property
     def producer(self) -> Celery:
         """A foreign program's Celery, which knows nothing of ours but the task's name."""
-        return Celery(broker=self.broker_url, set_as_current=False)
+        return Celery(broker=self.producers_broker_url, set_as_current=False)
+
+    @property
+    def operator(self) -> Celery:
+        """A program that watches and controls workers, as Flower does."""
+        return Celery(broker=self.operators_broker_url, set_as_current=False)
 
     def send(self, *arguments: Any, **keywords: Any) -> str:
         with self.producer as producer:
@@ -99,7 +120,7 @@ class Cluster:
         subprocess.run(
             [sys.executable, "-c", ENQUEUE, str(job_id), str(run_id), path],
             cwd=self.directory,
-            env=self.environment,
+            env=self.producers_environment,
             check=True,
         )
 
@@ -173,10 +194,24 @@ def cluster(
     engine = make_engine(database_url)
     upgrade_schema(engine)
     add_job(engine, 12, CREATED_AT, [4, 5, 6])
-    broker = EmbeddedBroker(directory / "broker")
-    running = Cluster(directory, strict, database_url, broker.start(), engine, broker)
+    broker = ValkeyServer(directory / "broker")
+    broker.start()
+    running = Cluster(
+        directory,
+        strict,
+        with_least_rights(database_url, "worker"),
+        with_least_rights(database_url, "producer"),
+        broker.url("worker"),
+        broker.url("producer"),
+        broker.url("flower"),
+        engine,
+        broker,
+    )
     try:
         yield running
+        # a broker that a test has stopped can't tell
+        refused = broker.refused() if broker.is_running else []
+        assert refused == [], refused
     finally:
         try:
             running.stop()

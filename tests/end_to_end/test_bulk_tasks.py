@@ -18,8 +18,8 @@ def send(running: Cluster, task: str, **arguments: Any) -> None:
 def events(running: Cluster) -> Iterator[list[Any]]:
     """What the workers tell meanwhile."""
     told: list[Any] = []
-    with running.producer as producer, producer.connection() as connection:
-        receiver = producer.events.Receiver(connection, handlers={"*": told.append})
+    with running.operator as operator, operator.connection() as connection:
+        receiver = operator.events.Receiver(connection, handlers={"*": told.append})
         listening = threading.Thread(target=receiver.capture, kwargs={"limit": None}, daemon=True)
         listening.start()
         try:

@@ -30,8 +30,8 @@ def send(running: Cluster, *arguments: Any, **options: Any) -> str:
 
 def revoke(running: Cluster, task_id: str, **options: Any) -> None:
     """As Flower's buttons do."""
-    with running.producer as producer:
-        producer.control.revoke(task_id, **options)
+    with running.operator as operator:
+        operator.control.revoke(task_id, **options)
 
 
 def is_put(request: S3Request) -> bool:

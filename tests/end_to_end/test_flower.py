@@ -41,8 +41,12 @@ def flower(running: Cluster) -> Iterator[Flower]:
     command = [sys.executable, "-m", "celery", "-A", "tasks", "flower", "--address=127.0.0.1"]
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [*command, "--port=0", "--basic-auth=ops:pw"],
-            env=running.environment,
+            [*command, "--port=0"],
+            env=running.environment
+            | {
+                "ONEPREFIX_BROKER_URL": running.operators_broker_url,
+                "FLOWER_BASIC_AUTH": "ops:pw",
+            },
             cwd=running.directory,
             stdout=output,
             stderr=output,

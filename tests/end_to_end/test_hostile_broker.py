@@ -30,7 +30,7 @@ def _run_4(running: Cluster) -> None:
 
 @pytest.fixture
 def redis(running: Cluster) -> Iterator[Redis]:
-    with Redis.from_url(running.broker_url) as client:
+    with running.broker.admin() as client:
         yield client
 
 
@@ -106,8 +106,8 @@ def test_no_broadcast_stops_a_worker(running: Cluster, redis: Redis, mode: str) 
         assert redis.publish("/0.celeryev/worker.x", each) == 0
     running.send(12, 4, str(running.results / "RUN4"))
     running.wait_for(12, 4)
-    with running.producer as producer:
-        answers: Any = producer.control.ping(timeout=5)
+    with running.operator as operator:
+        answers: Any = operator.control.ping(timeout=5)
         [answer] = answers
     assert list(answer.values()) == [{"ok": "pong"}]
     assert worker.poll() is None
@@ -201,8 +201,8 @@ def test_a_nul_in_an_id_is_no_reason_to_loop(running: Cluster, redis: Redis) -> 
 
 @contextmanager
 def controlled(running: Cluster) -> Iterator[Any]:
-    with running.producer as producer:
-        yield producer.control
+    with running.operator as operator:
+        yield operator.control
 
 
 def answer_of(answers: Any) -> Any:

@@ -10,9 +10,9 @@ def test_a_workers_log_holds_nothing_that_a_terminal_obeys(running: Cluster) -> 
     running.send(12, 4, f"/etc/{HOSTILE}")
     running.wait_for(12, 4, UploadState.FAILED)
     running.send(HOSTILE, 4, "/etc")
-    with running.producer as producer:
-        producer.send_task(f"no.{HOSTILE}", queue="uploads", task_id=HOSTILE)
-        producer.send_task(f"tasks.verify{HOSTILE}", args=[HOSTILE], queue="oneprefix.orders")
+    with running.operator as operator:
+        operator.send_task(f"no.{HOSTILE}", queue="uploads", task_id=HOSTILE)
+        operator.send_task(f"tasks.verify{HOSTILE}", args=[HOSTILE], queue="oneprefix.orders")
     eventually(lambda: running.log().count("forged") > 3, "the messages were refused")
     log = running.log()
     assert not hostile_characters(log)

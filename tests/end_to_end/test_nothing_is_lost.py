@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from celery import Celery
-from redis import Redis
 from sqlalchemy import text
 
 from tests.end_to_end.cluster import CREATED_AT, Cluster, eventually
@@ -65,7 +64,7 @@ class Events:
 
 @pytest.fixture
 def events(running: Cluster) -> Iterator[Events]:
-    with Events(running.broker_url) as receiving:
+    with Events(running.operators_broker_url) as receiving:
         yield receiving
 
 
@@ -115,7 +114,7 @@ def test_a_row_by_plain_sql_lands_without_any_message(running: Cluster) -> None:
 
 def test_a_message_that_the_broker_lost_is_published_again(running: Cluster) -> None:
     running.send(12, 4, run_4(running))
-    with Redis.from_url(running.broker_url) as broker:
+    with running.broker.admin() as broker:
         broker.flushall()
     with running.engine.begin() as connection:
         connection.execute(
@@ -205,7 +204,7 @@ def test_the_recovery_process_is_replaced_when_it_dies_and_dies_with_its_worker(
 
 def test_no_malformed_queue_entry_stops_a_worker(running: Cluster) -> None:
     worker = running.start_worker()
-    with Redis.from_url(running.broker_url) as broker:
+    with running.broker.admin() as broker:
         for name, entry in MALFORMED.items():
             broker.lpush("uploads", entry)
             # a worker that dies has not acknowledged it
@@ -221,7 +220,7 @@ def test_no_malformed_queue_entry_stops_a_worker(running: Cluster) -> None:
     assert worker.poll() is None
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(timeout=30) == 0
-    with Redis.from_url(running.broker_url) as broker:
+    with running.broker.admin() as broker:
         assert broker.llen("uploads") == 0
         assert broker.hlen("unacked") == 0
     running.start_worker()  # none of them went back to the queue to stop the next one
@@ -238,7 +237,7 @@ def test_a_program_beside_us_asks_by_import(running: Cluster, script: str) -> No
     running.start_worker()
     subprocess.run(
         [sys.executable, "-c", script, run_4(running)],
-        env=running.environment,
+        env=running.producers_environment,
         cwd=running.directory,
         check=True,
     )

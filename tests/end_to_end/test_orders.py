@@ -27,8 +27,8 @@ def orders(running: Cluster) -> SqlOrders:
 
 
 def send(running: Cluster, kind: str, *arguments: Any, queue: str = "", **options: Any) -> str:
-    with running.producer as producer:
-        sent = producer.send_task(
+    with running.operator as operator:
+        sent = operator.send_task(
             f"tasks.{kind}_job", arguments, queue=queue or "oneprefix.orders", **options
         )
         return str(sent.id)
@@ -228,7 +228,8 @@ def test_a_message_whose_worker_died_before_it_began_is_kept(running: Cluster) -
     """It is in the broker's hash of what was taken, where nobody looks for a day."""
     put(running, "job_config.json")
     order_id = send(running, "delete", 12, "12", "ada")
-    with running.producer as producer, producer.connection() as connection:
+    as_worker = Celery(broker=running.broker_url, set_as_current=False)
+    with as_worker, as_worker.connection() as connection:
         channel: Any = connection.channel()
         assert channel.basic_get("oneprefix.orders")  # and never acknowledged
         running.start_worker()

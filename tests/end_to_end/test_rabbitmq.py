@@ -40,7 +40,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def running(tmp_path: Path, strict: Strict, database_url: str, broker: str) -> Iterator[Cluster]:
     with cluster(tmp_path, strict, database_url) as started:
-        started.broker_url = broker
+        started.broker_url = started.producers_broker_url = started.operators_broker_url = broker
         with Connection(broker) as connection, connection.channel() as channel:
             Queue("uploads", channel=channel).delete()  # with the messages of the test before
         (started.results / "RUN4").mkdir()
@@ -157,8 +157,8 @@ def hostile(running: Cluster) -> Hostile:
 
 
 def is_listening(running: Cluster) -> bool:
-    with running.producer as producer:
-        return bool(producer.control.ping(timeout=1))
+    with running.operator as operator:
+        return bool(operator.control.ping(timeout=1))
 
 
 def test_no_malformed_message_stops_a_worker_or_keeps_it_from_working(

@@ -37,7 +37,9 @@ def producer(request: pytest.FixtureRequest, running: Cluster) -> Iterator[Celer
     """A foreign program that reads results from the backend of the workers, one of which runs."""
     (running.results / "RUN4").mkdir()
     (running.results / "RUN4" / "out.csv").write_text("1,2\n" * 1000)
-    url = running.broker_url if request.param == "redis" else f"db+{running.database_url}"
+    # Celery's database backend makes its own tables, as their owner
+    owners_url = running.engine.url.render_as_string(hide_password=False)
+    url = running.broker_url if request.param == "redis" else f"db+{owners_url}"
     running.start_worker(ONEPREFIX_RESULT_BACKEND=url)
     with Celery(broker=running.broker_url, backend=url, set_as_current=False) as asking:
         yield asking

@@ -31,8 +31,8 @@ def test_messages_come_in_the_brokers_order_of_their_priorities(running: Cluster
 def test_a_worker_answers_and_obeys_remote_control(running: Cluster) -> None:
     worker = running.start_worker(ONEPREFIX_REMOTE_CONTROL="all")
     running.strict.proxy.fault(lambda request: request.operation == "PutObject", Hang(60))
-    with running.producer as producer:
-        control: Any = producer.control
+    with running.operator as operator:
+        control: Any = operator.control
         [(name, answer)] = control.ping(timeout=5)[0].items()
         assert answer == {"ok": "pong"}
         inspect = control.inspect(timeout=5)

@@ -28,6 +28,7 @@ with patch.dict(os.environ, XDG_RUNTIME_DIR=str(_RUNTIME)):
         pgexec,
     )
 
+ROLES = Path(__file__).parents[2] / "deploy" / "postgres-roles.sql"
 LAST_RESORT = 'read -r _; kill -QUIT "$0"; while kill -0 "$0"; do sleep 0.1; done; rm -rf "$1"'
 
 
@@ -148,3 +149,26 @@ def _ended_with_this_process(pid: int, data: Path) -> Iterator[None]:
             yield
         finally:
             watcher.kill()
+
+
+def with_least_rights(url: str, role: str) -> str:
+    """The URL of the migrated database, for a login of `oneprefix_{role}`; SQLite's as it is."""
+    parsed = sqlalchemy.make_url(url)
+    if parsed.get_backend_name() != "postgresql":
+        return url
+    login = f"{role}_of_the_tests"
+    statements = [
+        ROLES.read_text(),
+        f"""
+        DO $$ BEGIN
+            CREATE ROLE {login} LOGIN IN ROLE oneprefix_{role};
+        EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+        END $$
+        """,
+    ]
+    engine = sqlalchemy.create_engine(parsed, poolclass=sqlalchemy.NullPool)
+    with engine.begin() as connection:
+        driver: Any = connection.connection.dbapi_connection
+        for statement in statements:
+            driver.execute(statement)
+    return parsed.set(username=login).render_as_string(hide_password=False)

@@ -29,6 +29,7 @@ from worker.storage.client import make_client
 WRITES = ("PutObject", "CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload")
 S3_NAMES = [
     "bucket",
+    "encryption",
     "credentials",
     "clock",
     "objects",
@@ -93,6 +94,7 @@ def test_a_healthy_installation_is_told_so_and_nothing_stays_in_its_bucket(
     assert [name for area, name in told if area == "S3"] == S3_NAMES
     assert [name for area, name in told if area == "broker"] == [
         "reachable",
+        "encryption",
         "version",
         "persistence",
         "eviction",
@@ -309,7 +311,8 @@ def test_a_database_without_our_schema_is_told(empty_engine: Engine) -> None:
 @pytest.mark.skipif(not is_installed(), reason="RabbitMQ is not installed")
 def test_rabbitmq_is_reached_with_its_password(tmp_path: Path) -> None:
     with rabbitmq(tmp_path) as url:
-        [found] = Doctor(broker_checks(url))()
+        [found, encryption] = Doctor(broker_checks(url))()
+        assert (encryption.name, encryption.health) == ("encryption", Health.OK)
         assert (found.health, found.found.split()[0]) == (Health.OK, "RabbitMQ")
         [refused] = Doctor(broker_checks(url.replace("guest@", "wrong@")))()
         assert refused.health is Health.BROKEN

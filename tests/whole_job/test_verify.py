@@ -14,10 +14,10 @@ from tests.cli.command import Command
 from tests.end_to_end.cluster import Cluster
 from tests.servers.faults import AnswerError, HalfAnswer, Hang, S3Request
 from tests.servers.strict_bucket import only_moto
+from tests.servers.valkey import ValkeyServer
 from tests.whole_job.conftest import Installation
 from tests.worker.packaging.trees import MIB, ODD_NAMES, Node, content
 from worker.database.jobs import add_job
-from worker.embedded.broker import EmbeddedBroker
 from worker.errors import ArtifactReplaced, JobNotFound, RunNotFound, RunNotInJob
 from worker.models.artifact import ArtifactKind
 from worker.models.upload_request import UploadRequest
@@ -322,11 +322,14 @@ def test_the_task_tells_its_progress_and_fails_if_anything_is_wrong(
 ) -> None:
     for run_id in (4, 5, 6):
         installed.land(run_id)
-    broker = EmbeddedBroker(tmp_path / "broker")
-    url = broker.start()
+    broker = ValkeyServer(tmp_path / "broker")
+    broker.start()
+    worker, admin = broker.url("worker"), broker.url("admin")
     database = installed.environment["ONEPREFIX_DATABASE_URL"]
     engine = installed.services.engine
-    cluster = Cluster(tmp_path, installed.strict, database, url, engine, broker)
+    cluster = Cluster(
+        tmp_path, installed.strict, database, database, worker, admin, admin, engine, broker
+    )
     cluster.temporary.mkdir()
     try:
         cluster.start_worker()

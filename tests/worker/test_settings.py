@@ -45,6 +45,24 @@ def test_a_dot_env_file_is_read_and_the_environment_wins(
     assert (settings.s3_bucket, settings.max_attempts) == ("from-environment", 3)
 
 
+def test_a_secret_may_be_a_file_and_the_environment_wins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "oneprefix_database_url").write_text("postgresql://ada:pw@db/x\n")
+    (tmp_path / "oneprefix_broker_url").write_text("redis://:pw@broker/0\n")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    monkeypatch.setenv("ONEPREFIX_BROKER_URL", "redis://:other@broker/0")
+    settings = load_settings()
+    assert settings.database_url is not None
+    assert settings.database_url.get_secret_value() == "postgresql://ada:pw@db/x"
+    assert broker_url(settings) == "redis://:other@broker/0"
+
+
+def test_a_directory_of_secrets_that_is_missing_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", "/nonexistent")
+    assert load_settings().database_url is None
+
+
 def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ONEPREFIX_BROKER_URL", "")
     assert load_settings().broker_url is None

@@ -2,8 +2,9 @@
 
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
+from worker.doctor.encryption import diagnose_encryption
 from worker.doctor.finding import Check, Diagnosis, broken, ok, warning
 
 if TYPE_CHECKING:
@@ -26,7 +27,10 @@ def broker_checks(url: str | None) -> list[Check]:
     if url and parts.scheme in ("redis", "rediss"):
         return BrokerChecks(url).checks()
     if parts.scheme in ("amqp", "amqps", "pyamqp"):
-        return [Check(AREA, "reachable", lambda: reach_rabbitmq(parts), REMEDY)]
+        return [
+            Check(AREA, "reachable", lambda: reach_rabbitmq(parts), REMEDY, is_gate=True),
+            Check(AREA, "encryption", lambda: encryption(parts), REMEDY),
+        ]
     found = "none is set, and none was started here"
     if url:
         found = f"{parts.scheme} is none that we know"
@@ -43,6 +47,7 @@ class BrokerChecks:
     def checks(self) -> list[Check]:
         return [
             Check(AREA, "reachable", self.reach, REMEDY, is_gate=True),
+            Check(AREA, "encryption", lambda: encryption(urlsplit(self._url)), REMEDY),
             Check(AREA, "version", lambda: version(self._info), REMEDY),
             Check(AREA, "persistence", lambda: persistence(self._info), REMEDY),
             Check(AREA, "eviction", lambda: eviction(self._info), REMEDY),
@@ -69,6 +74,17 @@ class BrokerChecks:
         from redis import Redis  # noqa: PLC0415  slow to import
 
         return Redis.from_url(self._url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT)
+
+
+def encryption(url: SplitResult) -> Diagnosis:
+    secure = {"redis": "rediss", "rediss": "rediss"}.get(url.scheme, "amqps")
+    options = parse_qs(url.query)
+    return diagnose_encryption(
+        url.hostname or "localhost",
+        encrypted=url.scheme == secure,
+        verified=options.get("ssl_cert_reqs", ["required"])[-1] in ("required", "CERT_REQUIRED"),
+        advice=f"use {secure}:// in ONEPREFIX_BROKER_URL, and have certificates checked",
+    )
 
 
 def version(info: dict[str, Any]) -> Diagnosis:

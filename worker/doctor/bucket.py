@@ -3,11 +3,13 @@
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
 from isal import isal_zlib
 
 from worker.doctor.credentials import credentials
+from worker.doctor.encryption import diagnose_encryption
 from worker.doctor.finding import Check, Diagnosis, broken, diagnose_skew, ok, warning
 from worker.doctor.trial_objects import PREFIX, TrialObjects
 from worker.errors import LifecycleUnknown
@@ -44,6 +46,7 @@ class BucketChecks:
         writes = "allow s3:PutObject, s3:GetObject and s3:AbortMultipartUpload on the bucket"
         return [
             Check(AREA, "bucket", self.reach, settings, is_gate=True),
+            Check(AREA, "encryption", self.encryption, settings),
             Check(AREA, "credentials", lambda: credentials(self._client), "give the SDK others"),
             Check(AREA, "clock", self.clock, "set the clocks by NTP"),
             Check(AREA, "objects", self.objects, writes),
@@ -72,6 +75,14 @@ class BucketChecks:
                 )
         self._skew = _skew(answer)
         return ok(where)
+
+    def encryption(self) -> Diagnosis:
+        endpoint = urlsplit(self._client.meta.endpoint_url)
+        return diagnose_encryption(
+            endpoint.hostname,
+            encrypted=endpoint.scheme == "https",
+            advice="use https:// in AWS_ENDPOINT_URL_S3; AWS_CA_BUNDLE names your own authority",
+        )
 
     def clock(self) -> Diagnosis:
         if self._skew is None:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, DateTime, Engine, Enum, Integer, String, insp
 from worker.database.engine import transaction
 from worker.database.schema import applied_version, known_versions
 from worker.database.types import now
+from worker.doctor.encryption import diagnose_encryption
 from worker.doctor.finding import Check, Diagnosis, broken, diagnose_skew, ok, warning
 
 AREA = "database"
@@ -39,6 +40,7 @@ class DatabaseChecks:
         remedy = "start it, or correct ONEPREFIX_DATABASE_URL"
         return [
             Check(AREA, "reachable", self.reach, remedy, is_gate=True),
+            *self._encryption_checks(remedy),
             Check(AREA, "schema", self.schema, UPGRADE),
             Check(AREA, "jobs", lambda: self.table("jobs"), remedy),
             Check(AREA, "runs", lambda: self.table("runs"), remedy),
@@ -53,6 +55,22 @@ class DatabaseChecks:
         with self._connection():
             version = self._engine.dialect.server_version_info or ()
         return ok(f"{name} {'.'.join(map(str, version))}")
+
+    def _encryption_checks(self, remedy: str) -> list[Check]:
+        if self._engine.dialect.name != "postgresql":
+            return []
+        return [Check(AREA, "encryption", self.encryption, remedy)]
+
+    def encryption(self) -> Diagnosis:
+        with self._connection() as connection:
+            driver: Any = connection.connection.dbapi_connection
+            mode = driver.info.get_parameters().get("sslmode", "")
+            return diagnose_encryption(
+                driver.info.host,
+                encrypted=driver.pgconn.ssl_in_use,
+                verified=mode == "verify-full",
+                advice="add sslmode=verify-full and sslrootcert to ONEPREFIX_DATABASE_URL",
+            )
 
     def schema(self) -> Diagnosis:
         with self._connection() as connection:

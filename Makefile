@@ -15,7 +15,7 @@ endif
 INSTALLED := .venv/installed
 BENCH_INSTALLED := .venv/installed-bench
 
-.PHONY: help demo test test-all check chaos bench bench-full format requirements clean
+.PHONY: help demo test test-all check chaos fuzz bench bench-full format requirements clean
 
 help: ## list what a person can do here
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -33,6 +33,9 @@ chaos: $(INSTALLED) ## kill processes and servers for twenty minutes, and write 
 	@ONEPREFIX_CHAOS=long ONEPREFIX_CHAOS_REPORT=$(REPORTS)/chaos.json \
 		.venv/bin/pytest tests/chaos --all -p no:xdist --timeout 1800 $(ARGS)
 	@.venv/bin/python -m tests.chaos.report $(REPORTS)/chaos.json
+
+fuzz: $(INSTALLED) ## give every parser of strangers' input a hundred thousand generated ones, for hours
+	@.venv/bin/pytest tests/fuzzing -n auto --timeout 0 --examples 100000 $(ARGS)
 
 check: $(INSTALLED) ## format, lint, types, and who may import whom
 	.venv/bin/ruff format --check .

@@ -29,11 +29,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--all", action="store_true", help="run the thorough tests too, and more examples"
     )
+    parser.addoption("--examples", type=int, help="examples of each property")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    examples = ALL_EXAMPLES if config.getoption("--all") else QUICK_EXAMPLES
-    settings.register_profile("oneprefix", max_examples=examples)
+    usual = ALL_EXAMPLES if config.getoption("--all") else QUICK_EXAMPLES
+    examples = config.getoption("--examples") or usual
+    # print_blob: a counterexample of a long run is to be found again, and kept as an @example
+    settings.register_profile("oneprefix", max_examples=examples, print_blob=True)
     settings.load_profile("oneprefix")
 
 

@@ -1,10 +1,14 @@
 """Checks that S3's answers hold what they have to, before anything reads them."""
 
 from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 from threading import local
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from worker.errors import StorageRefused, StorageUnavailable
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
 
 #: What each operation's answer must hold, and what each element of its lists must.
 #: https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Storage_Service.html
@@ -37,12 +41,19 @@ MAX_NESTED: Final = 2
 
 
 class Answers(local):
-    """Handles botocore's events `before-call` and `after-call` of one client, for each thread."""
+    """Handles botocore's events of one client, for each thread."""
 
     def __init__(self) -> None:
         self._empty_pages = 0
         self._nested = 0
         """How often botocore, being redirected, asks within its own question where a bucket is."""
+
+    def register(self, client: "S3Client") -> None:
+        """Look at all answers that the client receives from now on."""
+        events: Any = client.meta.events  # whose stub knows no handler that answers nothing
+        events.register("before-call.s3", self.expect)
+        events.register_first("needs-retry.s3", self.name_error)
+        events.register("after-call.s3", self.check)
 
     def expect(self, model: Any, **_: Any) -> None:
         """Raise StorageRefused for redirections in a circle, which botocore follows for ever."""
@@ -51,16 +62,30 @@ class Answers(local):
             self._nested = 0
             raise StorageRefused("S3 redirects requests in a circle; look at its endpoint's URL")
 
-    def check(self, http_response: Any, parsed: dict[str, Any], model: Any, **_: Any) -> None:
-        """Raise StorageUnavailable for an answer that lacks something.
+    def name_error(self, response: Any, **_: Any) -> None:
+        """Give an error that is refused a code and a message that are texts.
 
-        An error gets the HTTP status as its code if it has none.
+        On the event `needs-retry`: botocore's own handlers trip over others. The HTTP status is the
+        code of an error that has none.
         """
+        if response is None or response[0].status_code < 300:
+            return
+        http, parsed = response
+        told = parsed.get("Error")
+        told = told if isinstance(told, dict) else {}
+        code, message = told.get("Code"), told.get("Message")
+        parsed["Error"] = told | {
+            "Code": code if isinstance(code, str) and code else str(http.status_code),
+            "Message": message if isinstance(message, str) else "",
+        }
+
+    def check(self, http_response: Any, parsed: dict[str, Any], model: Any, **_: Any) -> None:
+        """Raise StorageUnavailable for an answer that lacks something."""
         operation, self._nested = model.name, 0
         if http_response.status_code >= 300:
-            parsed.setdefault("Error", {}).setdefault("Code", str(http_response.status_code))
             return
         _require(operation, parsed, _FIELDS.get(operation, ()))
+        _require_date(operation, parsed["ResponseMetadata"]["HTTPHeaders"])
         lists = _ELEMENTS.get(operation, {})
         elements = [each for name in lists for each in _listed(parsed.get(name))]
         for name, fields in lists.items():
@@ -70,6 +95,15 @@ class Answers(local):
         self._empty_pages = self._empty_pages + 1 if is_empty else 0
         if self._empty_pages > MAX_EMPTY_PAGES:
             raise StorageUnavailable(f"S3's answers to {operation} are empty and do not end")
+
+
+def _require_date(operation: str, headers: Mapping[str, str]) -> None:
+    """Raise StorageUnavailable for a date that is none; many stores and proxies send no date."""
+    if "date" in headers:
+        try:
+            parsedate_to_datetime(headers["date"])
+        except ValueError:
+            raise StorageUnavailable(f"S3's answer to {operation} has no valid Date") from None
 
 
 def _listed(value: Any) -> list[Any]:

@@ -86,9 +86,7 @@ def _client(session: botocore.session.Session, config: Config) -> "S3Client":
             "the S3 endpoint's URL holds a user or a password, which would be in every location:"
             " give keys as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
         )
-    answers = Answers()
-    client.meta.events.register("before-call.s3", answers.expect)
-    client.meta.events.register("after-call.s3", answers.check)
+    Answers().register(client)
     return client
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from traceback import walk_tb
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -60,12 +61,18 @@ def translated_s3_errors(doing: str) -> Iterator[None]:
         raise _answered(doing, error) from error
     except (ParamValidationError, ProfileNotFound, UnknownRegionError, ValueError) as error:
         raise StorageRefused(f"{doing}: {redacted(error)}") from error
-    except RuntimeError as error:  # a bare one where refreshed credentials are expired as well
-        if "expired" not in str(error):
-            raise
-        raise StorageUnavailable(f"{doing}: {error}") from error
     except BotoCoreError as error:
         raise StorageUnavailable(f"{doing}: {redacted(error)}") from error
+    except Exception as error:
+        # bare ones: for refreshed credentials that are expired as well, for answers without sense
+        if not _is_raised_by_botocore(error):
+            raise
+        raise StorageUnavailable(f"{doing}: {type(error).__name__}: {redacted(error)}") from error
+
+
+def _is_raised_by_botocore(error: Exception) -> bool:
+    *_, (innermost, _) = walk_tb(error.__traceback__)
+    return str(innermost.f_globals.get("__name__")).startswith("botocore.")
 
 
 def _answered(doing: str, error: ClientError) -> OneprefixError:

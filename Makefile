@@ -14,8 +14,10 @@ export PIP_CERT ?= $(CERTIFICATES)
 endif
 INSTALLED := .venv/installed
 BENCH_INSTALLED := .venv/installed-bench
+AUDIT_INSTALLED := .venv/installed-audit
+SBOM := build/sbom.cdx.json
 
-.PHONY: help demo test test-all check chaos fuzz bench bench-full format requirements clean
+.PHONY: help demo test test-all check chaos fuzz bench bench-full audit sbom format requirements clean
 
 help: ## list what a person can do here
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -51,6 +53,16 @@ bench: $(BENCH_INSTALLED) ## measure speed and memory against other tools, in ab
 bench-full: $(BENCH_INSTALLED) ## measure with the full data sets, in about half an hour
 	@.venv/bin/python -m benchmarks full $(ARGS)
 
+audit: $(AUDIT_INSTALLED) ## known vulnerabilities, and dependencies that are missing or not used
+	@.venv/bin/python .ci/audit
+	@.venv/bin/deptry worker tasks cli
+
+sbom: $(AUDIT_INSTALLED) ## list what a worker is made of, as CycloneDX, in build/sbom.cdx.json
+	@mkdir -p $(dir $(SBOM))
+	@.venv/bin/python -W ignore -m cyclonedx_py requirements requirements.txt \
+		--pyproject pyproject.toml --output-reproducible --output-file $(SBOM)
+	@echo "Written: $(SBOM)"
+
 REPORTS := benchmarks/reports
 
 format: $(INSTALLED) ## format, and correct what the linter can
@@ -61,6 +73,7 @@ requirements: $(INSTALLED) ## pin the newest versions that pyproject.toml allows
 	.venv/bin/uv pip compile $(COMPILE) pyproject.toml --extra flower -o requirements.txt
 	.venv/bin/uv pip compile $(COMPILE) pyproject.toml --all-extras --group dev -c requirements.txt -o requirements-dev.txt
 	.venv/bin/uv pip compile $(COMPILE) pyproject.toml --all-extras --group bench -c requirements-dev.txt -o requirements-bench.txt
+	.venv/bin/uv pip compile $(COMPILE) --group audit -c requirements-dev.txt -o requirements-audit.txt
 
 COMPILE := --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header --quiet
@@ -78,4 +91,8 @@ $(INSTALLED): requirements-dev.txt requirements-uv.txt pyproject.toml client/pyp
 
 $(BENCH_INSTALLED): $(INSTALLED) requirements-bench.txt
 	@$(INSTALL) --require-hashes -r requirements-bench.txt
+	@touch $@
+
+$(AUDIT_INSTALLED): $(INSTALLED) requirements-audit.txt
+	@$(INSTALL) --require-hashes -r requirements-audit.txt
 	@touch $@

@@ -248,6 +248,7 @@ def test_every_service_has_no_privilege_and_writes_to_its_volumes_alone(name: st
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["ulimits"] == {"core": 0}
     assert not {"cap_add", "privileged", "network_mode", "pid", "devices"} & set(service)
     assert "/tmp" in service["tmpfs"]
 

@@ -123,6 +123,7 @@ def test_a_certificate_of_another_authority_is_told_in_one_line(
     assert "Traceback" not in asked.stderr
 
 
+@pytest.mark.thorough("starts a worker for each server")
 def test_an_upload_waits_while_the_stores_certificate_is_anothers(
     secured: Secured, stranger: Path
 ) -> None:
@@ -134,6 +135,7 @@ def test_an_upload_waits_while_the_stores_certificate_is_anothers(
     assert "\n" not in (waiting.error or "")
 
 
+@pytest.mark.thorough("starts a worker for each server")
 def test_a_worker_says_in_one_line_that_the_brokers_certificate_is_anothers(
     secured: Secured, stranger: Path
 ) -> None:

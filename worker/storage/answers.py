@@ -85,7 +85,7 @@ class Answers(local):
         if http_response.status_code >= 300:
             return
         _require(operation, parsed, _FIELDS.get(operation, ()))
-        _require_date(operation, parsed["ResponseMetadata"]["HTTPHeaders"])
+        _require_date(operation, parsed.get("ResponseMetadata", {}).get("HTTPHeaders", {}))
         lists = _ELEMENTS.get(operation, {})
         elements = [each for name in lists for each in _listed(parsed.get(name))]
         for name, fields in lists.items():

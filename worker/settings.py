@@ -107,6 +107,9 @@ class Settings(BaseSettings):
         ge=1,
         description="runs of this size or more are large; one process is reserved for smaller ones",
     )
+    max_run_gib: float | None = Field(
+        None, gt=0, description="size beyond which a run is refused, in GiB; no limit if not set"
+    )
     lease_seconds: float = Field(
         7, ge=1, description="how long a lease lasts; a worker renews it every quarter of that time"
     )

@@ -104,6 +104,16 @@ def test_secrets_are_masked_where_settings_are_shown(monkeypatch: pytest.MonkeyP
     assert "hunter" not in repr(settings) + str(shown)
 
 
+def test_what_others_could_read_in_the_data_directory_is_private_again(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir(mode=0o755)
+    for name in ("oneprefix.db", "oneprefix.db-wal"):
+        (data / name).touch(mode=0o644)
+    database_url(Settings(data_dir=data))
+    assert {path.stat().st_mode & 0o777 for path in data.iterdir()} == {0o600}
+    assert data.stat().st_mode & 0o777 == 0o700
+
+
 def test_without_a_database_there_is_sqlite_in_the_data_directory(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path / "data")
     assert database_url(settings) == f"sqlite:///{tmp_path}/data/oneprefix.db"

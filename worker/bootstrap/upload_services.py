@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from worker.storage.objects.bucket import Bucket
     from worker.storage.upload.results_store import S3ResultsStore
 
-MIB = 1 << 20
+MIB, GIB = 1 << 20, 1 << 30
 
 
 @dataclass(frozen=True)
@@ -133,6 +133,7 @@ class UploadServices(Repositories):
             settings.run_directory_pattern,
             packing,
             settings.complete_marker,
+            int(settings.max_run_gib * GIB) if settings.max_run_gib else None,
         )
 
     @cached_property

@@ -1,5 +1,6 @@
 """Where the database, the broker and the bucket are: as set, or by default."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, parse_qs, urlsplit
@@ -21,7 +22,16 @@ def database_url(settings: Settings) -> str:
         return settings.database_url.get_secret_value()
     with translated_file_errors(f"ONEPREFIX_DATA_DIR: creating {settings.data_dir}"):
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _keep_private(settings.data_dir)
     return f"sqlite:///{settings.data_dir / 'oneprefix.db'}"
+
+
+def _keep_private(data_dir: Path) -> None:
+    """Let nobody else read the directory and SQLite's files, if they are this user's."""
+    for path, mode in ((data_dir, 0o700), *((each, 0o600) for each in data_dir.glob("*.db*"))):
+        with suppress(PermissionError, FileNotFoundError):  # another's; or gone, as SQLite does it
+            if path.stat().st_mode & 0o077:
+                path.chmod(mode)
 
 
 def broker_url(settings: Settings) -> str:

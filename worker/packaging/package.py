@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Self
 
-from worker.errors import TreeChanged
+from worker.errors import InvalidResultsDirectory, TreeChanged
 from worker.models.archive import Archive
 from worker.packaging.archive_stream import Chunk, ZipStream
 from worker.packaging.tree.measure import Measure
@@ -21,6 +21,7 @@ from worker.process.memory import keep_freed_memory, return_freed_memory
 
 #: Bytes of a tree from which on the memory that packing it took is given back to the system.
 LARGE = 32 << 20
+GIB = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +44,14 @@ class Packing:
 class TreePackage:
     """The `Package` of an open directory. Measure it, take its chunks, close it, in this order."""
 
-    def __init__(self, selection: Selection, pool: PackingPool) -> None:
-        """The package closes the pool, but not the selection's directory."""
+    def __init__(
+        self, selection: Selection, pool: PackingPool, max_bytes: int | None = None
+    ) -> None:
+        """The package closes the pool, but not the selection's directory.
+
+        `max_bytes`: what its files may have in all; None for no limit.
+        """
+        self._max_bytes = max_bytes
         self._selection = selection
         self._pool = pool
         self._measure = Measure()
@@ -70,6 +77,7 @@ class TreePackage:
             for entry in entries:
                 moved()
                 self._measure.add(entry)
+                self._require_allowed_size()
                 self._survey.add(entry)
                 if helpers is None and self._measure.has_many_small_files:
                     self._pool.start_helpers()
@@ -129,6 +137,13 @@ class TreePackage:
         self._require_one_moment()
         self._selection.require_unchanged()
 
+    def _require_allowed_size(self) -> None:
+        if self._max_bytes is not None and self.bytes_total > self._max_bytes:
+            raise InvalidResultsDirectory(
+                f"its files have more than {self._max_bytes / GIB:g} GiB, the most that"
+                " ONEPREFIX_MAX_RUN_GIB allows"
+            )
+
     def _require_one_moment(self) -> None:
         """Raise TreeChanged if a file changed after it was packed, while others still were.
 
@@ -158,6 +173,8 @@ class TreePackager:
     packing: Packing = field(default_factory=Packing)
     complete_marker: str | None = None
     """The name of a file without which a run's directory is not finished."""
+    max_bytes: int | None = None
+    """What a run's files may have in all."""
 
     @contextmanager
     def open(
@@ -179,7 +196,7 @@ class TreePackager:
                 if self.complete_marker:
                     selection.require_marker(self.complete_marker)
                 pool = PackingPool(threads=packing.threads, level=packing.level)
-                with closing(TreePackage(selection, pool)) as package:
+                with closing(TreePackage(selection, pool, self.max_bytes)) as package:
                     package.measure(packing.helpers, moved)
                     large = package.bytes_total >= LARGE
                     yield package

@@ -8,7 +8,7 @@ import pytest
 
 from tests.worker.packaging.left_behind import nothing_left_behind
 from tests.worker.packaging.trees import make, packager
-from worker.errors import TreeChanged, Unfinished
+from worker.errors import InvalidResultsDirectory, TreeChanged, Unfinished
 from worker.packaging.package import Packing, TreePackager
 
 MANY = 3000
@@ -74,6 +74,24 @@ def test_a_directory_that_changes_after_it_was_left_is_noticed(run: Path) -> Non
 
 def test_a_file_that_is_read_meanwhile_is_none_that_changed(run: Path) -> None:
     assert pack(run, IN_THREADS, (run / "a" / name(0)).read_bytes)
+
+
+class TestALimitOfSize:
+    @pytest.mark.parametrize(("max_bytes", "is_refused"), [(None, False), (30, False), (29, True)])
+    def test_a_run_beyond_it_is_refused_before_anything_is_packed(
+        self, tmp_path: Path, max_bytes: int | None, is_refused: bool
+    ) -> None:
+        run = tmp_path / "RUN4"
+        (run / "deep").mkdir(parents=True)
+        (run / "a").write_bytes(b"x" * 10)
+        (run / "deep" / "b").write_bytes(b"x" * 20)
+        limited = TreePackager((tmp_path,), max_bytes=max_bytes)
+        if is_refused:
+            with pytest.raises(InvalidResultsDirectory, match="ONEPREFIX_MAX_RUN_GIB"):
+                limited.open(str(run)).__enter__()
+        else:
+            with limited.open(str(run)) as package:
+                assert package.bytes_total == 30
 
 
 class TestAMarker:

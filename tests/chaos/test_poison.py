@@ -87,12 +87,12 @@ def test_attempts_that_meet_a_limit_of_memory_take_less_until_one_lands(
     running: Cluster, dice: Random
 ) -> None:
     """Each process may map little more than it has when it starts, threads' stacks included."""
-    make_run(running.results / "RUN4", 60 * MIB, dice)
-    many = {"ONEPREFIX_CONNECTIONS": "32", "ONEPREFIX_MEMORY_MIB": "400"}
+    make_run(running.results / "RUN4", 240 * MIB, dice)
+    many = {"ONEPREFIX_CONNECTIONS": "64", "ONEPREFIX_MEMORY_MIB": "600"}
     running.start_worker(**many)
     for pid in pool_processes(running.workers[0].pid):
         pages = int(Path(f"/proc/{pid}/statm").read_text().split()[0])
-        limit = pages * resource.getpagesize() + 250 * MIB
+        limit = pages * resource.getpagesize() + 420 * MIB
         resource.prlimit(pid, resource.RLIMIT_AS, (limit, limit))
     running.send(12, 4, path_of(running, 4))
     seen = eventually(lambda: running.scalar("SELECT max(error) FROM uploads"), "it met the limit")

@@ -1,8 +1,8 @@
 """What a worker's pool needs, and the bootstep that replaces its dead processes at once."""
 
+from multiprocessing import get_context
 from typing import Any
 
-from billiard import RLock
 from celery import bootsteps
 
 from worker.errors import InvalidSettings
@@ -16,7 +16,8 @@ SHARED = 4
 def require_semaphores(processes: int) -> None:
     """Raise InvalidSettings if a pool of so many processes can't have its semaphores."""
     try:
-        _ = [RLock() for _ in range(processes + SHARED)]
+        fork = get_context("fork")
+        _ = [fork.RLock() for _ in range(processes + SHARED)]
     except OSError as error:
         raise InvalidSettings(
             f"/dev/shm can't be used ({error.strerror}): the worker's processes"  # noqa: S108

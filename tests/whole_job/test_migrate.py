@@ -769,14 +769,14 @@ def test_as_a_task_it_tells_how_far_it_is(strict: Strict, tmp_path: Path) -> Non
 def events_of(running: Cluster, job_id: int) -> list[dict[str, Any]]:
     """What is told of such a task until it is over."""
     told: list[dict[str, Any]] = []
-    with running.producer as producer, producer.connection() as connection:
+    with running.operator as operator, operator.connection() as connection:
         over = ("task-failed", "task-succeeded")
-        receiver = producer.events.Receiver(
+        receiver = operator.events.Receiver(
             connection, handlers=dict.fromkeys(("task-progress", *over), told.append)
         )
         consumed = receiver.itercapture(limit=None, timeout=PATIENCE, wakeup=False)
         next(consumed)
-        producer.send_task("tasks.migrate_job", args=[job_id], queue="uploads")
+        operator.send_task("tasks.migrate_job", args=[job_id], queue="uploads")
         while not (told and told[-1]["type"] in over):
             next(consumed)
     return told

@@ -189,14 +189,22 @@ class UploadResults:
     def _record_opened(
         self, upload: Upload, key: str, package: Package, sending: OutgoingArchive
     ) -> None:
-        if sending.multipart_upload_id:
+        """Record the multipart upload; abort a new one that no row names, or recovery had to."""
+        begun = sending.multipart_upload_id
+        if begun is None:
+            return
+        try:
             self.uploads.opened(
                 upload,
-                multipart_id=sending.multipart_upload_id,
+                multipart_id=begun,
                 file_count=package.file_count,
                 bytes_total=package.bytes_total,
                 s3_key=key,
             )
+        except OneprefixError:
+            if begun != upload.multipart_upload_id:
+                self.results.abort(key, begun)
+            raise
 
     def _seal(self, lease: Lease[Upload], package: Package, artifact: Artifact) -> None:
         """Prove the lease, and record what is about to stand under the key."""

@@ -690,6 +690,25 @@ def test_the_next_attempt_goes_on_with_what_was_begun(world: World) -> None:
     assert world.row.multipart_upload_id is None
 
 
+@pytest.mark.parametrize(("named", "aborted"), [(False, [(KEY, "multipart")]), (True, [])])
+def test_what_was_begun_and_could_not_be_recorded_is_aborted_unless_a_row_names_it(
+    world: World, named: bool, aborted: list[tuple[str, str]]
+) -> None:
+    class Cut(FakeUploads):
+        def opened(self, *_: Any, **__: Any) -> None:
+            raise DatabaseUnavailable("cut")
+
+    results = Interrupted()
+    use_case = replace(world.use_case, results=results)
+    if named:
+        with pytest.raises(StorageUnavailable):
+            use_case(REQUEST)
+        world.make_due()
+    with pytest.raises(DatabaseUnavailable):
+        replace(use_case, uploads=Cut(world.database))(REQUEST)
+    assert results.aborted == aborted
+
+
 def test_what_was_begun_with_another_tree_is_aborted(world: World) -> None:
     results = Interrupted()
     use_case = replace(world.use_case, results=results)

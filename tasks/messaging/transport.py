@@ -16,7 +16,7 @@ from tasks.messaging.queue_entry import (
     problem_with_delivery,
     problem_with_envelope,
 )
-from tasks.messaging.upload_message import URGENT
+from tasks.messaging.upload_message import URGENT, delivery_of
 from worker.process.child_process import start_with
 
 log = logging.getLogger(__name__)
@@ -41,9 +41,7 @@ class QoS(redis.QoS):
             super().append(message, delivery_tag)
         except (RedisError, OSError) as error:
             log.error("message %s is not noted by the broker: %s", message.properties, error)  # noqa: TRY400
-            told = message.delivery_info
-            delivery = [message._raw, told["exchange"], told["routing_key"]]  # noqa: SLF001  as kombu
-            start_with(dumps(delivery).encode(), "tasks.keep")
+            start_with(delivery_of(message), "tasks.keep")
             if not isinstance(error, ResponseError):
                 raise  # the connection is gone, and with it what this worker took
             virtual.QoS.append(self, message, delivery_tag)

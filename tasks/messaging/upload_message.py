@@ -2,7 +2,10 @@
 
 import json
 import logging
-from base64 import b64decode
+from base64 import b64decode, b64encode
+from typing import Any
+
+from kombu.utils.json import dumps
 
 from tasks.messaging.follow_up import follow_up_of
 from tasks.messaging.order_message import KINDS, order_message
@@ -17,6 +20,24 @@ TASK = "tasks.package_and_upload"
 #: A message's priority that puts it before all others, as RabbitMQ's quorum queues do from 5 on.
 #: (kombu's Redis transport has it the other way round, and none before the default, 0.)
 URGENT = 9
+
+
+def delivery_of(message: Any) -> bytes:
+    """A message that kombu has read, as its Redis transport keeps one until it is acknowledged."""
+    body, told = message.body, message.delivery_info
+    place = {name: told[name] for name in ("exchange", "routing_key")}
+    entry = {
+        "body": b64encode(body.encode() if isinstance(body, str) else bytes(body)).decode(),
+        "content-type": message.content_type,
+        "content-encoding": message.content_encoding,
+        "headers": message.headers,
+        "properties": {
+            "body_encoding": "base64",
+            "delivery_tag": str(message.delivery_tag),
+            "delivery_info": place,
+        },
+    }
+    return dumps([entry, *place.values()]).encode()
 
 
 def decoded(delivery: bytes, *, results: bool) -> UploadMessage | OrderMessage | None:

@@ -1,14 +1,13 @@
 """Celery's request for one task, whose message does not kill worker after worker."""
 
 import logging
-from base64 import b64encode
 from typing import Any
 
 from celery.exceptions import WorkerLostError
 from celery.worker.request import Request as CeleryRequest
 from kombu.asynchronous import get_event_loop
-from kombu.utils.json import dumps
 
+from tasks.messaging.upload_message import delivery_of
 from worker.process.child_process import start_with
 
 log = logging.getLogger(__name__)
@@ -38,7 +37,7 @@ class Request(CeleryRequest):
             super().reject(requeue=requeue)
             return
         log.warning("message %s killed a process again; its row takes its place", self.id)
-        process = start_with(_delivery(self.message), "tasks.keep", str(self.worker_pid))
+        process = start_with(delivery_of(self.message), "tasks.keep", str(self.worker_pid))
 
         def look() -> None:
             if process.poll() is None:
@@ -50,20 +49,3 @@ class Request(CeleryRequest):
                 self.acknowledge()
 
         watch: Any = hub.timer.call_repeatedly(LOOK_EVERY, look)
-
-
-def _delivery(message: Any) -> bytes:
-    """The message as kombu's Redis transport keeps one that is not acknowledged."""
-    body = message.body
-    raw = {
-        "body": b64encode(body.encode() if isinstance(body, str) else bytes(body)).decode(),
-        "content-type": message.content_type,
-        "content-encoding": message.content_encoding,
-        "headers": message.headers,
-        "properties": {
-            "body_encoding": "base64",
-            "delivery_tag": str(message.delivery_tag),
-            "delivery_info": {"exchange": "", "routing_key": "uploads"},
-        },
-    }
-    return dumps([raw, "", "uploads"]).encode()

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ from sqlalchemy import text
 
 from tests.end_to_end.cluster import Cluster
 
+PROJECT = Path(__file__).parents[2]
 #: How a host of its own is made on this machine: other processes can't tell whether its run.
 OWN_HOST = ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc")
 CAN_HAVE_HOSTS = os.geteuid() == 0
@@ -82,6 +84,12 @@ class Fleet:
                 if worker.poll() is not None:
                     self.restarts += 1
                     self.workers[number] = self._started(number)
+
+
+def sabotaged(running: Cluster, moment: str, environment: Mapping[str, str]) -> Fleet:
+    """A worker whose processes die at that moment; see `tests.chaos.sabotaged`."""
+    told = {"PYTHONPATH": str(PROJECT), "ONEPREFIX_DIES_AT": moment, **environment}
+    return Fleet(running, 1, app="tests.chaos.sabotaged", environment=told)
 
 
 def descendants(pid: int) -> list[int]:

@@ -1,25 +1,18 @@
 """A process that dies between two steps that belong together."""
 
-from pathlib import Path
 from random import Random
 
 import pytest
 
 from tests.chaos.audit import audit, completed_twice, settle
 from tests.chaos.figures import note
-from tests.chaos.fleet import Fleet
+from tests.chaos.fleet import sabotaged
 from tests.chaos.runs import MIB, make_runs, path_of
 from tests.chaos.test_broker import enqueued
 from tests.end_to_end.cluster import Cluster
 
-PROJECT = Path(__file__).parents[2]
-
-
-def sabotaged(running: Cluster, moment: str) -> Fleet:
-    environment = {"PYTHONPATH": str(PROJECT), "ONEPREFIX_DIES_AT": moment}
-    if moment == "popped":  # nothing but the row tells of the message: minutes, if not set
-        environment["ONEPREFIX_REPUBLISH_SECONDS"] = "3"
-    return Fleet(running, 1, app="tests.chaos.sabotaged", environment=environment)
+#: Nothing but the row tells of a message that was popped; by default that takes minutes.
+SOON = {"ONEPREFIX_REPUBLISH_SECONDS": "3"}
 
 
 @pytest.mark.parametrize("moment", ["popped", "taken", "completed", "recorded"])
@@ -27,7 +20,7 @@ def test_a_death_between_two_steps_loses_and_doubles_nothing(
     running: Cluster, dice: Random, moment: str
 ) -> None:
     ids = make_runs(running, 3, dice, largest=12 * MIB)
-    with sabotaged(running, moment) as fleet:
+    with sabotaged(running, moment, SOON) as fleet:
         enqueued(running, ids)
         settle(running, len(ids))
     assert (running.directory / "died").exists()
@@ -40,7 +33,7 @@ def test_a_message_without_a_row_outlives_the_worker_that_took_it(
     running: Cluster, dice: Random
 ) -> None:
     ids = make_runs(running, 3, dice, largest=MIB)
-    with sabotaged(running, "taken") as fleet:
+    with sabotaged(running, "taken", {}) as fleet:
         for run_id in ids:
             running.send(12, run_id, path_of(running, run_id))
         settle(running, len(ids))

@@ -15,7 +15,7 @@ from sqlalchemy import text
 
 from tests.chaos.audit import audit, settle
 from tests.chaos.figures import note
-from tests.chaos.fleet import CAN_HAVE_HOSTS, Fleet, descendants
+from tests.chaos.fleet import CAN_HAVE_HOSTS, Fleet, descendants, sabotaged
 from tests.chaos.runs import MIB, make_run, make_runs, path_of
 from tests.end_to_end.cluster import Cluster, eventually
 from worker.models.upload import UploadState
@@ -23,11 +23,7 @@ from worker.models.upload import UploadState
 WITHIN = ("unshare", "--mount", "sh", "-c")
 CELERY = ("-P", "-m", "celery", "-A", "tasks")
 #: Deaths until FAILED, and short waits between them, so that the end is seen.
-FEW = {
-    "ONEPREFIX_MAX_ATTEMPTS": "5",
-    "ONEPREFIX_BACKOFF_CAP_SECONDS": "2",
-    "PYTHONPATH": str(Path(__file__).parents[2]),
-}
+FEW = {"ONEPREFIX_MAX_ATTEMPTS": "5", "ONEPREFIX_BACKOFF_CAP_SECONDS": "2"}
 
 
 @pytest.mark.parametrize("when", ["before the row", "while packing"])
@@ -37,8 +33,7 @@ def test_an_upload_that_kills_its_worker_each_time_ends_failed_and_hinders_no_ot
 ) -> None:
     ids = make_runs(running, 6, dice, largest=MIB)
     make_run(running.results / "RUN4", MIB, dice)
-    environment = FEW | {"ONEPREFIX_DIES_AT": when}
-    with Fleet(running, 1, app="tests.chaos.sabotaged", environment=environment) as fleet:
+    with sabotaged(running, when, FEW) as fleet:
         running.send(12, 4, path_of(running, 4))
         for run_id in ids:
             running.send(12, run_id, path_of(running, run_id))

@@ -3,17 +3,16 @@
 import json
 import signal
 import subprocess
-import sys
 import zlib
 from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
 from redis import Redis
 
+from tests.cli.command import ONEPREFIX
 from tests.end_to_end.cluster import Cluster, eventually
 from tests.servers.faults import Hang
 from tests.tasks.messaging.malformed import MALFORMED
@@ -136,7 +135,7 @@ def test_malformed_entries_are_kept_in_part_and_the_doctor_tells(
     redis.lpush("uploads\x06\x163", b"with a priority")
     eventually(lambda: redis.llen("uploads.malformed") == 2, "both are put aside")
     assert sorted(map(len, redis.lrange("uploads.malformed", 0, -1))) == [15, 8192]
-    command = [str(Path(sys.executable).with_name("oneprefix")), "doctor", "--json"]
+    command = [*ONEPREFIX, "doctor", "--json"]
     told = subprocess.run(
         command, env=running.environment, capture_output=True, text=True, check=False
     )

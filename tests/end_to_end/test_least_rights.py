@@ -1,14 +1,13 @@
 """Under the policies of `deploy/iam`, as a store that refuses everything else would keep them."""
 
 import subprocess
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from random import Random
 
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.cli.command import ONEPREFIX
 from tests.deployment.test_iam import ACTIONS, policy
 from tests.end_to_end.cluster import Cluster
 from tests.servers.faults import AnswerError, S3Request
@@ -97,7 +96,7 @@ def test_a_readers_policy_and_role_are_enough_to_look_and_to_fetch(landed: Clust
     }
     for command in READING:
         done = subprocess.run(
-            [str(Path(sys.executable).with_name("oneprefix")), *command],
+            [*ONEPREFIX, *command],
             env=environment,
             cwd=landed.directory,
             capture_output=True,
@@ -106,7 +105,7 @@ def test_a_readers_policy_and_role_are_enough_to_look_and_to_fetch(landed: Clust
         assert done.returncode == 0, (command, done.stderr)
         assert b"denied" not in done.stdout + done.stderr, command
     deleting = subprocess.run(
-        [str(Path(sys.executable).with_name("oneprefix")), "delete", "12", "--yes", "--json"],
+        [*ONEPREFIX, "delete", "12", "--yes", "--json"],
         env=environment,
         cwd=landed.directory,
         capture_output=True,

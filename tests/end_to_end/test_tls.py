@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 import sqlalchemy
 
+from tests.cli.command import ONEPREFIX
 from tests.end_to_end.cluster import Cluster, eventually
 from tests.servers.certificates import Authority, new_authority
 from tests.servers.postgres import PostgresServer
@@ -79,7 +80,7 @@ def oneprefix(
     secured: Secured, *arguments: str, **environment: str
 ) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [str(Path(sys.executable).with_name("oneprefix")), *arguments],
+        [*ONEPREFIX, *arguments],
         env=secured.cluster.environment | secured.environment() | environment,
         cwd=secured.cluster.directory,
         capture_output=True,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.command import ONEPREFIX
 from tests.end_to_end.cluster import eventually
 from worker.embedded.broker import EmbeddedBroker
 
@@ -47,7 +48,7 @@ def test_a_worker_starts_beside_modules_of_its_own_names(tmp_path: Path) -> None
         (tmp_path / name).write_text("raise SystemExit('another program')\n")
     broker = EmbeddedBroker(tmp_path / "broker")
     log = tmp_path / "log"
-    command = [str(Path(sys.executable).with_name("oneprefix")), "worker", "--concurrency=1"]
+    command = [*ONEPREFIX, "worker", "--concurrency=1"]
     with log.open("wb") as output:
         worker = subprocess.Popen(
             [*command, "--loglevel=INFO"],

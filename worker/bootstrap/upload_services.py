@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from worker.storage.objects.bucket import Bucket
     from worker.storage.upload.results_store import S3ResultsStore
 
-MIB, GIB = 1 << 20, 1 << 30
+MIB = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class UploadServices(Repositories):
 
     @cached_property
     def packager(self) -> "TreePackager":
-        from worker.packaging.package import Packing, TreePackager
+        from worker.packaging.package import GIB, Packing, TreePackager
         from worker.packaging.zip.deflate import LEVELS
 
         settings = self.settings

@@ -183,9 +183,8 @@ class TreePackager:
         """The measured package of a directory, closed behind the block.
 
         `moved` is called for each entry that is measured. `cutbacks`: how often to halve the means
-        of packing. Raises Unfinished without the marker, and
-        what `opened_beneath`, `select` and `walk` do. From then on this process keeps memory that
-        it frees.
+        of packing. Raises Unfinished without the marker, and what `opened_beneath`, `select` and
+        `walk` do. From then on this process keeps memory that it frees.
         """
         keep_freed_memory()
         packing = self.packing.cut_back(cutbacks)

@@ -31,7 +31,7 @@ def record_failure(
     *,
     retry_policy: RetryPolicy,
     random: Random,
-    limit_met: Callable[[BaseException], str | None] = lambda _error: None,
+    limit_met: Callable[[BaseException], str | None],
 ) -> OneprefixError:
     """Write what became of the failed attempt to its row, and return the error to raise.
 

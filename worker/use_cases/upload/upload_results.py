@@ -64,7 +64,7 @@ class UploadResults:
     """Spreads retries."""
     must_stop: Callable[[], bool]
     """Whether this worker is shutting down and hands back what it has not finished."""
-    limit_met: Callable[[BaseException], str | None] = lambda _error: None
+    limit_met: Callable[[BaseException], str | None]
     """Which limit of this process an error tells of, if any."""
 
     def __call__(

@@ -205,6 +205,7 @@ class World:
                 why,
                 retry_policy=self.policy,
                 random=Random(1),
+                limit_met=lambda _error: None,
             )
         self._acknowledge(worker)
 

@@ -404,6 +404,16 @@ def another_process_inside(company: Company, *, alone: bool = False) -> Iterator
         os.waitpid(pid, 0)
 
 
+def test_a_row_without_attempts_left_ends_failed(world: World) -> None:
+    """As one that was handed back each time, or whose limit was lowered."""
+    world.use_case.requests.request(REQUEST, published=True)
+    world.database.rows[12, 4] = replace(world.row, attempt=4)
+    with pytest.raises(AttemptsExhausted, match="gave up after 4 attempts"):
+        world.use_case(REQUEST)
+    assert world.row.state is UploadState.FAILED
+    assert world.packager.opened == 0
+
+
 def test_an_error_of_ours_is_on_the_row_and_retried(world: World) -> None:
     world.packager.directories.clear()  # the fake then raises KeyError
     with pytest.raises(TransientError, match="unexpected KeyError"):

@@ -1,4 +1,4 @@
--- Three roles with the least rights, for logins to be members of. Run by the owner of the tables, once
+-- Four roles with the least rights, for logins to be members of. Run by the owner of the tables, once
 -- after each `oneprefix db upgrade`, which stays the owner's:
 --
 --   psql --set ON_ERROR_STOP=1 --single-transaction --file deploy/postgres-roles.sql DATABASE
@@ -7,6 +7,7 @@
 --   oneprefix_worker    celery -A tasks worker, oneprefix worker, up, enqueue, retry, cancel, doctor,
 --                       and the commands about whole jobs
 --   oneprefix_producer  an orchestrator, with oneprefix-client, tasks.enqueue or SQL of its own
+--   oneprefix_operator  orders give, show and cancel; tasks.give_order
 --   oneprefix_reader    status, failed, ls, urls, fetch, verify, inventory
 --
 -- Nobody but the owner may delete a row, or create, change or drop a table.
@@ -15,7 +16,9 @@ DO $$
 DECLARE
     role text;
 BEGIN
-    FOREACH role IN ARRAY ARRAY['oneprefix_worker', 'oneprefix_producer', 'oneprefix_reader'] LOOP
+    FOREACH role IN ARRAY ARRAY[
+        'oneprefix_worker', 'oneprefix_producer', 'oneprefix_operator', 'oneprefix_reader'
+    ] LOOP
         BEGIN
             EXECUTE format('CREATE ROLE %I NOLOGIN', role);
         EXCEPTION WHEN duplicate_object OR unique_violation THEN
@@ -28,7 +31,7 @@ END
 $$;
 
 REVOKE ALL ON uploads, follow_ups, job_orders, deletions, oneprefix_version, jobs, runs
-    FROM oneprefix_worker, oneprefix_producer, oneprefix_reader;
+    FROM oneprefix_worker, oneprefix_producer, oneprefix_operator, oneprefix_reader;
 
 GRANT SELECT ON uploads, follow_ups, job_orders, deletions, oneprefix_version
     TO oneprefix_worker, oneprefix_reader;
@@ -62,6 +65,13 @@ GRANT UPDATE (
     traceback, requested_at, updated_at
 ) ON uploads TO oneprefix_producer;
 GRANT INSERT ON follow_ups TO oneprefix_producer;
+
+-- An operator gives orders about whole jobs; the database notes the role itself (`given_as`).
+GRANT SELECT ON job_orders, oneprefix_version TO oneprefix_operator;
+GRANT INSERT (id, kind, job_id, arguments, given_at, given_by, wanted) ON job_orders
+    TO oneprefix_operator;
+GRANT UPDATE (state, fence, owner, lease_until, next_attempt_at, error, updated_at) ON job_orders
+    TO oneprefix_operator;
 
 -- Identity columns need no grant; sequences of `serial` columns do.
 DO $$

@@ -36,7 +36,7 @@ def keep(delivery: bytes, killed: int | None = None) -> None:
         services().give_order(message)
     elif message:
         request = services().read_message(message)
-        upload = services().requests.request(request, published=False)
+        upload = services().message_requests.request(request, published=False)
         if killed is not None:
             count_death(upload, killed)
 

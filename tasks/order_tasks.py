@@ -130,7 +130,7 @@ def _ended(task: OrderTask, arguments: Any, keywords: Any) -> Result:
     told = {"id": uuid4()} if task.request.called_directly else vars(task.request)
     message = order_message(task.name, arguments, keywords, told, results=stores_results(app))
     try:
-        order = services().give_order(message)
+        order = services().give_order(message, own=at_once)
         if at_once and not order.state.is_over:
             services().carry_out_order(order.id)
             order = services().orders.find(order.id) or order

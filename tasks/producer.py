@@ -1,12 +1,15 @@
-"""Ask for uploads from a program beside the workers."""
+"""Ask for uploads, and give orders about whole jobs, from a program beside the workers."""
 
 from datetime import datetime
 from pathlib import PurePath
+from typing import Any
+from uuid import uuid4
 
 from tasks.app import app
 from tasks.messaging.publisher import CeleryPublisher
 from tasks.services import services
 from worker.errors import InvalidRequest
+from worker.models.order import Order
 from worker.models.upload import Upload
 
 
@@ -39,3 +42,16 @@ def enqueue(
     if publisher.is_eager:  # it is over by now
         return services().upload_list.find(upload.job_id, upload.run_id) or upload
     return upload
+
+
+def give_order(kind: str, job_id: int, *, by: str, **arguments: Any) -> Order:
+    """The row of an order about a whole job, which a worker carries out within seconds.
+
+    `kind`: verify, archive, restore, delete or migrate; `arguments`: those of its task. `by`: who
+    gives it, for the row and the record of deletions; PostgreSQL adds its role.
+
+    With a result backend `AsyncResult(order.id)` has the outcome. Raises InvalidRequest for
+    arguments that make no order; DatabaseUnavailable or DatabaseRefused if there is no row.
+    """
+    told = {"job_id": job_id, **arguments}
+    return services().give_order.directly(str(uuid4()), kind, told, by=by)

@@ -52,7 +52,7 @@ def _record(message: UploadMessage) -> None:
     with suppress(InvalidRequest):
         request = services().read_message(message)
         if services().upload_list.find(request.job_id, request.run_id) is None:
-            services().requests.request(request, published=True)
+            services().message_requests.request(request, published=True)
 
 
 if __name__ == "__main__":

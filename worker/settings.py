@@ -59,6 +59,18 @@ class Settings(BaseSettings):
         None,
         description="command that prints PostgreSQL's password, run for each new connection",
     )
+    orders_by_message: bool = Field(
+        False,
+        description="whether a message alone gives an order that moves or deletes; if not, only a"
+        " row does",
+    )
+    order_buckets: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="buckets that orders may name beside ONEPREFIX_S3_BUCKET, separated by commas",
+    )
+    require_row: bool = Field(
+        False, description="whether a message asks for nothing by itself, but for its upload's row"
+    )
     run_directory_pattern: str = Field(
         "RUN*",
         pattern="^[^/]+$",
@@ -171,6 +183,13 @@ class Settings(BaseSettings):
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(filter(None, value.split(":"))) if isinstance(value, str) else value
+
+    @field_validator("order_buckets", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        return tuple(filter(None, map(str.strip, value.split(","))))
 
     @field_validator("results_roots")
     @classmethod

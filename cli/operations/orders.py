@@ -1,21 +1,26 @@
-"""`oneprefix orders`: the orders about whole jobs that were sent as messages."""
+"""`oneprefix orders`: orders about whole jobs, which workers carry out."""
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
+from enum import StrEnum
 from typing import Annotated, Any
+from uuid import uuid4
 
 import typer
+from pydantic import TypeAdapter, ValidationError
 from rich.markup import escape
 from rich.table import Table
 
-from cli.arguments import OptionalJobId
+from cli.arguments import JobId, OptionalJobId
 from cli.output import Json, console, print_error, print_json, print_line
 from cli.services import configured_services
 from cli.user import user
-from worker.models.order import Order, OrderState
+from worker.models.order import KINDS, Order, OrderState
 from worker.models.validation import stored_json
 
+Kind = StrEnum("Kind", "VERIFY ARCHIVE RESTORE DELETE MIGRATE")
+
 app = typer.Typer(
-    help="Show or cancel the orders about whole jobs that were sent as messages.",
+    help="Give, show or cancel orders about whole jobs, which workers carry out.",
     no_args_is_help=True,
 )
 
@@ -33,6 +38,26 @@ def show(
         print_json({"orders": [_as_row(each) for each in found]})
     else:
         console.print(_table(found) if found else "No order has been given.")
+
+
+@app.command()
+def give(
+    kind: Annotated[Kind, typer.Argument(help="What to do.")],
+    job: JobId,
+    arguments: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME=VALUE]...", help="As days=7, or confirm=JOB to delete."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Give an order that a worker carries out, and print its id."""
+    with configured_services(as_json) as services:
+        told = _typed(kind, {"job_id": str(job), **_named(arguments or [])})
+        order = services.give_order.directly(str(uuid4()), kind, told, by=user())
+    if as_json:
+        print_json(_as_row(order))
+    else:
+        print_line(order.id)
 
 
 @app.command()
@@ -54,12 +79,31 @@ def cancel(
         print_line(f"{cancelled.title}: {cancelled.error}")
 
 
+def _named(words: list[str]) -> dict[str, str]:
+    pairs = [word.partition("=") for word in words]
+    if wrong := [word for word, equals, _ in pairs if not equals]:
+        raise typer.BadParameter(f"{wrong[0]!r} is not NAME=VALUE")
+    return {name: value for name, _, value in pairs}
+
+
+def _typed(kind: str, told: dict[str, str]) -> dict[str, Any]:
+    """The arguments, of the types that an order of the kind has."""
+    known = [each.name for each in fields(KINDS[kind])]
+    if unknown := told.keys() - set(known):
+        raise typer.BadParameter(f"{min(unknown)!r} is none of {', '.join(known)}")
+    try:
+        return asdict(TypeAdapter(KINDS[kind]).validate_strings(told))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise typer.BadParameter(f"{'.'.join(map(str, first['loc']))} {first['msg']}") from None
+
+
 def _as_row(order: Order) -> dict[str, Any]:
     return asdict(order) | {"arguments": stored_json(order.arguments)}
 
 
 def _table(orders: list[Order]) -> Table:
-    table = Table("id", "job", "order", "state", "given", "done", "outcome", box=None)
+    table = Table("id", "job", "order", "state", "given", "by", "done", "outcome", box=None)
     for each in orders:
         total = "?" if each.total is None else f"{each.total:,}"
         table.add_row(
@@ -68,6 +112,7 @@ def _table(orders: list[Order]) -> Table:
             escape(each.kind),
             each.state,
             f"{each.given_at:%Y-%m-%d %H:%M}",
+            escape(each.given_by or each.given_as or "-"),
             "-" if each.state is OrderState.REQUESTED else f"{each.done:,} of {total}",
             escape(_outcome(each)),
         )

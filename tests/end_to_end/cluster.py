@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -55,6 +55,8 @@ class Cluster:
     engine: Engine
     """As the owner of the tables."""
     broker: ValkeyServer
+    settings: dict[str, str] = field(default_factory=dict)
+    """Beside those of all tests."""
     workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
@@ -89,6 +91,7 @@ class Cluster:
                 "ONEPREFIX_MISSING_PATH_ATTEMPTS": "3",
                 "ONEPREFIX_LEASE_SECONDS": "4",
             }
+            | self.settings
         )
 
     @property
@@ -186,7 +189,7 @@ class Cluster:
 
 @contextmanager
 def cluster(
-    directory: Path, strict: Strict, database_url: str, settings: Mapping[str, str] | None = None
+    directory: Path, strict: Strict, database_url: str, settings: dict[str, str] | None = None
 ) -> Iterator[Cluster]:
     """Job 12 with its runs 4, 5 and 6, and no worker yet."""
     (directory / "results").mkdir()
@@ -206,6 +209,7 @@ def cluster(
         broker.url("flower"),
         engine,
         broker,
+        settings or {},
     )
     try:
         yield running

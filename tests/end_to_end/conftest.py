@@ -21,7 +21,15 @@ def database_url(postgres: PostgresServer) -> str:
 
 
 @pytest.fixture
-def running(tmp_path: Path, strict: Strict, database_url: str) -> Iterator[Cluster]:
+def settings() -> dict[str, str]:
+    """What a test sets beside what all do."""
+    return {}
+
+
+@pytest.fixture
+def running(
+    tmp_path: Path, strict: Strict, database_url: str, settings: dict[str, str]
+) -> Iterator[Cluster]:
     """Everything but workers, on PostgreSQL and moto's server unless a test says otherwise."""
-    with cluster(tmp_path, strict, database_url) as started:
+    with cluster(tmp_path, strict, database_url, settings) as started:
         yield started

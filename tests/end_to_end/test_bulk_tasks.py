@@ -5,8 +5,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
+
 from tests.end_to_end.cluster import Cluster, eventually
 from tests.servers.faults import AnswerError
+
+
+@pytest.fixture
+def settings() -> dict[str, str]:
+    return {"ONEPREFIX_ORDERS_BY_MESSAGE": "true"}
 
 
 def send(running: Cluster, task: str, **arguments: Any) -> None:
@@ -70,7 +77,7 @@ def test_a_job_is_archived_restored_and_deleted_by_messages(running: Cluster) ->
     assert "'COLD' is not a valid StorageClass" in reasons
     assert "days must be a positive integer" in reasons
     assert "confirm is not the job's id" in reasons
-    assert running.scalar("SELECT who FROM deletions") == "ada"
+    assert running.scalar("SELECT who FROM deletions") == "ada as worker_of_the_tests"
     assert running.scalar("SELECT results_url FROM runs WHERE id = 4") is None
 
 

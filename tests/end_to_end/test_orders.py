@@ -22,6 +22,11 @@ FOLDER = "jobs/12/2025/10/23/211500/"
 thorough = pytest.mark.thorough("starts several workers, and waits for them")
 
 
+@pytest.fixture
+def settings() -> dict[str, str]:
+    return {"ONEPREFIX_ORDERS_BY_MESSAGE": "true"}
+
+
 def orders(running: Cluster) -> SqlOrders:
     return SqlOrders(running.engine, republish=300)
 

@@ -89,7 +89,7 @@ def test_a_row_without_a_message_lands(running: Cluster) -> None:
 
 
 def test_an_order_has_its_own_queue(running: Cluster) -> None:
-    running.start_worker()
+    running.start_worker(ONEPREFIX_ORDERS_BY_MESSAGE="true")
     running.enqueue(12, 4, path_of(running))
     running.wait_for(12, 4)
     with Celery(broker=running.broker_url, set_as_current=False) as producer:

@@ -750,7 +750,7 @@ def test_as_a_task_it_tells_how_far_it_is(strict: Strict, tmp_path: Path) -> Non
         AnswerError(403, "AccessDenied"),
     )
     with cluster(tmp_path, strict, f"sqlite:///{tmp_path / 'jobs.db'}") as running:
-        running.start_worker()
+        running.start_worker(ONEPREFIX_ORDERS_BY_MESSAGE="true")
         first = events_of(running, 12)
         assert [each["type"] for each in first] == ["task-progress"] * 3 + ["task-failed"]
         assert (first[2]["done"], first[2]["total"]) == (3, 3)

@@ -1,8 +1,9 @@
 """The bucket that the settings name, or one that `archive --to-bucket` has moved a job to."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from worker.bootstrap.urls import bucket_name
+from worker.errors import InvalidRequest
 from worker.process.parallel import DEFAULT_CONCURRENCY
 from worker.settings import Settings
 
@@ -44,3 +45,11 @@ def encryption(settings: Settings) -> dict[str, str]:
         "SSEKMSKeyId": settings.kms_key_id,
     }
     return {name: value for name, value in asked.items() if value}
+
+
+def require_bucket(settings: Settings, named: Any) -> None:
+    """Raise InvalidRequest for a bucket that is neither the installation's nor of the list."""
+    if named is not None and named not in (settings.s3_bucket, *settings.order_buckets):
+        raise InvalidRequest(
+            f"orders may not name the bucket {named!r:.100}: ONEPREFIX_ORDER_BUCKETS does not"
+        )

@@ -7,6 +7,7 @@ from datetime import timedelta
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from worker.bootstrap.buckets import require_bucket
 from worker.errors import OneprefixError, PartlyFailed, VerificationFailed
 from worker.models.order import (
     ArchiveOrder,
@@ -15,6 +16,7 @@ from worker.models.order import (
     Order,
     RestoreOrder,
     VerifyOrder,
+    named_bucket,
 )
 from worker.models.storage_class import RestoreTier, StorageClass
 from worker.use_cases.orders.ports import Tell
@@ -29,10 +31,12 @@ log = logging.getLogger("oneprefix.orders")
 
 def carry_out(services: "Services", order: Order, tell: Tell) -> Mapping[str, int]:
     """Do what the order says, as `worker.use_cases.orders.ports.Work`."""
-    match order.read():
-        case VerifyOrder() as what:
+    what = order.read()
+    require_bucket(services.settings, named_bucket(what))
+    match what:
+        case VerifyOrder():
             return _verify(services, what, tell)
-        case ArchiveOrder() as what:
+        case ArchiveOrder():
             change = StorageChange(
                 StorageClass(what.storage_class),
                 timedelta(days=what.older_than_days),
@@ -41,12 +45,12 @@ def carry_out(services: "Services", order: Order, tell: Tell) -> Mapping[str, in
             archive = services.change_storage_class
             planned = archive.plan(what.job_id, change, since=_given_at(services, order))
             return _counted(archive(planned), len(planned.items), tell)
-        case RestoreOrder() as what:
+        case RestoreOrder():
             restore = services.restore_job(what.bucket)
             archived = restore.plan(what.job_id, since=_given_at(services, order))
             outcomes = restore(archived, what.days, RestoreTier(what.tier))
             return _counted(outcomes, len(archived), tell)
-        case DeleteOrder() as what:
+        case DeleteOrder():
             delete = services.delete_job(what.bucket)
             since = _given_at(services, order)
             plan = (
@@ -54,10 +58,16 @@ def carry_out(services: "Services", order: Order, tell: Tell) -> Mapping[str, in
                 if what.prefix is None
                 else delete.plan_prefix(what.prefix, since=since)
             )
-            outcomes = delete(plan, who=str(what.who), order=order)
+            outcomes = delete(plan, who=_giver(order, what), order=order)
             return _counted(outcomes, plan.objects + plan.incomplete_uploads, tell)
-        case MigrateOrder() as what:
+        case MigrateOrder():
             return _migrate(services, what, order, tell)
+
+
+def _giver(order: Order, what: DeleteOrder) -> str:
+    """Who gave the order, by their own word, and the database's role that wrote its row."""
+    name = order.given_by or str(what.who)
+    return f"{name} as {order.given_as}".strip() if order.given_as else name
 
 
 def _given_at(services: "Services", order: Order) -> float:

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from random import SystemRandom
 from time import monotonic
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from worker.bootstrap.buckets import encryption, make_bucket
+from worker.bootstrap.buckets import encryption, make_bucket, require_bucket
 from worker.bootstrap.repositories import Repositories
 from worker.process.identity import has_ended, this_machine, this_process
 from worker.process.limits import limit_met, oom_kills
@@ -27,8 +27,9 @@ from worker.use_cases.recovery.take_up_spool import TakeUpSpool
 from worker.use_cases.requests.cancel import CancelUploads
 from worker.use_cases.requests.enqueue import EnqueueUpload
 from worker.use_cases.requests.give_order import GiveOrder
-from worker.use_cases.requests.ports import Publisher
+from worker.use_cases.requests.ports import Publisher, RequestRepository
 from worker.use_cases.requests.read_message import ReadMessage
+from worker.use_cases.requests.rings import Rings
 from worker.use_cases.retry_policy import RetryPolicy
 from worker.use_cases.upload.caution import Caution
 from worker.use_cases.upload.deaths import Deaths
@@ -54,12 +55,19 @@ class UploadServices(Repositories):
     """Ends this process when its attempt hangs."""
 
     @cached_property
+    def message_requests(self) -> RequestRepository:
+        """What messages ask of the database; programs with its password ask `requests`."""
+        return Rings(self.requests) if self.settings.require_row else self.requests
+
+    @cached_property
     def read_message(self) -> ReadMessage:
-        return ReadMessage(self.requests)
+        return ReadMessage(self.message_requests)
 
     @cached_property
     def give_order(self) -> GiveOrder:
-        return GiveOrder(self.orders)
+        return GiveOrder(
+            self.orders, partial(require_bucket, self.settings), self.settings.orders_by_message
+        )
 
     def enqueue_upload(self, publisher: Publisher) -> EnqueueUpload:
         return EnqueueUpload(self.requests, publisher, _new_task_id)
@@ -77,7 +85,7 @@ class UploadServices(Repositories):
 
         pool = self.pool or WorkerPool()
         return UploadResults(
-            requests=self.requests,
+            requests=self.message_requests,
             uploads=self.uploads,
             jobs=self.jobs,
             runs=self.runs,
@@ -177,7 +185,7 @@ class UploadServices(Repositories):
                     deliveries,
                     self.read_message,
                     self.give_order,
-                    self.requests,
+                    self.message_requests,
                     self.outbox,
                     grace,
                 ),
@@ -199,8 +207,8 @@ class UploadServices(Repositories):
 
     @property
     def _spool(self) -> tuple[TakeUpSpool, ...]:
-        spool = self.settings.spool
-        return (TakeUpSpool(spool, self.read_message, self.requests),) if spool else ()
+        spool, requests = self.settings.spool, self.requests
+        return (TakeUpSpool(spool, ReadMessage(requests), requests),) if spool else ()
 
     def _sweep(self, moved: Callable[[], None]) -> int:
         # not before the first sweep: a worker that has just started is busy enough

@@ -33,9 +33,13 @@ class SqlOrders(SqlRepository):
 
     republish: float
 
-    def give(self, message: OrderMessage, what: What) -> Order:
+    def give(self, message: OrderMessage, what: What, *, by: str | None = None) -> Order:
         return self._kept(
-            message, job_id=what.job_id, arguments=json.dumps(asdict(what)), **_given_at(message)
+            message,
+            job_id=what.job_id,
+            arguments=json.dumps(asdict(what)),
+            given_by=by,
+            **_given_at(message),
         )
 
     def refuse(self, message: OrderMessage, *, reason: str) -> Order:

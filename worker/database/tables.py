@@ -91,6 +91,8 @@ class OrderColumns(TypedColumns):
     arguments: Named[str] = Column(Text)
     state: Named[str] = Column(Text)
     given_at: Named[datetime] = Column(Instant)
+    given_by: Named[str | None] = Column(Text)
+    given_as: Named[str | None] = Column(Text)
     owner: Named[str | None] = Column(Text)
     fence: Named[int] = Column(BigInteger)
     lease_until: Named[datetime | None] = Column(Instant)

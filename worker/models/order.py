@@ -51,11 +51,14 @@ class RestoreOrder:
 
 @dataclass(frozen=True, slots=True)
 class DeleteOrder:
-    """`confirm`: the job's id once more, as text. `prefix`: the job's, where its row is gone."""
+    """`confirm`: the job's id once more, as text. `prefix`: the job's, where its row is gone.
+
+    `who`: for the record of deletions, if the order's row does not tell who gave it.
+    """
 
     job_id: int
     confirm: str
-    who: str
+    who: str = ""
     bucket: str | None = None
     prefix: str | None = None
 
@@ -73,7 +76,7 @@ class MigrateOrder:
 
 What = VerifyOrder | ArchiveOrder | RestoreOrder | DeleteOrder | MigrateOrder
 
-_KINDS: dict[str, type[What]] = {
+KINDS: dict[str, type[What]] = {
     "verify": VerifyOrder,
     "archive": ArchiveOrder,
     "restore": RestoreOrder,
@@ -84,13 +87,28 @@ _KINDS: dict[str, type[What]] = {
 
 def read(kind: str, arguments: Sequence[Any], keywords: Mapping[str, Any]) -> What:
     """The order of that kind with these arguments; raises InvalidRequest."""
+    if kind not in KINDS:
+        raise InvalidRequest(storable(f"{kind!r:.100} is no order: those are {', '.join(KINDS)}"))
     try:
-        what = _KINDS[kind](*arguments, **keywords)
+        what = KINDS[kind](*arguments, **keywords)
         storable_id("job id", what.job_id)
         json.dumps(asdict(what))
     except (ValueError, TypeError, OverflowError) as error:
         raise InvalidRequest(storable(f"this is no order to {kind}: {error}")) from error
     return what
+
+
+def named_bucket(what: What) -> Any:
+    """The bucket that the order names, as it is named; None if it names none."""
+    match what:
+        case (
+            ArchiveOrder(to_bucket=bucket)
+            | RestoreOrder(bucket=bucket)
+            | DeleteOrder(bucket=bucket)
+        ):
+            return bucket
+        case VerifyOrder() | MigrateOrder():
+            return None
 
 
 class OrderState(StrEnum):
@@ -143,6 +161,10 @@ class Order:
     state: OrderState = OrderState.REQUESTED
     given_at: datetime | None = None
     """The order concerns nothing younger."""
+    given_by: str | None = None
+    """Who gave it, by their own word."""
+    given_as: str | None = None
+    """The role of the database that wrote the row, where the database has roles."""
     age: float = 0.0
     """Seconds since then, on the database's clock, when the row was read."""
     owner: str | None = None

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from tests.cli.command import Command
+from tests.fakes.orders import obeying
 from worker.database.engine import make_engine
 from worker.database.orders import SqlOrders
-from worker.models.order import OrderMessage
-from worker.use_cases.requests.give_order import GiveOrder
+from worker.models.order import OrderMessage, OrderState, RestoreOrder
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def orders(oneprefix: Command, tmp_path: Path) -> SqlOrders:
 
 def test_it_shows_state_progress_and_outcome(oneprefix: Command, orders: SqlOrders) -> None:
     assert "No order has been given." in oneprefix("orders", "show").out
-    give = GiveOrder(orders)
+    give = obeying(orders)
     give(OrderMessage("first", "archive", (12,), {}))
     give(OrderMessage("wrong", "delete", (12, "13", "ada"), {}))
     give(OrderMessage("other", "migrate", (13,), {}))
@@ -42,7 +42,7 @@ def test_it_shows_state_progress_and_outcome(oneprefix: Command, orders: SqlOrde
 
 
 def test_it_cancels_what_is_not_over(oneprefix: Command, orders: SqlOrders) -> None:
-    GiveOrder(orders)(OrderMessage("m", "migrate", (12,), {}))
+    obeying(orders)(OrderMessage("m", "migrate", (12,), {}))
     cancelled = oneprefix("orders", "cancel", "m")
     assert (cancelled.code, "job 12: migrate: cancelled by " in cancelled.out) == (0, True)
     again = oneprefix("orders", "cancel", "m")
@@ -50,3 +50,27 @@ def test_it_cancels_what_is_not_over(oneprefix: Command, orders: SqlOrders) -> N
     assert "order m: nothing to cancel: it is CANCELLED" in again.err
     unknown = oneprefix("orders", "cancel", "n", "--json")
     assert (unknown.code, unknown.json["cancelled"]) == (1, None)
+
+
+def test_it_gives_orders_and_refuses_what_is_none(oneprefix: Command, orders: SqlOrders) -> None:
+    given = oneprefix("orders", "give", "restore", "12", "days=7", "tier=Bulk")
+    order = orders.find(given.out.strip())
+    assert order
+    assert order.state is OrderState.REQUESTED
+    assert order.read() == RestoreOrder(12, 7, "Bulk")
+    assert "@" in (order.given_by or "")
+    told = oneprefix("orders", "give", "delete", "12", "confirm=12", "--json").json
+    assert (told["kind"], told["arguments"]["confirm"]) == ("delete", "12")
+    for words, reason in [
+        (["delete", "12"], "confirm"),
+        (["delete", "12", "confirm=13"], "confirm is not the job's id"),
+        (["restore", "12", "days=soon"], "days"),
+        (["restore", "12", "7"], "'7' is not NAME=VALUE"),
+        (["archive", "12", "class=GLACIER"], "'class' is none of job_id, storage_class"),
+        (["archive", "12", "to_bucket=theirs"], "orders may not name the bucket 'theirs'"),
+        (["destroy", "12"], "'destroy' is not one of"),
+    ]:
+        refused = oneprefix("orders", "give", *words)
+        assert refused.code in (1, 2), words
+        assert reason in " ".join(refused.err.replace("│", " ").split())
+    assert len(orders.latest()) == 2

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import Engine, select
 
+from tests.fakes.orders import obeying
 from tests.worker.database.conftest import CREATED_AT
 from tests.worker.database.landed import claim, row
 from worker.database.deletions import SqlDeletionRepository
@@ -20,7 +21,6 @@ from worker.models.order import OrderMessage
 from worker.models.retention import Deletion
 from worker.models.upload import Upload, UploadState
 from worker.models.upload_request import UploadRequest
-from worker.use_cases.requests.give_order import GiveOrder
 
 DELETION = Deletion(
     12,
@@ -77,7 +77,7 @@ def test_an_order_concerns_no_upload_that_was_requested_after_it(engine: Engine)
     requests.request(UploadRequest(12, 4, "/r/RUN4"), published=True)
     time.sleep(0.01)
     kept = SqlOrders(engine, republish=300)
-    GiveOrder(kept)(OrderMessage("m", "delete", (12, "12", "ada"), {}))
+    obeying(kept)(OrderMessage("m", "delete", (12, "12", "ada"), {}))
     order = kept.claim("m", owner="me", lease=60)
     assert order
     time.sleep(0.01)

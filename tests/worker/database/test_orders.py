@@ -1,17 +1,20 @@
 """Orders are kept once, carried out by one process at a time, and answered once."""
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 from sqlalchemy import Engine, insert, text
 
+from tests.fakes.orders import obeying
 from worker.database.orders import SqlOrders
 from worker.database.tables import orders
-from worker.errors import LeaseLost
+from worker.errors import InvalidRequest, LeaseLost
 from worker.models.order import Order, OrderMessage, OrderState
-from worker.use_cases.requests.give_order import GiveOrder
+from worker.use_cases.requests.give_order import NO_AUTHORITY, GiveOrder
 
 MESSAGE = OrderMessage("m", "delete", (12, "12", "ada"), {})
 
@@ -23,7 +26,7 @@ def kept(engine: Engine) -> SqlOrders:
 
 def give(kept: SqlOrders, **changes: Any) -> Order:
     values = {"id": "m", "kind": "delete", "arguments": (12, "12", "ada"), "keywords": {}}
-    return GiveOrder(kept)(OrderMessage(**values | changes))
+    return obeying(kept)(OrderMessage(**values | changes))
 
 
 def claimed(kept: SqlOrders, order_id: str = "m", lease: float = 60) -> Order:
@@ -58,7 +61,7 @@ def test_an_order_is_given_when_its_message_says_so_but_not_in_the_future(kept: 
         ({"arguments": (12, "13", "ada")}, "confirm is not the job's id"),
         ({"arguments": (12, "12", "ada", None, "jobs/13/2025/10/23/211500/")}, "of another job"),
         ({"arguments": (12, "12", "ada", None, "jobs/12/")}, "prefix"),
-        ({"arguments": ()}, "missing 3 required positional arguments"),
+        ({"arguments": ()}, "missing 2 required positional arguments"),
         ({"keywords": {"force": True}}, "unexpected keyword argument 'force'"),
         ({"arguments": ("12", "12", "ada")}, "job id must be a positive integer"),
         ({"arguments": (2**63, str(2**63), "a")}, "job id must be below 2^63"),
@@ -169,3 +172,48 @@ def test_they_are_listed_the_latest_first(engine: Engine, kept: SqlOrders) -> No
     assert [each.id for each in kept.latest()] == ["other", "m"]
     assert [each.id for each in kept.latest(12)] == ["m"]
     assert len(kept.latest(limit=1)) == 1
+
+
+def test_a_message_without_authority_verifies_and_is_refused_what_moves_or_deletes(
+    kept: SqlOrders,
+) -> None:
+    give_order = GiveOrder(kept, lambda _bucket: None)
+    refused = give_order(MESSAGE)
+    assert (refused.state, refused.error) == (OrderState.FAILED, NO_AUTHORITY)
+    assert give_order(MESSAGE) == replace(refused, age=ANY)
+    verify = OrderMessage("v", "verify", (12,), {})
+    assert give_order(verify).state is OrderState.REQUESTED
+    own = give_order(replace(MESSAGE, id="own"), own=True)
+    assert own.state is OrderState.REQUESTED
+
+
+def test_a_given_order_names_its_giver_and_the_databases_role(
+    kept: SqlOrders, engine: Engine
+) -> None:
+    give_order = GiveOrder(kept, lambda _bucket: None)
+    given = give_order.directly("m", "delete", {"job_id": 12, "confirm": "12"}, by="ada")
+    role = {"postgresql": "postgres", "sqlite": None}[engine.dialect.name]
+    assert (given.given_by, given.given_as, given.state) == ("ada", role, OrderState.REQUESTED)
+    ringing = replace(MESSAGE, arguments=(13, "13", "somebody else"))
+    assert give_order(ringing) == replace(given, age=ANY)
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments", "reason"),
+    [
+        ("destroy", {}, "'destroy' is no order: those are verify, archive"),
+        ("delete", {"confirm": "13"}, "confirm is not the job's id"),
+        ("archive", {"to_bucket": "theirs"}, "not 'theirs'"),
+    ],
+)
+def test_what_is_no_order_is_not_written(
+    kept: SqlOrders, kind: str, arguments: dict[str, Any], reason: str
+) -> None:
+    def require(bucket: str | None) -> None:
+        if bucket:
+            raise InvalidRequest(f"not {bucket!r}")
+
+    give_order = GiveOrder(kept, require)
+    with pytest.raises(InvalidRequest, match=reason):
+        give_order.directly("m", kind, {"job_id": 12, **arguments}, by="ada")
+    assert kept.latest() == []

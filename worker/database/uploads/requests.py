@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Connection,
     Update,
     and_,
     case,
@@ -53,12 +54,23 @@ class SqlRequestRepository(SqlRepository):
             if upload.task_id != request.task_id and (upload.next_attempt_at or upload.expires_at):
                 connection.execute(_widened(request))
                 upload = as_upload(connection.execute(stored).one())
-            if request.follow_up:
-                # after the upload's row: what is here already has asked before
-                connection.execute(
-                    self._insert_into(follow_ups).values(_wanted(request)).on_conflict_do_nothing()
-                )
+            # after the upload's row: what is here already has asked before
+            self._keep_follow_up(connection, request)
         return upload
+
+    def ring(self, request: UploadRequest) -> Upload | None:
+        stored = select(*UPLOAD).where(is_upload(request.job_id, request.run_id))
+        with transaction(self.engine) as connection:
+            row = connection.execute(stored).first()
+            if row is None:
+                return None
+            self._keep_follow_up(connection, request)
+            return as_upload(row)
+
+    def _keep_follow_up(self, connection: Connection, request: UploadRequest) -> None:
+        if request.follow_up:
+            wanted = self._insert_into(follow_ups).values(_wanted(request))
+            connection.execute(wanted.on_conflict_do_nothing())
 
     def refuse(self, refusal: Refusal) -> None:
         failed: dict[str, Any] = {

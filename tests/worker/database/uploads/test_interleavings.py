@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from sqlalchemy import event
 
 from tests.fakes.broker import FakeDeliveries
+from tests.fakes.orders import obeying
 from worker.database.engine import make_engine
 from worker.database.jobs import add_job
 from worker.database.orders import SqlOrders
@@ -33,7 +34,6 @@ from worker.models.upload_request import UploadMessage, UploadRequest
 from worker.use_cases.lease import Lease
 from worker.use_cases.recovery.adopt_messages import AdoptMessages
 from worker.use_cases.recovery.republish import Republish
-from worker.use_cases.requests.give_order import GiveOrder
 from worker.use_cases.requests.read_message import ReadMessage
 from worker.use_cases.retry_policy import RetryPolicy
 from worker.use_cases.upload.deaths import Deaths
@@ -270,7 +270,7 @@ class Recovery:
         self._adopt = AdoptMessages(
             self.deliveries,
             read,
-            GiveOrder(SqlOrders(world.engine, republish=REPUBLISH)),
+            obeying(SqlOrders(world.engine, republish=REPUBLISH)),
             world.requests,
             world.outbox,
             grace=GRACE,

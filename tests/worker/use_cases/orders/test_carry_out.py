@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.orders import obeying
 from worker.database.engine import make_engine
 from worker.database.orders import SqlOrders
 from worker.database.schema import upgrade_schema
@@ -14,7 +15,6 @@ from worker.errors import LeaseLost, PartlyFailed, StorageUnavailable
 from worker.models.order import Order, OrderMessage, OrderState
 from worker.use_cases.orders.carry_out import CarryOutOrder
 from worker.use_cases.orders.ports import Tell, Work
-from worker.use_cases.requests.give_order import GiveOrder
 from worker.use_cases.retry_policy import RetryPolicy
 
 
@@ -23,7 +23,7 @@ def orders(tmp_path: Path) -> SqlOrders:
     engine = make_engine(f"sqlite:///{tmp_path / 'jobs.db'}")
     upgrade_schema(engine)
     kept = SqlOrders(engine, republish=300)
-    GiveOrder(kept)(OrderMessage("m", "migrate", (12,), {}))
+    obeying(kept)(OrderMessage("m", "migrate", (12,), {}))
     return kept
 
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from tests.fakes.broker import FakeDeliveries
+from tests.fakes.orders import obeying
 from tests.fakes.uploads import FakeDatabase, FakeOutbox, FakeRequests, FakeUploads
 from worker.errors import BrokerUnavailable, DatabaseUnavailable
 from worker.models.order import Order, OrderMessage, What
 from worker.models.upload import Upload, UploadState
 from worker.models.upload_request import UploadMessage, UploadRequest
 from worker.use_cases.recovery.adopt_messages import AdoptMessages
-from worker.use_cases.requests.give_order import GiveOrder
 from worker.use_cases.requests.read_message import ReadMessage
 
 GRACE = 5.0
@@ -29,7 +29,10 @@ class NotedOrders:
     given: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
 
-    def give(self, message: OrderMessage, what: What) -> Order:
+    def find(self, order_id: str) -> Order | None:
+        return None
+
+    def give(self, message: OrderMessage, what: What, *, by: str | None = None) -> Order:
         self.given.append(message.id)
         return Order(message.id, message.kind, what.job_id, "{}")
 
@@ -56,7 +59,7 @@ class World:
 
     def adopting(self, requests: FakeRequests) -> AdoptMessages:
         outbox = FakeOutbox(self.database, grace=0, republish=300)
-        give_order = GiveOrder(self.orders)
+        give_order = obeying(self.orders)
         return AdoptMessages(
             self.deliveries, ReadMessage(requests), give_order, requests, outbox, GRACE
         )

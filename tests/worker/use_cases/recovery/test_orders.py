@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.orders import obeying
 from worker.database.engine import make_engine
 from worker.database.orders import SqlOrders
 from worker.database.schema import upgrade_schema
@@ -12,7 +13,6 @@ from worker.models.order import Order, OrderMessage
 from worker.models.upload_request import UploadRequest
 from worker.use_cases.recovery.answer_orders import AnswerOrders
 from worker.use_cases.recovery.start_orders import StartOrders
-from worker.use_cases.requests.give_order import GiveOrder
 
 
 @dataclass
@@ -37,7 +37,7 @@ def orders(tmp_path: Path) -> SqlOrders:
 
 
 def give(orders: SqlOrders, order_id: str) -> None:
-    GiveOrder(orders)(OrderMessage(order_id, "migrate", (12,), {}))
+    obeying(orders)(OrderMessage(order_id, "migrate", (12,), {}))
 
 
 def end(orders: SqlOrders, order_id: str) -> None:

@@ -19,8 +19,8 @@ from tests.end_to_end.canvas_app import CHAIN, ERRBACK, HEADER, LINK, MEMBERS, n
 from tests.end_to_end.cluster import CREATED_AT, Cluster, eventually
 from tests.end_to_end.test_nothing_is_lost import children, pool_children
 from tests.servers.faults import AnswerError, Hang, S3Request
+from tests.servers.valkey import ValkeyServer
 from worker.database.jobs import add_job
-from worker.embedded.broker import EmbeddedBroker
 from worker.models.upload import UploadState
 
 LANDING = (LINK, CHAIN, *MEMBERS, *HEADER)
@@ -72,8 +72,9 @@ def canvas(running: Cluster) -> Iterator[Canvas]:
     for run in LANDING:
         (running.results / f"RUN{run}").mkdir()
         (running.results / f"RUN{run}" / "out.csv").write_text(f"{run}\n" * 1000)
-    beside = EmbeddedBroker(running.directory / "beside")
-    results = beside.start()
+    beside = ValkeyServer(running.directory / "beside")
+    beside.start()
+    results = beside.url("admin")
     admin: Any = running.broker.admin()
     with admin:
         # as docs/least-rights.md says, for queues of others to which workers pass on what follows

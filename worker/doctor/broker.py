@@ -24,7 +24,7 @@ ASIDE = ".malformed"
 def broker_checks(url: str | None) -> list[Check]:
     """`url` is None if no broker is set and no embedded one has been started here."""
     parts = urlsplit(url or "")
-    if url and parts.scheme in ("redis", "rediss"):
+    if url and parts.scheme in ("redis", "rediss", "redis+socket"):
         return BrokerChecks(url).checks()
     if parts.scheme in ("amqp", "amqps", "pyamqp"):
         return [
@@ -73,7 +73,10 @@ class BrokerChecks:
     def _client(self) -> "Redis":
         from redis import Redis  # noqa: PLC0415  slow to import
 
-        return Redis.from_url(self._url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT)
+        url = self._url
+        if url.startswith("redis+socket:"):  # as kombu calls what redis-py calls
+            url = url.replace("redis+socket:", "unix:", 1).replace("virtual_host=", "db=")
+        return Redis.from_url(url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT)
 
 
 def encryption(url: SplitResult) -> Diagnosis:

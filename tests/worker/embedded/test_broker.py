@@ -4,10 +4,11 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import kombu
 import pytest
 from redis import Redis
-from redis.exceptions import AuthenticationError
 
 from worker.embedded.broker import EmbeddedBroker, known_url
 from worker.errors import InvalidSettings
@@ -24,13 +25,18 @@ def test_it_answers_at_the_url_that_others_find(broker: EmbeddedBroker, tmp_path
     assert known_url(tmp_path / "broker") is None
     url = broker.start()
     assert known_url(tmp_path / "broker") == url
-    with Redis.from_url(url) as client:
-        assert client.ping()
+    with kombu.Connection(url) as connection:
+        channel: Any = connection.channel()
+        assert channel.client.ping()
 
 
-def test_it_keeps_what_was_queued_its_port_and_its_password(broker: EmbeddedBroker) -> None:
+def client_of(broker: EmbeddedBroker) -> Redis:
+    return Redis(unix_socket_path=str(broker._directory / "socket"))
+
+
+def test_it_keeps_what_was_queued(broker: EmbeddedBroker) -> None:
     url = broker.start()
-    with Redis.from_url(url) as client:
+    with client_of(broker) as client:
         client.lpush("uploads", "message")
         time.sleep(1.1)  # it writes to disk every second
     assert broker._process
@@ -38,27 +44,47 @@ def test_it_keeps_what_was_queued_its_port_and_its_password(broker: EmbeddedBrok
     broker._process.wait()
     assert not broker.is_running
     assert broker.start() == url
-    with Redis.from_url(url) as client:
+    with client_of(broker) as client:
         assert client.lrange("uploads", 0, -1) == [b"message"]
 
 
 def test_it_has_the_decided_settings(broker: EmbeddedBroker) -> None:
-    with Redis.from_url(broker.start()) as client:
+    broker.start()
+    with client_of(broker) as client:
         assert client.config_get("appendonly") == {"appendonly": "yes"}
         assert client.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
-        assert client.config_get("bind") == {"bind": "127.0.0.1"}
 
 
-def test_nobody_gets_in_without_the_password(broker: EmbeddedBroker, tmp_path: Path) -> None:
-    url = broker.start()
-    with (
-        Redis.from_url("redis://" + url.split("@")[1]) as client,
-        pytest.raises(AuthenticationError),
-    ):
-        client.ping()
+def test_nobody_else_gets_in_or_takes_its_place(broker: EmbeddedBroker, tmp_path: Path) -> None:
+    (tmp_path / "broker").mkdir(mode=0o755)
+    broker.start()
+    assert broker._process
+    with client_of(broker) as client:
+        assert client.config_get("port") == {"port": "0"}
     assert (tmp_path / "broker").stat().st_mode & 0o777 == 0o700
-    for name in ("url", "valkey.conf"):
-        assert (tmp_path / "broker" / name).stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "broker" / "socket").stat().st_mode & 0o777 == 0o600
+    listening = subprocess.run(
+        ["ss", "-Hltnp"], capture_output=True, text=True, check=True
+    ).stdout  # no port, on any interface
+    assert f"pid={broker._process.pid}," not in listening
+
+
+@pytest.mark.parametrize("name", ["a b", 'a"b\\c', "a#%41?é"])
+def test_its_directory_may_have_any_name(tmp_path: Path, name: str) -> None:
+    broker = EmbeddedBroker(tmp_path / name)
+    url = broker.start()
+    with kombu.Connection(url) as connection:
+        channel: Any = connection.channel()
+        assert channel.client.ping()
+    broker.stop()
+    assert known_url(tmp_path / name) == url
+
+
+def test_a_path_too_long_for_a_socket_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(
+        InvalidSettings, match=r"ONEPREFIX_DATA_DIR: .*/socket is longer than the 103"
+    ):
+        EmbeddedBroker(tmp_path / ("x" * 100)).start()
 
 
 def test_a_second_one_for_the_same_directory_is_refused(
@@ -67,15 +93,6 @@ def test_a_second_one_for_the_same_directory_is_refused(
     broker.start()
     with pytest.raises(InvalidSettings, match="another broker serves"):
         EmbeddedBroker(tmp_path / "broker").start()
-
-
-def test_a_taken_port_is_changed(broker: EmbeddedBroker, tmp_path: Path) -> None:
-    other = EmbeddedBroker(tmp_path / "other")
-    taken = other.start()
-    (tmp_path / "broker").mkdir(mode=0o700)
-    (tmp_path / "broker" / "url").write_text(taken.replace("redis://:", "redis://:not-"))
-    assert broker.start() != taken
-    other.stop()
 
 
 def test_it_dies_with_the_process_that_started_it(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from rich.text import Text
 from worker.errors import OneprefixError
 from worker.models.upload import Upload
 from worker.models.validation import stored_json
-from worker.printable import printable
+from worker.printable import printable, unambiguous
 
 
 class PrintableConsole(Console):
@@ -31,7 +31,7 @@ class PrintableConsole(Console):
 
     def render_str(self, text: str, **options: Any) -> Text:
         # before the layout, which counts on what is shown
-        return super().render_str(printable(text), **options)
+        return super().render_str(unambiguous(text), **options)
 
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None

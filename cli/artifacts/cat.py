@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from cli.arguments import JobId, RunId
 from cli.artifacts.contents import say_transfer, transfer
@@ -39,7 +40,7 @@ def cat(
             for chunk in chunks:
                 sys.stdout.buffer.write(chunk)
             sys.stdout.buffer.flush()
-        say_transfer(archive.file, member.shown)
+        say_transfer(archive.file, member.name)
 
 
 def _show(chunks: Iterable[bytes]) -> None:
@@ -50,7 +51,7 @@ def _show(chunks: Iterable[bytes]) -> None:
         text = decoder.decode(chunk, final=not chunk)
         shown = printable(text, keep="\n\t")
         is_exact &= shown == text
-        console.out(shown, end="", highlight=False)
+        console.print(Text(shown), end="", soft_wrap=True)  # a string would be one line
     if not is_exact:
         print_line(
             "Unprintable bytes are shown as escapes; `| cat` prints them as they are.", errors

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from cli.arguments import JobId, RunId
-from cli.output import Json, errors, human_size, print_json, print_line
+from cli.output import Json, errors, human_size, print_json, print_line, print_lines
 from cli.services import configured_services
 from worker.models.archive import ArchiveMember
 from worker.wording import counted
@@ -22,7 +22,7 @@ def contents(job: JobId, run: RunId, as_json: Json = False) -> None:
         return
     for each in members:
         at = f"{each.modified_at:%Y-%m-%d %H:%M:%S}" if each.modified_at else "-"
-        print_line(f"{each.size:>12}  {at:19}  {each.shown}")
+        print_lines(f"{each.size:>12}  {at:19}  {each.shown}")  # escaped once
     say_transfer(archive.file, counted(len(members), "member"))
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from worker.printable import escaped
+
 _END_RECORD: Final = 22
 #: Bytes of a ZIP's end record and of the longest comment that may follow it.
 ZIP_TAIL: Final = _END_RECORD + 0xFFFF
@@ -51,11 +53,7 @@ class ArchiveMember:
 def _shown(character: str) -> str:
     if character == "\\":
         return "\\\\"
-    if character.isprintable():
-        return character
-    if "\udc80" <= character <= "\udcff":  # one byte that is no UTF-8
-        return f"\\x{ord(character) - 0xDC00:02x}"
-    return character.encode("unicode_escape").decode()
+    return character if character.isprintable() else escaped(character)
 
 
 @dataclass(frozen=True, slots=True)

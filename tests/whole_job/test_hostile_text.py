@@ -42,6 +42,12 @@ COMMANDS: dict[str, list[tuple[tuple[str, ...], bool]]] = {
     "put": [(("12", "4", "logs", f"no{HOSTILE}"), True)],
     "urls": [(("12",), False)],
     "orders show": [((), True)],
+    "orders give": [
+        (("archive", "12", f"to_bucket={HOSTILE}"), False),
+        (("restore", "12", f"days={HOSTILE}"), False),
+        (("verify", "12", f"{HOSTILE}=1"), False),
+        (("verify", "12", HOSTILE), False),
+    ],
     "orders cancel": [(("waiting" + HOSTILE,), False), ((HOSTILE,), True)],
     "migrate": [(("12", "--dry-run"), False)],
     "inventory": [(("--since", "2025-01-01"), False)],

@@ -8,6 +8,7 @@ from celery import Celery
 from celery.signals import (
     after_setup_logger,
     after_setup_task_logger,
+    celeryd_after_setup,
     celeryd_init,
     worker_shutting_down,
 )
@@ -21,10 +22,12 @@ from tasks.worker_process.log import clean, quieten
 from tasks.worker_process.pool_step import PoolStep, require_semaphores
 from tasks.worker_process.recovery_step import RecoveryStep
 from tasks.worker_process.revocation_step import RevocationStep
-from worker.bootstrap.preflight import require_worker_settings
+from worker.bootstrap.preflight import current_directory, require_worker_settings
 from worker.errors import OneprefixError
 from worker.printable import printable
 from worker.settings import load_settings
+
+log = logging.getLogger(__name__)
 
 
 class App(Celery):
@@ -65,6 +68,13 @@ def prepare_worker(conf: Any, options: dict[str, Any], **_: Any) -> None:
     except OneprefixError as error:
         raise SystemExit(printable(f"oneprefix: {error}")) from None
     use_own_transport()
+
+
+@celeryd_after_setup.connect
+def tell_surroundings(**_: Any) -> None:
+    """Log what of the current directory the worker reads, and what another command would."""
+    for line in current_directory():
+        log.warning("%s", line)
 
 
 @worker_shutting_down.connect

@@ -27,7 +27,7 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+        env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True
     )
 
     database_url: SecretStr | None = Field(
@@ -212,10 +212,29 @@ def _is_url(text: str) -> bool:
 
 def load_settings() -> Settings:
     """Read the settings now; InvalidSettings names each wrong variable and what is wrong."""
+    secrets = [path for path in _secrets() if path.is_dir()]
     try:
-        return Settings(_secrets_dir=[path for path in _secrets() if path.is_dir()])
+        return Settings(_env_file=env_file(), _secrets_dir=secrets)
     except ValidationError as error:
         raise InvalidSettings("; ".join(map(_line, error.errors()))) from None
+
+
+def env_file() -> Path | None:
+    """The current directory's file `.env`, if it has one.
+
+    Raises InvalidSettings if another user but root owns it: whose bucket and broker would it name?
+    """
+    path = Path(".env").absolute()
+    try:
+        owners = {path.lstat().st_uid, path.stat().st_uid}  # of a link, and of where it leads
+    except OSError:
+        return None
+    if others := owners - {0, os.geteuid()}:
+        raise InvalidSettings(
+            f"{path} belongs to another user ({min(others)}), who could send uploads elsewhere:"
+            " chown it, remove it, or change the directory"
+        )
+    return path
 
 
 def _secrets() -> tuple[Path, ...]:
@@ -240,7 +259,8 @@ def _shown(value: Any) -> str | None:
         secret = value.get_secret_value()
         return _without_secrets(secret) if "://" in secret else "***"
     if isinstance(value, tuple):
-        return ":".join(map(str, value)) or None
+        separator = ":" if any(isinstance(each, Path) for each in value) else ","
+        return separator.join(map(str, value)) or None
     return None if value is None else str(value)
 
 

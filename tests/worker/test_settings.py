@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from worker.bootstrap.preflight import require_worker_settings
+from worker.bootstrap.preflight import current_directory, require_worker_settings
 from worker.bootstrap.services import Services
 from worker.bootstrap.urls import broker_url, database_url
 from worker.errors import InvalidSettings
@@ -43,6 +43,33 @@ def test_a_dot_env_file_is_read_and_the_environment_wins(
     monkeypatch.setenv("ONEPREFIX_S3_BUCKET", "from-environment")
     settings = load_settings()
     assert (settings.s3_bucket, settings.max_attempts) == ("from-environment", 3)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to others")
+@pytest.mark.parametrize("links", [False, True])
+def test_another_users_dot_env_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    theirs = tmp_path / ("theirs" if links else ".env")
+    theirs.write_text("ONEPREFIX_S3_BUCKET=theirs\n")
+    if links:
+        (tmp_path / ".env").symlink_to(theirs)
+    assert load_settings().s3_bucket == "theirs"  # root's
+    os.chown(theirs, 1001, -1)
+    with pytest.raises(InvalidSettings, match=r"\.env belongs to another user \(1001\)"):
+        load_settings()
+    os.chown(theirs, 1000, -1)
+    assert load_settings().s3_bucket == "theirs"
+
+
+def test_what_the_current_directory_has_is_told(tmp_path: Path) -> None:
+    assert current_directory() == []
+    (tmp_path / ".env").touch()
+    (tmp_path / "tasks.py").touch()
+    env, tasks = current_directory()
+    assert f"{tmp_path}/.env" in env
+    assert f"{tmp_path}/tasks.py is not this worker's" in tasks
 
 
 def test_a_secret_may_be_a_file_and_the_environment_wins(

@@ -1,9 +1,11 @@
 """Checks a worker's settings before the worker starts."""
 
+from pathlib import Path
+
 from worker.bootstrap.services import Services
 from worker.bootstrap.urls import bucket_name
 from worker.errors import InvalidSettings
-from worker.settings import Settings
+from worker.settings import Settings, env_file
 
 
 def require_worker_settings(settings: Settings) -> None:
@@ -18,3 +20,17 @@ def require_worker_settings(settings: Settings) -> None:
             "ONEPREFIX_RESULTS_ROOTS is not set: no directory that results may be read from"
         )
     _ = Services(settings).upload_results
+
+
+def current_directory() -> list[str]:
+    """Say what in the current directory has a say in a worker, or has none and looks like it."""
+    here = Path.cwd()
+    told = [f"settings are read from {path} too" for path in [env_file()] if path]
+    if here == Path(__file__).parents[2]:  # a checkout, whose files are this program's own
+        return told
+    foreign = [each for name in ("tasks.py", "celeryconfig.py") if (each := here / name).exists()]
+    told += [
+        f"{each} is not this worker's, and is not read; `celery -A tasks` would take it for it"
+        for each in foreign
+    ]
+    return told

@@ -1,3 +1,4 @@
+import subprocess
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -6,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from tests.cli.command import ONEPREFIX
 from tests.end_to_end.cluster import Cluster, eventually
 from worker.models.upload import UploadState
 
@@ -128,3 +130,47 @@ def test_a_missing_directory_that_comes_late_lands_after_all(ready: Cluster) -> 
     late.mkdir()
     (late / "out.csv").write_text("1,2\n")
     assert ready.wait_for(12, 6).attempt > 1
+
+
+@pytest.mark.thorough("runs every command about a job")
+def test_a_job_without_a_creation_time_is_one_line_at_every_door(running: Cluster) -> None:
+    with running.engine.begin() as connection:
+        connection.execute(text("ALTER TABLE jobs ALTER COLUMN created_at DROP NOT NULL"))
+        connection.execute(text("UPDATE jobs SET created_at = NULL"))
+    running.start_worker()
+    (running.results / "RUN4").mkdir()
+    (running.results / "RUN4" / "out.csv").write_text("1")
+    running.send(12, 4, str(running.results / "RUN4"))
+    row = running.wait_for(12, 4, UploadState.FAILED)
+    assert "job 12, run 4: its created_at is NULL: set it" in (row.error or "")
+    owners_url = running.engine.url.render_as_string(hide_password=False)
+    commands = [
+        ["ls", "12"],
+        ["urls", "12"],
+        ["fetch", "12", "--to", "fetched"],
+        ["verify", "12"],
+        ["contents", "12", "4"],
+        ["cat", "12", "4", "RUN4/out.csv"],
+        ["put", "12", "4", "logs", str(running.results / "RUN4" / "out.csv")],
+        ["archive", "12", "--yes"],
+        ["restore", "12", "--days", "1"],
+        ["delete", "12", "--yes"],
+        ["migrate", "12", "--yes"],
+    ]
+    for command in commands:
+        done = subprocess.run(
+            [*ONEPREFIX, *command],
+            cwd=running.directory,
+            env=running.environment | {"ONEPREFIX_DATABASE_URL": owners_url},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        told = (done.stdout + done.stderr).strip()
+        assert done.returncode != 0, (command, told)
+        assert "created_at is NULL" in " ".join(told.split()), (command, told)
+        assert "Traceback" not in told, (command, told)
+    for command in (["status", "12"], ["failed"]):
+        subprocess.run(
+            [*ONEPREFIX, *command], cwd=running.directory, env=running.environment, check=True
+        )

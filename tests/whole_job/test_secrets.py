@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.whole_job.conftest import Installation
+from worker.settings import Settings
 
 SECRET = "Canary4711Canary"
 NOWHERE = "127.0.0.1:1"
@@ -127,3 +128,14 @@ def test_the_secrets_reach_what_they_are_for() -> None:
         check=True,
     )
     assert SECRET in done.stdout
+
+
+def test_each_secret_setting_is_tried() -> None:
+    secret = {
+        f"ONEPREFIX_{name.upper()}"
+        for name, field in Settings.model_fields.items()
+        if "SecretStr" in str(field.annotation)
+    }
+    tried = {name for settings in SETTINGS.values() for name in settings}
+    assert len(secret) >= 4
+    assert secret <= tried

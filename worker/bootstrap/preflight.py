@@ -19,7 +19,8 @@ def require_worker_settings(settings: Settings) -> None:
         raise InvalidSettings(
             "ONEPREFIX_RESULTS_ROOTS is not set: no directory that results may be read from"
         )
-    _ = Services(settings).upload_results
+    services = Services(settings)
+    _ = services.upload_results, services.results
 
 
 def current_directory() -> list[str]:

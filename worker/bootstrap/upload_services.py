@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from random import SystemRandom
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from worker.bootstrap.buckets import encryption, make_bucket, require_bucket
 from worker.bootstrap.repositories import Repositories
+from worker.models.artifact import Artifact
 from worker.process.identity import has_ended, this_machine, this_process
 from worker.process.limits import limit_met, oom_kills
 from worker.process.processors import processors
@@ -35,10 +36,13 @@ from worker.use_cases.upload.caution import Caution
 from worker.use_cases.upload.deaths import Deaths
 from worker.use_cases.upload.large_runs import LargeRuns
 from worker.use_cases.upload.leases import Leases
+from worker.use_cases.upload.ports import OutgoingArchive
 from worker.use_cases.upload.settling import Settling
 from worker.use_cases.upload.upload_results import UploadResults
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from worker.packaging.package import TreePackager
     from worker.process.worker_pool import WorkerPool
     from worker.storage.objects.bucket import Bucket
@@ -90,7 +94,7 @@ class UploadServices(Repositories):
             jobs=self.jobs,
             runs=self.runs,
             packager=self.packager,
-            results=self.results,
+            results=_ResultsWhenNeeded(self),
             retry_policy=self.retry_policy,
             random=SystemRandom(),
             leases=self._leases,
@@ -221,6 +225,28 @@ class UploadServices(Repositories):
     def _processes(self) -> int:
         """How many share the machine's processors and the worker's bandwidth."""
         return self.pool.processes if self.pool else 1
+
+
+@dataclass(frozen=True, slots=True)
+class _ResultsWhenNeeded:
+    """The `ResultsStore`, made within an attempt, whose row has the error if that fails.
+
+    Making S3's client asks for credentials, from a service or a program that may be away.
+    """
+
+    services: UploadServices
+
+    def begin(self, *arguments: Any, **named: Any) -> "AbstractContextManager[OutgoingArchive]":
+        return self.services.results.begin(*arguments, **named)
+
+    def abort(self, key: str, multipart_id: str) -> None:
+        self.services.results.abort(key, multipart_id)
+
+    def holds(self, artifact: Artifact) -> bool:
+        return self.services.results.holds(artifact)
+
+    def url(self, key: str) -> str:
+        return self.services.results.url(key)
 
 
 def _new_task_id() -> str:

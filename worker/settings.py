@@ -196,7 +196,9 @@ class Settings(BaseSettings):
     def _absolute(cls, roots: tuple[Path, ...]) -> tuple[Path, ...]:
         for root in roots:
             if not root.is_absolute() or ".." in root.parts:
-                raise ValueError(f"{str(root)!r} is not an absolute path without '..'")
+                raise ValueError(
+                    f"{str(root)!r} is not an absolute path without '..'; colons separate roots"
+                )
         return roots
 
 
@@ -217,6 +219,8 @@ def load_settings() -> Settings:
         return Settings(_env_file=env_file(), _secrets_dir=secrets)
     except ValidationError as error:
         raise InvalidSettings("; ".join(map(_line, error.errors()))) from None
+    except UnicodeDecodeError:
+        raise InvalidSettings(".env, or a file of a secret, is not in UTF-8") from None
 
 
 def env_file() -> Path | None:

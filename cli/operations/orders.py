@@ -95,7 +95,9 @@ def _typed(kind: str, told: dict[str, str]) -> dict[str, Any]:
         return asdict(TypeAdapter(KINDS[kind]).validate_strings(told))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        raise typer.BadParameter(f"{'.'.join(map(str, first['loc']))} {first['msg']}") from None
+        name = ".".join(map(str, first["loc"]))
+        what = f"give {name}=…" if first["type"] == "missing" else f"{name} {first['msg']}".strip()
+        raise typer.BadParameter(what) from None
 
 
 def _as_row(order: Order) -> dict[str, Any]:

@@ -63,6 +63,12 @@ def test_another_users_dot_env_is_refused(
     assert load_settings().s3_bucket == "theirs"
 
 
+def test_a_dot_env_in_another_encoding_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"\xff\xfe")
+    with pytest.raises(InvalidSettings, match="not in UTF-8"):
+        load_settings()
+
+
 def test_what_the_current_directory_has_is_told(tmp_path: Path) -> None:
     assert current_directory() == []
     (tmp_path / ".env").touch()

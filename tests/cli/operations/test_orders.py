@@ -62,7 +62,7 @@ def test_it_gives_orders_and_refuses_what_is_none(oneprefix: Command, orders: Sq
     told = oneprefix("orders", "give", "delete", "12", "confirm=12", "--json").json
     assert (told["kind"], told["arguments"]["confirm"]) == ("delete", "12")
     for words, reason in [
-        (["delete", "12"], "confirm"),
+        (["delete", "12"], "give confirm=…"),
         (["delete", "12", "confirm=13"], "confirm is not the job's id"),
         (["restore", "12", "days=soon"], "days"),
         (["restore", "12", "7"], "'7' is not NAME=VALUE"),

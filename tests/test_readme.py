@@ -109,11 +109,13 @@ def test_the_commands_that_serve_come_up_and_stop_by_a_signal(
     running: Cluster, command: str
 ) -> None:
     log = running.directory / "log"
-    extra = " --port=0" if "flower" in command else ""
+    extra, rights = "", {}
+    if "flower" in command:
+        extra, rights = " --port=0", {"ONEPREFIX_BROKER_URL": running.operators_broker_url}
     with log.open("wb") as output:
         process = subprocess.Popen(
             ["bash", "-c", f"exec {command}{extra}"],
-            env=environment(running),
+            env=environment(running) | rights,
             cwd=running.directory,
             stdout=output,
             stderr=output,

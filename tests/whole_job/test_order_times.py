@@ -37,7 +37,9 @@ def row(installed: Installation, run: int) -> Any:
 
 
 def give(installed: Installation, kind: str, *arguments: Any) -> str:
-    return installed.services.give_order(OrderMessage(f"o-{kind}", kind, arguments, {})).id
+    return installed.services.give_order(
+        OrderMessage(f"o-{kind}", kind, arguments, {}), own=True
+    ).id
 
 
 def make_listings_slow(installed: Installation) -> None:

@@ -5,6 +5,7 @@ Redis and Valkey redeliver an unacknowledged message only after the visibility t
 
 import logging
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from worker.errors import DatabaseRefused, InvalidRequest
 from worker.models.order import OrderMessage
@@ -51,8 +52,7 @@ class AdoptMessages:
         if message is None:
             return True
         if isinstance(message, OrderMessage):
-            self._give(message)
-            return True
+            return self._give(message)
         try:
             request = self.read_message(message)
             self.requests.request(request, published=False)
@@ -64,8 +64,12 @@ class AdoptMessages:
             log.warning("message %s asks for nothing: %s", message.task_id, error)
             return True
 
-    def _give(self, order: OrderMessage) -> None:
+    def _give(self, order: OrderMessage) -> bool:
+        """Give the order, once its time has come; its worker waits for that too."""
+        if order.given_at and order.given_at > datetime.now(UTC):
+            return False
         try:
             self.give_order(order)
         except DatabaseRefused as error:
             log.warning("message %s orders nothing: %s", order.id, error)
+        return True

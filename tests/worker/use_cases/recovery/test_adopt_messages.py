@@ -1,7 +1,9 @@
 """A message whose worker died before it began gets its row, and the row is due."""
 
 import logging
+import time
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -162,3 +164,14 @@ def test_a_broker_that_is_away_is_an_error_for_the_caller_to_log(world: World) -
     world.deliveries.is_away = True
     with pytest.raises(BrokerUnavailable):
         world.adopt()
+
+
+def test_an_order_for_later_is_given_when_its_time_has_come(world: World) -> None:
+    soon = datetime.now(UTC) + timedelta(seconds=0.3)
+    world.take(OrderMessage("m", "migrate", (12,), {}, given_at=soon))
+    world.adopt()
+    assert world.orders.given == []
+    time.sleep(0.4)
+    world.adopt()
+    world.adopt()
+    assert world.orders.given == ["m"]

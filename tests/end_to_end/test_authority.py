@@ -14,17 +14,16 @@ from worker.models.order import OrderState
 from worker.models.upload import UploadState
 
 GIVE = """
-import sys
 from tasks import give_order
 print(give_order("delete", 12, by="ada", confirm="12").id)
 """
 
 
-def given(running: Cluster, script: str = GIVE) -> str:
+def given(running: Cluster) -> str:
     """The id of the order that a program in an operator's role gives."""
     owners_url = running.engine.url.render_as_string(hide_password=False)
     done = subprocess.run(
-        [sys.executable, "-c", script],
+        [sys.executable, "-c", GIVE],
         cwd=running.directory,
         env=running.environment
         | {"ONEPREFIX_DATABASE_URL": with_least_rights(owners_url, "operator")},

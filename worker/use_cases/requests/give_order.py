@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from worker.errors import InvalidRequest
-from worker.models.order import Order, OrderMessage, VerifyOrder, What, named_bucket, read
+from worker.models.order import Order, OrderMessage, VerifyOrder, What, named_bucket
 
 NO_AUTHORITY = (
     "a message alone moves and deletes nothing: give the order with `oneprefix orders give`,"
@@ -49,8 +49,7 @@ class GiveOrder:
         if order := self.orders.find(message.id):
             return order
         try:
-            what = message.read()
-            self.require_bucket(named_bucket(what))
+            what = self._read(message)
             if not own:
                 self._require_authority(what)
         except InvalidRequest as error:
@@ -59,9 +58,13 @@ class GiveOrder:
 
     def directly(self, order_id: str, kind: str, arguments: dict[str, Any], *, by: str) -> Order:
         """Write the row of an order that this program gives; InvalidRequest if it is none."""
-        what = read(kind, (), arguments)
+        message = OrderMessage(order_id, kind, (), arguments)
+        return self.orders.give(message, self._read(message), by=by)
+
+    def _read(self, message: OrderMessage) -> What:
+        what = message.read()
         self.require_bucket(named_bucket(what))
-        return self.orders.give(OrderMessage(order_id, kind, (), {}), what, by=by)
+        return what
 
     def _require_authority(self, what: What) -> None:
         if not (self.by_message or isinstance(what, VerifyOrder)):

@@ -1,23 +1,29 @@
 """The `oneprefix` command and its subcommands."""
 
 import atexit
+import errno
 import gc
 import sys
 import traceback
+from contextlib import suppress
 
 import typer
 
 from cli.artifacts import cat, contents, fetch, ls, put, urls, verify
 from cli.demo import demo
 from cli.operations import database, doctor, inventory, migrate, orders, settings, up, worker
-from cli.output import errors, print_lines
+from cli.output import errors, print_error, print_lines
 from cli.retention import archive, delete, lifecycle, restore
 from cli.uploads import cancel, enqueue, failed, retry, status
+from worker.errors import InvalidSettings
 from worker.redaction import redacted
+from worker.settings import unknown_variables
+
+#: What a write to a file, or a device, fails with; a path has been translated before.
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 app = typer.Typer(
     name="oneprefix",
-    help="Every artifact of a simulation job lands under one S3 prefix.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -51,12 +57,23 @@ app.add_typer(orders.app, name="orders")
 app.add_typer(database.app, name="db")
 
 
+@app.callback()
+def tell_unknown_settings() -> None:
+    """Every artifact of a simulation job lands under one S3 prefix."""
+    with suppress(InvalidSettings, UnicodeDecodeError):  # which the command reports
+        for line in unknown_variables():
+            print_error(line)
+
+
 def main() -> None:
     """Run the command of `sys.argv` and exit with its code."""
     # without this Python spends 45 ms at its end on looking through botocore's objects
     atexit.register(gc.freeze)
     try:
         app()
-    except Exception:  # noqa: BLE001  a defect of ours: its text may hold a secret or an escape
-        print_lines(redacted(traceback.format_exc()), errors)
+    except Exception as error:  # noqa: BLE001
+        if isinstance(error, OSError) and error.errno in FULL:
+            print_error(f"the output can't be written: {error.strerror}")
+        else:  # a defect of ours: its text may hold a secret or an escape
+            print_lines(redacted(traceback.format_exc()), errors)
         sys.exit(1)

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console, ConsoleOptions, RenderableType
+from rich.console import Console, ConsoleDimensions, ConsoleOptions, RenderableType
 from rich.markup import escape
 from rich.segment import Segment
 from rich.text import Text
@@ -17,6 +17,9 @@ from worker.errors import OneprefixError
 from worker.models.upload import Upload
 from worker.models.validation import stored_json
 from worker.printable import printable, unambiguous
+
+#: Characters of a line that no terminal shows.
+PIPE_WIDTH = 100_000
 
 
 class PrintableConsole(Console):
@@ -28,6 +31,12 @@ class PrintableConsole(Console):
     def __init__(self, *, stderr: bool = False, quiet: bool = False) -> None:
         # no emoji: `/results/:boom:` is a path
         super().__init__(stderr=stderr, quiet=quiet, highlight=False, emoji=False)
+
+    @property  # type: ignore[misc]  # nobody sets it
+    def size(self) -> ConsoleDimensions:
+        """The terminal's; a pipe or a file has all the room that a line needs."""
+        own = super().size
+        return own if self.is_terminal else ConsoleDimensions(PIPE_WIDTH, own.height)
 
     def render_str(self, text: str, **options: Any) -> Text:
         # before the layout, which counts on what is shown

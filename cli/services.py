@@ -8,6 +8,12 @@ from worker.bootstrap.services import Services
 from worker.settings import load_settings
 
 
+def require_known(services: Services, job: int | None) -> None:
+    """Raise JobNotFound for a job without a row, of which no row of ours has told anything."""
+    if job is not None and not services.upload_list.counts(job):
+        services.jobs.require(job)
+
+
 @contextmanager
 def configured_services(as_json: bool) -> Iterator[Services]:
     """Yield the services that the settings describe; exit with 1 for a OneprefixError."""

@@ -30,8 +30,12 @@ BEGIN
 END
 $$;
 
-REVOKE ALL ON uploads, follow_ups, job_orders, deletions, oneprefix_version, jobs, runs
+REVOKE ALL
+    ON uploads, follow_ups, job_orders, deletions, oneprefix_version, oneprefix_installation, jobs, runs
     FROM oneprefix_worker, oneprefix_producer, oneprefix_operator, oneprefix_reader;
+
+GRANT SELECT ON oneprefix_installation
+    TO oneprefix_worker, oneprefix_producer, oneprefix_operator, oneprefix_reader;
 
 GRANT SELECT ON uploads, follow_ups, job_orders, deletions, oneprefix_version
     TO oneprefix_worker, oneprefix_reader;

@@ -19,10 +19,11 @@ from tasks.messaging.results import stores_results
 from tasks.services import ask_to_stop, expect_processes
 from tasks.worker_process.ending import HAND_BACK_SECONDS, OVERTIME, end_within
 from tasks.worker_process.log import clean, quieten
+from tasks.worker_process.own_broker import require_own_broker
 from tasks.worker_process.pool_step import PoolStep, require_semaphores
 from tasks.worker_process.recovery_step import RecoveryStep
 from tasks.worker_process.revocation_step import RevocationStep
-from worker.bootstrap.preflight import current_directory, require_worker_settings
+from worker.bootstrap.preflight import require_worker_settings, surprises
 from worker.errors import OneprefixError
 from worker.printable import printable
 from worker.settings import load_settings
@@ -65,15 +66,16 @@ def prepare_worker(conf: Any, options: dict[str, Any], **_: Any) -> None:
         require_guarantees(conf, options)
         require_semaphores(processes)
         require_worker_settings(load_settings())
+        use_own_transport()
+        require_own_broker(app)
     except OneprefixError as error:
         raise SystemExit(printable(f"oneprefix: {error}")) from None
-    use_own_transport()
 
 
 @celeryd_after_setup.connect
 def tell_surroundings(**_: Any) -> None:
-    """Log what of the current directory the worker reads, and what another command would."""
-    for line in current_directory():
+    """Log what the worker reads, or does not, against what one may think."""
+    for line in surprises():
         log.warning("%s", line)
 
 

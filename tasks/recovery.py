@@ -13,6 +13,7 @@ from tasks.messaging.publisher import CeleryPublisher
 from tasks.services import services
 from tasks.worker_process.log import log_as
 from tasks.worker_process.orders_process import OrdersProcess
+from worker.errors import ForeignBroker
 from worker.process.child_process import die_with
 from worker.process.watchdog import Watchdog
 
@@ -25,6 +26,8 @@ HANGS_AFTER = 120.0
 
 def main(parent: int, *, with_orders: bool) -> None:
     """Recover every few seconds until SIGTERM, SIGINT, or the end of the process `parent`.
+
+    EX_CONFIG tells that process that its broker is another installation's.
 
     `with_orders`: whether orders may be carried out beside this worker.
     """
@@ -46,6 +49,9 @@ def main(parent: int, *, with_orders: bool) -> None:
     )
     try:
         recover(wait=lambda seconds: stop.wait(seconds) or os.getppid() != parent)
+    except ForeignBroker as error:
+        log.critical("%s", error)
+        sys.exit(os.EX_CONFIG)
     finally:
         orders.stop()
 

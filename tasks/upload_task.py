@@ -18,6 +18,7 @@ from tasks.messaging.results import stores_results
 from tasks.messaging.upload_message import TASK
 from tasks.services import services
 from worker.errors import (
+    InvalidRequest,
     LeaseLost,
     LeftAlone,
     LimitMet,
@@ -51,6 +52,9 @@ class UploadTask(Task):  # type: ignore[type-arg]  # not generic at run time
         return _land(self, arguments, keywords)
 
     def apply_async(self, args: Any = None, kwargs: Any = None, *more: Any, **options: Any) -> Any:
+        countdown = options.get("countdown")
+        if not isinstance(countdown, float | int | None):
+            raise InvalidRequest(f"countdown is {countdown!r}, no number of seconds")
         return super().apply_async(*_plain(args, kwargs), *more, **options)
 
     def signature(self, args: Any = None, kwargs: Any = None, *more: Any, **options: Any) -> Any:

@@ -1,8 +1,19 @@
 """Run a worker as `celery -A tasks worker` does, whatever lies in the current directory."""
 
 import sys
+from typing import Any
+
+from celery.bin.celery import celery
 
 from tasks.app import app
 
+
+def main(arguments: list[str]) -> None:
+    """End with `celery`'s exit code, after one line for what it can't start with."""
+    commands: Any = celery  # its stub lacks the parameters
+    commands.params[0].default = app
+    commands.main(["worker", *arguments])
+
+
 if __name__ == "__main__":
-    app.worker_main(["worker", *sys.argv[1:]])
+    main(sys.argv[1:])

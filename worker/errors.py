@@ -2,7 +2,8 @@
 
 OneprefixError
 ├── PermanentError
-│   ├── settings, requests   InvalidSettings · InvalidRequest (InvalidId) · IllegalTransition
+│   ├── settings, requests   InvalidSettings (SurroundingsUnusable) · IllegalTransition
+│   │                        InvalidRequest (InvalidId)
 │   │                        JobNotFound · JobUnusable · RunNotFound · RunNotInJob
 │   │                        PrefixMismatch
 │   ├── the machine's files  PathRefused · InvalidResultsDirectory
@@ -10,7 +11,7 @@ OneprefixError
 │   ├── artifacts            ArtifactNotFound · ArtifactArchived · InvalidObjectUrl · PlaceTaken
 │   │                        InvalidArchive · ArchiveDamaged · MemberNotFound · ExpiryRefused
 │   ├── whole jobs           VerificationFailed · UploadUnderWay · PartlyFailed · OrderFailed
-│   ├── surroundings         StorageRefused (StorageForbidden, LifecycleUnknown) · DatabaseRefused
+│   ├── surroundings         StorageRefused (LifecycleUnknown) · DatabaseRefused · ForeignBroker
 │   └── the upload           AttemptsExhausted · UploadGivenUp · UploadCancelled
 └── TransientError
     ├── the run's directory  ResultsRootMissing · ResultsDirectoryMissing · TreeChanged
@@ -63,6 +64,10 @@ class PermanentError(OneprefixError):
 
 class InvalidSettings(PermanentError):
     """A setting is missing or invalid; the message names its variable."""
+
+
+class SurroundingsUnusable(InvalidSettings):
+    """What a setting names can't be used: a database, broker, bucket or results root."""
 
 
 class InvalidRequest(PermanentError, ValueError):
@@ -171,6 +176,10 @@ class StorageRefused(PermanentError):
 
 class DatabaseRefused(PermanentError):
     """The database refused the statement and will refuse it again."""
+
+
+class ForeignBroker(PermanentError):
+    """The broker's queues are those of another installation, whose uploads have equal ids."""
 
 
 class AttemptsExhausted(PermanentError):

@@ -1,18 +1,32 @@
 """The settings; nothing else reads the environment."""
 
 import os
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    NoDecode,
+    SettingsConfigDict,
+)
 
 from worker.errors import InvalidSettings
 
 PREFIX = "ONEPREFIX_"
 #: Where containers find their secrets, one file for each, in lower case.
 SECRETS = Path("/run/secrets")
+
+
+#: Databases, as their URLs begin, with or without a driver's name.
+DATABASES = ("postgresql", "postgres", "sqlite")
+#: What a bucket may be called; also the ARN of an access point.
+BUCKET = re.compile(r"[A-Za-z0-9._-]{1,255}|arn:.+")
 
 
 def _default_data_dir() -> Path:
@@ -46,7 +60,7 @@ class Settings(BaseSettings):
         description="Celery's result backend, such as redis://… or db+postgresql+psycopg://…;"
         " results are not stored if not set",
     )
-    s3_bucket: str | None = Field(None, description="bucket to upload to")
+    s3_bucket: str | None = Field(None, description="bucket to upload to, by name or ARN")
     results_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
         (), description="directories that results may be read from, separated by colons"
     )
@@ -179,6 +193,21 @@ class Settings(BaseSettings):
             raise ValueError("is not a URL; in a password, write @ : / ? # % as %40 %3A …")
         return url
 
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, url: SecretStr | None) -> SecretStr | None:
+        scheme = url and urlsplit(url.get_secret_value()).scheme.partition("+")[0]
+        if scheme and scheme not in DATABASES:
+            raise ValueError(f"{scheme!r} is none of {', '.join(DATABASES)}")
+        return url
+
+    @field_validator("s3_bucket")
+    @classmethod
+    def _bucket(cls, name: str | None) -> str | None:
+        if name is not None and not BUCKET.fullmatch(name):
+            raise ValueError(f"{name!r} is no bucket's name or ARN: give it without s3:// and path")
+        return name
+
     @field_validator("results_roots", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
@@ -239,6 +268,22 @@ def env_file() -> Path | None:
             " chown it, remove it, or change the directory"
         )
     return path
+
+
+def unknown_variables() -> list[str]:
+    """Say which variables of the environment, or of `.env`, have our prefix and are no settings."""
+    known = [PREFIX + name.upper() for name in Settings.model_fields]
+    told = set(map(str.upper, [*os.environ, *_variables_of(env_file())]))
+    unknown = sorted(name for name in told if name.startswith(PREFIX) and name not in known)
+    return [f"{name} is no setting{_did_you_mean(name, known)}" for name in unknown]
+
+
+def _variables_of(path: Path | None) -> Iterable[str]:
+    return DotEnvSettingsSource(Settings, path).env_vars if path else ()
+
+
+def _did_you_mean(name: str, known: list[str]) -> str:
+    return "".join(f"; is it {near}?" for near in get_close_matches(name, known, 1))
 
 
 def _secrets() -> tuple[Path, ...]:

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from cli.arguments import JobId, OptionalJobId
 from cli.output import Json, console, print_error, print_json, print_line
-from cli.services import configured_services
+from cli.services import configured_services, require_known
 from cli.user import user
 from worker.models.order import KINDS, Order, OrderState
 from worker.models.validation import stored_json
@@ -34,6 +34,8 @@ def show(
     """Show each order's state, progress and outcome."""
     with configured_services(as_json) as services:
         found = services.orders.latest(job, limit=limit)
+        if not found:
+            require_known(services, job)
     if as_json:
         print_json({"orders": [_as_row(each) for each in found]})
     else:

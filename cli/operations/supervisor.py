@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import IO
 
+from worker.bootstrap.doctor import require_surroundings
 from worker.bootstrap.preflight import require_worker_settings
 from worker.bootstrap.services import Services
 from worker.bootstrap.urls import embedded_broker
@@ -27,7 +28,7 @@ STABLE_AFTER = 60.0
 class Supervisor:
     """Reports events to `say`. The worker's output goes to `output`, as `spawn` takes it.
 
-    InvalidSettings or StorageRefused if the settings do not suffice.
+    InvalidSettings or StorageRefused if the settings do not suffice; `run` looks at what they name.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Supervisor:
                 self._broker.start()
                 self._say("The embedded broker is up.")
             Services(self._settings).upgrade_schema()
+            require_surroundings(self._settings)
             self._start_worker()
             while not stop.wait(LOOK_EVERY):
                 self._restart_broker()

@@ -4,7 +4,7 @@ import typer
 
 from cli.arguments import JobId, OptionalRunId
 from cli.output import Json, as_it_stands, as_row, console, print_error, print_json, print_line
-from cli.services import configured_services
+from cli.services import configured_services, require_known
 from cli.user import user
 
 
@@ -14,6 +14,7 @@ def cancel(job: JobId, run: OptionalRunId = None, as_json: Json = False) -> None
     A worker that is sending stops within a quarter of ONEPREFIX_LEASE_SECONDS.
     """
     with configured_services(as_json) as services:
+        require_known(services, job)
         cancelled = services.cancel_uploads.of_job(job, run, who=user())
         standing = None if cancelled or run is None else services.upload_list.find(job, run)
     if as_json:

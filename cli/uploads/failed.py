@@ -9,7 +9,7 @@ from rich.table import Table
 
 from cli.arguments import OptionalJobId, OptionalRunId
 from cli.output import Json, as_row, console, print_json, print_lines
-from cli.services import configured_services
+from cli.services import configured_services, require_known
 from worker.models.upload import Upload, UploadState
 
 
@@ -26,6 +26,7 @@ def failed(
 ) -> None:
     """List FAILED uploads with path, attempts and reason."""
     with configured_services(as_json) as services:
+        require_known(services, job)
         found = services.upload_list.uploads(job, run, state=UploadState.FAILED, limit=limit)
     if as_json:
         print_json({"failed": [as_row(upload) for upload in found]})

@@ -6,7 +6,7 @@ import typer
 
 from cli.arguments import OptionalJobId, OptionalRunId
 from cli.output import Json, as_it_stands, as_row, console, print_error, print_json
-from cli.services import configured_services
+from cli.services import configured_services, require_known
 from worker.errors import OneprefixError
 from worker.models.upload import UploadState
 from worker.use_cases.requests.retry_failed import retry_failed
@@ -25,6 +25,7 @@ def retry(
     from tasks import enqueue  # imports Celery, which is slow
 
     with configured_services(as_json) as services:
+        require_known(services, job)
         failed = services.upload_list.uploads(job, run, state=UploadState.FAILED)
         asked, refused = retry_failed(failed, enqueue)
         is_needless = run is not None and not failed

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from cli.arguments import OptionalJobId
 from cli.output import Json, as_row, console, human_size, print_json
-from cli.services import configured_services
+from cli.services import configured_services, require_known
 from worker.database.uploads.upload_list import IncompleteUploadCounts, SqlUploadList
 from worker.models.upload import Upload, UploadState
 from worker.models.upload_request import Refusal
@@ -46,8 +46,7 @@ def status(
 ) -> None:
     """Show the state of each upload, and the messages that were refused."""
     with configured_services(as_json) as services, suppress(KeyboardInterrupt):
-        if job is not None and not services.upload_list.counts(job):
-            services.jobs.get(job)  # as `ls` does, raises JobNotFound
+        require_known(services, job)
         looks = _looks(services.upload_list, job, limit, watch=watch)
         if watch and console.is_terminal and not as_json:
             with Live(console=console, auto_refresh=False) as live:

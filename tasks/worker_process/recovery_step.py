@@ -7,6 +7,7 @@ from typing import Any
 
 from celery import bootsteps
 from celery.signals import worker_shutting_down
+from celery.worker import state
 
 from tasks.messaging.order_message import QUEUE as ORDERS
 
@@ -55,6 +56,9 @@ class RecoveryStep(bootsteps.StartStopStep):
 
     def _ensure_running(self) -> None:
         if self._is_stopping:
+            return
+        if self._process and self._process.poll() == os.EX_CONFIG:
+            state.should_stop = os.EX_CONFIG  # type: ignore[assignment]  # its stub has None alone
             return
         if self._process is None or self._process.poll() is not None:
             self._process = subprocess.Popen(  # noqa: S603  the command is ours

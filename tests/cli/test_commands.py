@@ -1,11 +1,12 @@
 """What holds for every command."""
 
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.cli.command import Command
+from tests.cli.command import ONEPREFIX, Command
 
 COMMANDS = [
     ("db", "upgrade"),
@@ -163,3 +164,58 @@ def test_an_id_that_no_column_holds_is_told_in_one_line(
     answer = there(*command, "99999999999999999999")
     assert answer.code == 1
     assert answer.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "command", ["status", "ls", "verify", "failed", "retry", "cancel", "orders show"]
+)
+def test_a_job_that_does_not_exist_is_told_with_exit_code_1(
+    oneprefix: Command, command: str
+) -> None:
+    environment = oneprefix.environment | {"ONEPREFIX_S3_BUCKET": "b", "AWS_REGION": "us-east-1"}
+    configured = replace(oneprefix, environment=environment)
+    configured("db", "upgrade")
+    answer = configured(*command.split(), "99")
+    assert (answer.code, answer.out) == (1, "")
+    assert answer.err == "oneprefix: job 99: there is no such job\n"
+    assert configured(*command.split(), "99", "--json").json["kind"] == "JobNotFound"
+
+
+def test_a_misspelt_setting_is_told_and_nothing_else_changes(oneprefix: Command) -> None:
+    (oneprefix.directory / ".env").write_text("oneprefix_conections=3\nONEPREFIX_LEVEL=small\n")
+    oneprefix("db", "upgrade")
+    misspelt = replace(oneprefix, environment={**oneprefix.environment, "ONEPREFIX_S3BUCKET": "b"})
+    answer = misspelt("status", "--json")
+    assert answer.code == 0
+    assert answer.json["counts"] == {}
+    assert answer.err.splitlines() == [
+        "oneprefix: ONEPREFIX_CONECTIONS is no setting; is it ONEPREFIX_CONNECTIONS?",
+        "oneprefix: ONEPREFIX_S3BUCKET is no setting; is it ONEPREFIX_S3_BUCKET?",
+    ]
+    assert "ONEPREFIX_S3BUCKET" not in misspelt("--help").err
+
+
+def test_a_table_that_no_terminal_shows_is_neither_wrapped_nor_cut(oneprefix: Command) -> None:
+    narrow = replace(oneprefix, environment=oneprefix.environment | {"COLUMNS": "40"})
+    lines = narrow("settings").out.splitlines()
+    assert len(lines) == 1 + len(narrow("settings", "--json").json)
+
+
+@pytest.mark.parametrize("arguments", [("status",), ("settings", "--json"), ("doctor",)])
+def test_a_full_disk_behind_the_output_is_one_line(
+    oneprefix: Command, arguments: tuple[str, ...]
+) -> None:
+    oneprefix("db", "upgrade")
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [*ONEPREFIX, *arguments],
+            env=oneprefix.surroundings,
+            cwd=oneprefix.directory,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+            text=True,
+            timeout=60,
+        )
+    assert done.returncode == 1
+    assert done.stderr == "oneprefix: the output can't be written: No space left on device\n"

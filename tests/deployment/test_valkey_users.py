@@ -52,7 +52,7 @@ NOT_A_PRODUCERS: list[tuple[str, ...]] = [
     ("HVALS", "unacked"),
     ("HDEL", "unacked", "a"),
     ("GET", "celery-task-meta-a"),
-    ("SET", "oneprefix.run_id", "a"),
+    ("SET", "oneprefix.mark", "a"),
     ("PUBLISH", "/0.celery.pidbox", "{}"),
     ("SUBSCRIBE", "/0.celery.pidbox"),
     ("PSUBSCRIBE", "/0.celeryev/*"),

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -16,6 +17,8 @@ from amqp.exceptions import AMQPError
 from celery import Celery
 from kombu import Connection, Queue
 
+from tasks.messaging.deliveries import MARK_QUEUE
+from tests.cli.command import ONEPREFIX
 from tests.end_to_end.cluster import Cluster, cluster, eventually
 from tests.end_to_end.test_nothing_is_lost import pool_children
 from tests.servers import rabbitmq
@@ -42,7 +45,8 @@ def running(tmp_path: Path, strict: Strict, database_url: str, broker: str) -> I
     with cluster(tmp_path, strict, database_url) as started:
         started.broker_url = started.producers_broker_url = started.operators_broker_url = broker
         with Connection(broker) as connection, connection.channel() as channel:
-            Queue("uploads", channel=channel).delete()  # with the messages of the test before
+            for left in ("uploads", MARK_QUEUE):  # by the test before, with another database
+                Queue(left, channel=channel).delete()
         (started.results / "RUN4").mkdir()
         (started.results / "RUN4" / "out.csv").write_text("1,2\n" * 1000)
         yield started
@@ -56,6 +60,28 @@ def test_a_finished_run_lands(running: Cluster) -> None:
     running.start_worker()
     running.enqueue(12, 4, path_of(running))
     assert running.wait_for(12, 4).attempt == 1
+
+
+def test_another_database_is_refused_the_same_virtual_host(
+    running: Cluster, tmp_path: Path
+) -> None:
+    running.start_worker()
+    running.enqueue(12, 4, path_of(running))
+    running.wait_for(12, 4)
+    environment = {**os.environ, **running.environment, "ONEPREFIX_DATA_DIR": str(tmp_path / "b")}
+    environment["ONEPREFIX_DATABASE_URL"] = f"sqlite:///{tmp_path / 'another.db'}"
+    subprocess.run([*ONEPREFIX, "db", "upgrade"], env=environment, check=True)
+    done = subprocess.run(
+        [*ONEPREFIX, "worker"],
+        env=environment,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert "delete the queue oneprefix.installation" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_any_celery_program_asks_by_name(running: Cluster) -> None:

@@ -311,9 +311,9 @@ def test_a_database_without_our_schema_is_told(empty_engine: Engine) -> None:
 @pytest.mark.skipif(not is_installed(), reason="RabbitMQ is not installed")
 def test_rabbitmq_is_reached_with_its_password(tmp_path: Path) -> None:
     with rabbitmq(tmp_path) as url:
-        [found, encryption] = Doctor(broker_checks(url))()
+        [found, encryption] = Doctor(broker_checks(url, str))()
         assert (encryption.name, encryption.health) == ("encryption", Health.OK)
         assert (found.health, found.found.split()[0]) == (Health.OK, "RabbitMQ")
-        [refused] = Doctor(broker_checks(url.replace("guest@", "wrong@")))()
+        [refused] = Doctor(broker_checks(url.replace("guest@", "wrong@"), str))()
         assert refused.health is Health.BROKEN
         assert "wrong" not in refused.found

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from worker.bootstrap.preflight import current_directory, require_worker_settings
+from worker.bootstrap.preflight import require_worker_settings, surprises
 from worker.bootstrap.services import Services
 from worker.bootstrap.urls import broker_url, database_url
 from worker.errors import InvalidSettings
@@ -70,10 +70,10 @@ def test_a_dot_env_in_another_encoding_is_one_line(tmp_path: Path) -> None:
 
 
 def test_what_the_current_directory_has_is_told(tmp_path: Path) -> None:
-    assert current_directory() == []
+    assert surprises() == []
     (tmp_path / ".env").touch()
     (tmp_path / "tasks.py").touch()
-    env, tasks = current_directory()
+    env, tasks = surprises()
     assert f"{tmp_path}/.env" in env
     assert f"{tmp_path}/tasks.py is not this worker's" in tasks
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from worker.bootstrap.services import Services
 from worker.bootstrap.urls import bucket_name
 from worker.errors import InvalidSettings
-from worker.settings import Settings, env_file
+from worker.settings import Settings, env_file, unknown_variables
 
 
 def require_worker_settings(settings: Settings) -> None:
@@ -23,10 +23,11 @@ def require_worker_settings(settings: Settings) -> None:
     _ = services.upload_results, services.results
 
 
-def current_directory() -> list[str]:
-    """Say what in the current directory has a say in a worker, or has none and looks like it."""
+def surprises() -> list[str]:
+    """Say what has a say in a worker that one may not think of, or has none and looks like it."""
     here = Path.cwd()
     told = [f"settings are read from {path} too" for path in [env_file()] if path]
+    told += unknown_variables()
     if here == Path(__file__).parents[2]:  # a checkout, whose files are this program's own
         return told
     foreign = [each for name in ("tasks.py", "celeryconfig.py") if (each := here / name).exists()]

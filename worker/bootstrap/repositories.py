@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from worker.bootstrap.urls import database_url
 from worker.database.deletions import SqlDeletionRepository
 from worker.database.engine import make_engine
+from worker.database.installation import SqlInstallation
 from worker.database.inventory import SqlInventory
 from worker.database.jobs import SqlJobRepository, SqlRunRepository
 from worker.database.orders import SqlOrders
@@ -53,6 +54,7 @@ class Repositories:
     cancellations = _of_engine(SqlCancellations)
     deletions = _of_engine(SqlDeletionRepository)
     inventory = _of_engine(SqlInventory)
+    installation = _of_engine(SqlInstallation)
 
     @cached_property
     def uploads(self) -> SqlUploadRepository:

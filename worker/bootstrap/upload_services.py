@@ -73,6 +73,10 @@ class UploadServices(Repositories):
             self.orders, partial(require_bucket, self.settings), self.settings.orders_by_message
         )
 
+    @cached_property
+    def installation_id(self) -> str:
+        return self.installation.id()
+
     def enqueue_upload(self, publisher: Publisher) -> EnqueueUpload:
         return EnqueueUpload(self.requests, publisher, _new_task_id)
 
@@ -193,7 +197,12 @@ class UploadServices(Repositories):
                     self.outbox,
                     grace,
                 ),
-                FindLostMessages(contents, (self.outbox, self.follow_ups), monotonic),
+                FindLostMessages(
+                    lambda: self.installation_id,
+                    contents,
+                    (self.outbox, self.follow_ups),
+                    monotonic,
+                ),
                 *self._spool,
                 lambda: len(self.cancel_uploads.of_expired()),
                 Republish(self.outbox, publisher, _new_task_id),

@@ -15,17 +15,25 @@ from worker.models.upload_request import MAX_ID
 
 class SqlJobRepository(SqlRepository):
     def get(self, job_id: int) -> Job:
-        query = select(jobs.c.id, jobs.c.created_at).where(jobs.c.id == job_id)
+        created_at = self._created_at(job_id)
+        if created_at in (None, FIRST, LAST):
+            problem = "NULL" if created_at is None else "no time of the years 1 to 9999"
+            raise JobUnusable(
+                f"its created_at is {problem}, and its prefix is made of it: set it", job_id=job_id
+            )
+        return Job(id=job_id, created_at=created_at)
+
+    def require(self, job_id: int) -> None:
+        """Raise JobNotFound unless `jobs` has the job, whatever its creation time."""
+        self._created_at(job_id)
+
+    def _created_at(self, job_id: int) -> datetime | None:
+        query = select(jobs.c.created_at).where(jobs.c.id == job_id)
         found = self._rows(query) if job_id <= MAX_ID else ()  # drivers choke on larger ones
         if not found:
             raise JobNotFound("there is no such job", job_id=job_id)
-        if found[0].created_at in (None, FIRST, LAST):
-            problem = "NULL" if found[0].created_at is None else "no time of the years 1 to 9999"
-            raise JobUnusable(
-                f"its created_at is {problem}: set it, then request the upload again",
-                job_id=job_id,
-            )
-        return Job(id=found[0].id, created_at=found[0].created_at)
+        [(created_at,)] = found
+        return created_at
 
 
 class SqlRunRepository(SqlRepository):

@@ -122,9 +122,16 @@ class DeletionColumns(TypedColumns):
     failures: Named[int | None] = Column(BigInteger)
 
 
+class InstallationColumns(TypedColumns):
+    """One row."""
+
+    id: Named[str] = Column(Text, primary_key=True)
+
+
 jobs = Table("jobs", metadata, JobColumns)
 runs = Table("runs", metadata, RunColumns)
 uploads = Table("uploads", metadata, UploadColumns)
 follow_ups = Table("follow_ups", metadata, FollowUpColumns)
 orders = Table("job_orders", metadata, OrderColumns)
 deletions = Table("deletions", metadata, DeletionColumns)
+installation = Table("oneprefix_installation", metadata, InstallationColumns)

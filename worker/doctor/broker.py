@@ -1,5 +1,6 @@
 """What a worker needs of its broker, and settings of the broker that may lose messages."""
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
@@ -16,16 +17,22 @@ REMEDY = "start it, or correct ONEPREFIX_BROKER_URL; `oneprefix up` starts the e
 TIMEOUT = 3
 #: Of Redis. Before it, kombu loses fractions of seconds when it waits for several queues.
 OLDEST = 6
+#: A key that holds the `run_id` of the server that last had these data, which each start makes
+#: anew, a space, and the id of the installation, that is the database, whose messages they are.
+MARK = "oneprefix.mark"
 #: The queues whose malformed entries workers put aside, in a list of the queue's name and a suffix.
 QUEUES = ("uploads", "oneprefix.orders")
 ASIDE = ".malformed"
 
 
-def broker_checks(url: str | None) -> list[Check]:
-    """`url` is None if no broker is set and no embedded one has been started here."""
+def broker_checks(url: str | None, installation: Callable[[], str]) -> list[Check]:
+    """`url` is None if no broker is set and no embedded one has been started here.
+
+    `installation` tells the database's id.
+    """
     parts = urlsplit(url or "")
     if url and parts.scheme in ("redis", "rediss", "redis+socket"):
-        return BrokerChecks(url).checks()
+        return BrokerChecks(url, installation).checks()
     if parts.scheme in ("amqp", "amqps", "pyamqp"):
         return [
             Check(AREA, "reachable", lambda: reach_rabbitmq(parts), REMEDY, is_gate=True),
@@ -41,8 +48,9 @@ def broker_checks(url: str | None) -> list[Check]:
 class BrokerChecks:
     """For Redis and Valkey; the answer to one INFO command serves all checks."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, installation: Callable[[], str]) -> None:
         self._url = url
+        self._installation = installation
 
     def checks(self) -> list[Check]:
         return [
@@ -51,6 +59,7 @@ class BrokerChecks:
             Check(AREA, "version", lambda: version(self._info), REMEDY),
             Check(AREA, "persistence", lambda: persistence(self._info), REMEDY),
             Check(AREA, "eviction", lambda: eviction(self._info), REMEDY),
+            Check(AREA, "installation", self.installation, REMEDY),
             Check(AREA, "malformed entries", lambda: malformed(self._set_aside), REMEDY),
         ]
 
@@ -58,6 +67,18 @@ class BrokerChecks:
         if self._info.get("role") == "slave":
             return broken("a replica, which takes no messages", "name its primary")
         return ok("answers")
+
+    def installation(self) -> Diagnosis:
+        with self._client() as client:
+            _, _, owner = (client.get(MARK) or b"").decode(errors="replace").partition(" ")
+        if not owner:
+            return ok("no worker has used it yet")
+        if owner == self._installation():
+            return ok("this database's")
+        return broken(
+            "it has the messages of another database",
+            f"name another one in ONEPREFIX_BROKER_URL; or, if that one is gone, `DEL {MARK}`",
+        )
 
     @cached_property
     def _info(self) -> dict[str, Any]:

@@ -10,14 +10,15 @@ from isal import isal_zlib
 from worker.doctor.finding import Check, Diagnosis, ok, warning
 from worker.process.threads import Results, Threads
 
+AREA, ROOTS = "packing", "results"
 #: Seconds after which a file system that does not answer counts as hanging.
 PATIENCE = 5
 
 
 def machine_checks(roots: tuple[Path, ...]) -> list[Check]:
     remedy = "mount it, or let the worker's user read it, or correct ONEPREFIX_RESULTS_ROOTS"
-    readable = [Check("results", str(root), partial(readable_root, root), remedy) for root in roots]
-    return [*readable, Check("packing", "isal", fast_isal, "pip install 'isal>=1.9,<1.10'")]
+    readable = [Check(ROOTS, str(root), partial(readable_root, root), remedy) for root in roots]
+    return [*readable, Check(AREA, "isal", fast_isal, "pip install 'isal>=1.9,<1.10'")]
 
 
 def readable_root(root: Path) -> Diagnosis:

@@ -162,3 +162,24 @@ def test_with_json_all_that_is_printed_is_json_and_the_directory_does_not_matter
     events = [json.loads(line)["event"] for line in out.read_text().splitlines()]
     assert events[:2] == ["The embedded broker is up.", "A worker is up."]
     assert events[-1] == "Stopped."
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"ONEPREFIX_S3_BUCKET": "not-there"}, "NoSuchBucket"),
+        ({"ONEPREFIX_RESULTS_ROOTS": "/not/there"}, "results, /not/there: "),
+        ({"ONEPREFIX_BROKER_URL": "redis://127.0.0.1:1/0"}, "broker, reachable: ConnectionError"),
+        ({"AWS_ENDPOINT_URL_S3": "http://127.0.0.1:1"}, "S3, bucket: "),
+    ],
+    ids=["bucket", "root", "broker", "store"],
+)
+def test_what_can_not_be_used_is_told_before_any_worker_is_up(
+    configured: Command, wrong: dict[str, str], says: str
+) -> None:
+    answer = replace(configured, environment=configured.environment | wrong)("up", timeout=60)
+    assert answer.code == 1
+    assert answer.err.startswith("oneprefix: ")
+    assert says in answer.err
+    assert answer.err.count("\n") == 1
+    assert "A worker is up" not in answer.out

@@ -37,7 +37,7 @@ def test_what_failed_is_listed_with_its_path_attempts_and_reason(with_failures: 
         (4, "Trace[back]"),
         (5, None),
     ]
-    assert with_failures("failed", "14").out == "No upload has failed.\n"
+    assert with_failures("failed", "12", "6").out == "No upload has failed.\n"
 
 
 def states(command: Command) -> dict[tuple[int, int], tuple[str, int]]:

@@ -26,7 +26,8 @@ from worker.use_cases.recovery.republish import Republish
 use_own_transport()
 services().upgrade_schema()
 using = services()
-find = FindLostMessages(KombuDeliveries(app), (using.outbox, using.follow_ups), monotonic)
+rows = using.outbox, using.follow_ups
+find = FindLostMessages(lambda: using.installation_id, KombuDeliveries(app), rows, monotonic)
 republish = Republish(using.outbox, CeleryPublisher(app), lambda: "new")
 for run_id in range(1, 13):
     enqueue(12, run_id, f"/r/RUN{run_id}")
@@ -39,7 +40,7 @@ with app.connection() as connection, connection.channel() as channel:
     client.hdel(channel.unacked_key, client.hkeys(channel.unacked_key)[0])
     client.rpush("uploads", "this is no message")
     told += [find(), republish()]  # nothing tells that some are gone
-    client.set(MARK, "another run of the server")
+    client.set(MARK, f"another-run {using.installation_id}")
     told += [find(), republish(), find(), client.llen("uploads")]
     client.flushall()
     told += [find(), republish(), find(), client.llen("uploads")]
@@ -78,4 +79,6 @@ def test_exactly_what_is_gone_is_published_again(broker_url: str, tmp_path: Path
     ]
     with Redis.from_url(broker_url) as client:
         run_id: object = client.info("server")["run_id"]
-        assert client.get("oneprefix.run_id") == str(run_id).encode()
+        marked = client.get("oneprefix.mark")
+        assert isinstance(marked, bytes)
+        assert marked.decode().split()[0] == run_id

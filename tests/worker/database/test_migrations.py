@@ -33,6 +33,7 @@ def test_an_empty_database_gets_all_tables(empty_engine: Engine) -> None:
         "deletions",
         "job_orders",
         "oneprefix_version",
+        "oneprefix_installation",
     }
 
 

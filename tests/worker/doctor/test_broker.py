@@ -34,7 +34,7 @@ def test_entries_that_were_put_aside_are_counted_with_what_to_do() -> None:
     ],
 )
 def test_a_broker_that_is_not_there_is_told(url: str | None, health: str, says: str) -> None:
-    [finding] = Doctor(broker_checks(url))()
+    [finding] = Doctor(broker_checks(url, lambda: "ours"))()
     assert finding.health == health
     assert says in finding.found
     assert finding.advice

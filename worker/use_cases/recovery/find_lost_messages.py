@@ -13,6 +13,7 @@ log = logging.getLogger("oneprefix.recovery")
 class FindLostMessages:
     """`messages`: the rows whose messages the broker should have."""
 
+    installation: Callable[[], str]
     contents: BrokerContents
     messages: tuple[LosableMessages, ...]
     clock: Callable[[], float]
@@ -20,9 +21,10 @@ class FindLostMessages:
     def __call__(self) -> int:
         """Make the rows due whose messages are gone, if the broker may have lost any.
 
-        Returns how many are gone.
+        Returns how many are gone. Raises ForeignBroker if the broker is another installation's.
         """
-        if self.contents.are_as_marked():
+        installation = self.installation()
+        if self.contents.are_as_marked(installation):
             return 0
         asked_at = self.clock()
         there = self.contents.message_ids()
@@ -31,7 +33,7 @@ class FindLostMessages:
             gone = [each for each in rows.published() if each not in there]
             # what was published since we asked may be there all the same
             lost += rows.mark_due(gone, published_before=self.clock() - asked_at)
-        self.contents.mark()
+        self.contents.mark(installation)
         if lost:
             log.warning("the broker has lost %d messages; they are published again", lost)
         return lost

@@ -88,15 +88,16 @@ class Deliveries(Protocol):
 class BrokerContents(Protocol):
     """What the broker's queues hold. Raises BrokerUnavailable."""
 
-    def are_as_marked(self) -> bool:
-        """Whether the server has run, with its data, since they were last marked.
+    def are_as_marked(self, installation: str) -> bool:
+        """Whether the server has run, with its data, since the installation last marked them.
 
-        True where the broker keeps messages by itself, and need not be asked.
+        True where the broker keeps messages by itself, and need not be asked. Raises ForeignBroker
+        if another installation has marked them.
         """
         ...
 
-    def mark(self) -> None:
-        """Mark the data as those of the server that runs now."""
+    def mark(self, installation: str) -> None:
+        """Mark the data as the installation's, and as those of the server that runs now."""
         ...
 
     def message_ids(self) -> set[str]:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
-from worker.errors import OneprefixError
+from worker.errors import ForeignBroker, OneprefixError
 from worker.redaction import redacted
 
 log = logging.getLogger("oneprefix.recovery")
@@ -30,7 +30,7 @@ class Recover:
     def __call__(self, wait: Callable[[float], bool]) -> None:
         """Run rounds until `wait`, called with the seconds to the next one, returns True.
 
-        A step that fails is logged, and the others go on.
+        A step that fails is logged, and the others go on; ForeignBroker ends them all.
         """
         # at a random time, so that not all workers list the bucket at once
         sweep_at = self.clock() + self.random.uniform(0, self.sweep)
@@ -49,6 +49,8 @@ class Recover:
 def _try(step: Step) -> None:
     try:
         step()
+    except ForeignBroker:
+        raise
     except OneprefixError as error:
         log.warning("%s", redacted(error))
     except Exception:

@@ -10,6 +10,8 @@ from tests.end_to_end.cluster import Cluster
 from worker.database.uploads.upload_list import SqlUploadList
 from worker.models.upload import Upload, UploadState
 
+#: Seconds for what no row names: it has to be a minute old when a worker looks, once a minute.
+CLEAN_UP = 240
 PREFIX = "jobs/12/2025/10/23/211500/"
 #: Operations that put an object under its key.
 PLACING = ("PutObject", "CompleteMultipartUpload")
@@ -31,7 +33,7 @@ def all_over(running: Cluster, count: int, seconds: float) -> None:
 def settle(running: Cluster, count: int, *, seconds: float = 90) -> None:
     """Wait until workers have brought `count` uploads to their end, and cleaned up in S3."""
     all_over(running, count, seconds)
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + CLEAN_UP
     while found := running.open_multipart_uploads():
         assert time.monotonic() < deadline, found
         time.sleep(0.2)

@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from tests.chaos.figures import record_to
-from tests.end_to_end.cluster import Cluster, cluster
+from tests.end_to_end.cluster import AS_SHIPPED, Cluster, cluster
 from tests.end_to_end.conftest import database_url, upstream
 from tests.servers.strict_bucket import Strict
 
@@ -38,7 +38,7 @@ def dice() -> Random:
 
 @pytest.fixture
 def running(tmp_path: Path, strict: Strict, database_url: str) -> Iterator[Cluster]:
-    with cluster(tmp_path, strict, database_url) as started:
+    with cluster(tmp_path, strict, database_url, timing=AS_SHIPPED) as started:
         yield started
     shutil.rmtree(tmp_path, ignore_errors=True)
 

@@ -17,12 +17,17 @@ def note(scenario: str, **figures: Any) -> None:
     _figures[scenario] = figures
 
 
-def times(seconds: list[float]) -> dict[str, float]:
-    """Median, 99th percentile and maximum, in seconds."""
+def times(seconds: list[float]) -> dict[str, float] | str:
+    """How many there are; their median, 99th percentile and maximum, in seconds."""
     if len(seconds) < 2:
-        return {"p50": max(seconds, default=0), "p99": max(seconds, default=0)}
+        return "; ".join(f"{each:.1f} s" for each in seconds) or "none"
     cuts = quantiles(seconds, n=100, method="inclusive")
-    return {"p50": round(cuts[49], 2), "p99": round(cuts[98], 2), "max": round(max(seconds), 2)}
+    return {
+        "of": len(seconds),
+        "p50": round(cuts[49], 2),
+        "p99": round(cuts[98], 2),
+        "max": round(max(seconds), 2),
+    }
 
 
 def record_to(file: str | None, seed: int) -> None:

@@ -5,14 +5,10 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from random import Random
-
-from sqlalchemy import text
 
 from tests.end_to_end.cluster import Cluster
 
@@ -28,7 +24,10 @@ class Fleet:
     size: int
     concurrency: int = 2
     own_hosts: bool = False
+    name: str = "f"
     app: str = "tasks"
+    command: tuple[str, ...] = ()
+    """What is run instead of `celery -A {app} worker`."""
     within: tuple[str, ...] = ()
     """A command that starts each worker in surroundings of its own."""
     environment: dict[str, str] = field(default_factory=dict)
@@ -66,9 +65,10 @@ class Fleet:
 
     def _started(self, number: int) -> "subprocess.Popen[bytes]":
         command = [sys.executable, "-P", "-m", "celery", "-A", self.app, "worker"]
-        command += ["--without-mingle", "--without-gossip", f"--concurrency={self.concurrency}"]
-        command += ["--loglevel=WARNING", f"--hostname=f{number}@%h"]
-        with (self.running.directory / f"fleet-{number}.log").open("ab") as log:
+        command += ["--loglevel=WARNING", f"--hostname={self.name}{number}@%h"]
+        command = list(self.command) or command
+        command += [f"--concurrency={self.concurrency}"]
+        with (self.running.directory / f"fleet-{self.name}{number}.log").open("ab") as log:
             return subprocess.Popen(
                 [*(OWN_HOST if self.own_hosts else self.within), *command],
                 cwd=self.running.directory,
@@ -100,90 +100,3 @@ def descendants(pid: int) -> list[int]:
         return []
     children = [int(child) for child in listed]
     return children + [each for child in children for each in descendants(child)]
-
-
-@dataclass
-class Killer:
-    """Kills at random, and measures how long an upload under way waits for a new lease."""
-
-    fleet: Fleet
-    random: Random
-    recovered_after: list[tuple[float, str]] = field(default_factory=list)
-    """Seconds, and what was killed."""
-    kills: int = 0
-
-    def kill(self, what: str) -> None:
-        """A `child` that works, its `main` process, or their whole `group`; if anything works."""
-        working = {self._here(pid): pid for pid in self._owners().values()}
-        working.pop(0, None)
-        if not working:
-            return
-        child = self.random.choice(sorted(working))
-        workers = (each for each in self.fleet.workers if child in descendants(each.pid))
-        worker = next(workers, None)
-        if worker is None:
-            return  # it has just ended
-        group = [worker.pid, *descendants(worker.pid)]
-        victims = {"child": [child], "main": group[:1], "group": group}[what]
-        held = self._held_by([child] if what == "child" else group)
-        for pid in victims:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        killed_at = time.monotonic()
-        self.kills += 1
-        self._await(held, killed_at, what)
-
-    def seconds(self, *whats: str) -> list[float]:
-        """How long it took after kills of these, or of anything."""
-        return [seconds for seconds, what in self.recovered_after if not whats or what in whats]
-
-    def _here(self, pid: int) -> int:
-        """The process that has this id on its own host; 0 if it has ended."""
-        below = [each for worker in self.fleet.workers for each in descendants(worker.pid)]
-        return next((each for each in below if self._there(each) == pid), 0)
-
-    def _there(self, pid: int) -> int:
-        return _inner_id(pid) if self.fleet.own_hosts else pid
-
-    def _owners(self) -> dict[tuple[int, int], int]:
-        query = text(
-            "SELECT run_id, fence, owner FROM uploads"
-            " WHERE state = 'UPLOADING' AND owner LIKE '%@%'"
-        )
-        with self.fleet.running.engine.begin() as connection:
-            rows = connection.execute(query).all()
-        return {
-            (run_id, fence): int(owner.partition("@")[0].rpartition(":")[2])
-            for run_id, fence, owner in rows
-        }
-
-    def _held_by(self, pids: list[int]) -> dict[int, int]:
-        """Run and fence of what these processes have."""
-        there = {self._there(pid) for pid in pids}
-        return {run: fence for (run, fence), pid in self._owners().items() if pid in there}
-
-    def _await(self, held: dict[int, int], killed_at: float, what: str) -> None:
-        query = text("SELECT fence, state FROM uploads WHERE run_id = :run AND job_id = 12")
-        deadline = killed_at + 60
-        while held:
-            for run, fence in list(held.items()):
-                with self.fleet.running.engine.begin() as connection:
-                    now, state = connection.execute(query, {"run": run}).one()
-                if now > fence:
-                    self.recovered_after.append((time.monotonic() - killed_at, what))
-                    del held[run]
-                elif state != "UPLOADING":
-                    del held[run]  # it had ended just before
-            assert time.monotonic() < deadline, held
-            time.sleep(0.02)
-
-
-def _inner_id(pid: int) -> int:
-    """A process's id in its innermost namespace."""
-    try:
-        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-            if line.startswith("NSpid:"):
-                return int(line.split()[-1])
-    except OSError:
-        pass
-    return 0

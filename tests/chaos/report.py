@@ -40,7 +40,8 @@ def _words(name: str) -> str:
 
 def _value(value: Any) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{name} {number} s" for name, number in value.items())
+        cuts = ", ".join(f"{name} {number} s" for name, number in value.items() if name != "of")
+        return f"{cuts} ({value['of']})"
     return str(value)
 
 

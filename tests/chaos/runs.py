@@ -8,6 +8,8 @@ from sqlalchemy import text
 from tests.end_to_end.cluster import Cluster
 
 MIB = 1 << 20
+#: Beside the settings as shipped: keeps uploads under way, and leaves processors to the servers.
+SLOWLY = {"ONEPREFIX_BANDWIDTH_MIB": "3"}
 NOISE = Random(1).randbytes(4 * MIB)
 #: Sizes with their shares: most runs are small.
 SIZES = (

@@ -12,12 +12,12 @@ from random import Random
 
 import pytest
 
+from tests.chaos.aftermath import aftermath
 from tests.chaos.audit import all_over, audit, settle
 from tests.chaos.conftest import LONG
 from tests.chaos.figures import note
 from tests.chaos.fleet import Fleet
-from tests.chaos.runs import MIB, make_runs, path_of
-from tests.chaos.shipped import SHIPPED
+from tests.chaos.runs import MIB, SLOWLY, make_runs, path_of
 from tests.end_to_end.cluster import Cluster, eventually
 from tests.servers.faults import Hang
 from worker.models.upload import UploadState
@@ -132,32 +132,33 @@ def test_a_broker_that_loses_its_connections_or_its_data_loses_nothing(
         running.broker.stop()
         running.broker.start()
 
-    back_at = 0.0
+    began = back_at = 0.0
 
     def die() -> None:
-        nonlocal back_at
+        nonlocal began, back_at
+        began = time.time()
         if keeps == EMPTIED:
             empty(running)
-            back_at = time.monotonic()
+            back_at = time.time()
             return
         kill(running)
         if keeps == WIPED:
             shutil.rmtree(running.directory / "broker" / "appendonlydir", ignore_errors=True)
         time.sleep(1)
         running.broker.start()
-        back_at = time.monotonic()
+        back_at = time.time()
 
     ids = make_runs(running, 6, dice, largest=MIB)
-    with Fleet(running, 1, environment=SHIPPED) as fleet:
+    with Fleet(running, 1, environment=SLOWLY) as fleet:
         time.sleep(2)
         moment(running, ids, die)
         all_over(running, len(ids), 90)
-        seconds = time.monotonic() - back_at
+        seconds = time.time() - back_at
         settle(running, len(ids))
     audit(running)
     note(
         f"broker {'emptied' if keeps == EMPTIED else 'killed'}, {moment.__name__}, {keeps}",
-        all_landed_after_seconds=round(seconds, 1),
+        **aftermath(running, began),
         restarts=fleet.restarts,
     )
     assert seconds <= LIMIT
@@ -169,9 +170,10 @@ def test_a_broker_that_answers_nothing_holds_up_no_producer_and_loses_nothing(
     ids = make_runs(running, 4, dice, largest=MIB)
     process = running.broker._process
     assert process
-    with Fleet(running, 1, environment=SHIPPED) as fleet:
+    with Fleet(running, 1, environment=SLOWLY) as fleet:
         enqueued(running, ids[:1])
         running.wait_for(12, ids[0])
+        began = time.time()
         os.kill(process.pid, signal.SIGSTOP)
         took = enqueued(running, ids[1:])
         time.sleep(12 if LONG else 6)
@@ -179,7 +181,12 @@ def test_a_broker_that_answers_nothing_holds_up_no_producer_and_loses_nothing(
         settle(running, len(ids))
     audit(running)
     assert max(took) < 30
-    note("enqueue while the broker hangs", seconds=round(max(took), 1), restarts=fleet.restarts)
+    note(
+        "enqueue while the broker hangs",
+        longest_call_seconds=round(max(took), 1),
+        **aftermath(running, began),
+        restarts=fleet.restarts,
+    )
 
 
 def test_rows_without_any_message_land_while_the_broker_is_new(
@@ -192,7 +199,7 @@ def test_rows_without_any_message_land_while_the_broker_is_new(
                 "INSERT INTO uploads (job_id, run_id, path) VALUES (12, %s, %s)",
                 (run_id, path_of(running, run_id)),
             )
-    with Fleet(running, 1, environment=SHIPPED):
+    with Fleet(running, 1, environment=SLOWLY):
         settle(running, len(ids))
         assert running.row(12, ids[0]).state is UploadState.LANDED  # type: ignore[union-attr]
     audit(running)
@@ -219,11 +226,12 @@ def test_a_broker_that_refuses_stops_no_worker_and_loses_no_message_without_a_ro
     running: Cluster, dice: Random, trouble: Callable[[Cluster], Iterator[None]]
 ) -> None:
     ids = make_runs(running, 8, dice, largest=MIB)
-    with Fleet(running, 1, environment=SHIPPED) as fleet:
+    with Fleet(running, 1, environment=SLOWLY) as fleet:
         running.strict.proxy.fault(lambda request: True, Hang(30))
         for run_id in ids:
             running.send(12, run_id, path_of(running, run_id))
         eventually(lambda: under_way(running, 2), "the worker is busy")
+        began = time.time()
         with contextmanager(trouble)(running):
             running.strict.proxy.mend()
             time.sleep(20)
@@ -234,7 +242,7 @@ def test_a_broker_that_refuses_stops_no_worker_and_loses_no_message_without_a_ro
     audit(running)
     note(
         f"broker {trouble.__name__.replace('_', ' ')} for 20 s",
-        all_landed_after_seconds=round(seconds, 1),
+        **aftermath(running, began),
         restarts=fleet.restarts,
     )
     assert fleet.restarts == 0

@@ -11,15 +11,14 @@ from random import Random
 import psycopg
 import pytest
 
+from tests.chaos.aftermath import aftermath
 from tests.chaos.audit import audit, settle
 from tests.chaos.figures import note
 from tests.chaos.fleet import Fleet
-from tests.chaos.runs import MIB, make_runs, path_of
-from tests.end_to_end.cluster import Cluster, cluster, eventually
+from tests.chaos.runs import MIB, SLOWLY, make_runs, path_of
+from tests.end_to_end.cluster import AS_SHIPPED, Cluster, cluster, eventually
 from tests.servers.postgres import PostgresServer, postgres_server
 from tests.servers.strict_bucket import Strict
-
-SETTINGS = {"ONEPREFIX_LEASE_SECONDS": "4", "ONEPREFIX_BANDWIDTH_MIB": "6"}
 
 
 @pytest.fixture
@@ -31,7 +30,7 @@ def own_postgres() -> Iterator[PostgresServer]:
 
 @pytest.fixture
 def running(tmp_path: Path, strict: Strict, own_postgres: PostgresServer) -> Iterator[Cluster]:
-    with cluster(tmp_path, strict, own_postgres.new_database()) as started:
+    with cluster(tmp_path, strict, own_postgres.new_database(), timing=AS_SHIPPED) as started:
         yield started
 
 
@@ -45,7 +44,7 @@ def hang_past_the_lease(server: PostgresServer, _dice: Random) -> None:
         with suppress(ProcessLookupError):  # a backend may end at any time
             os.kill(pid, signal.SIGSTOP)
             stopped.append(pid)
-    time.sleep(7)
+    time.sleep(10)
     for pid in stopped:
         with suppress(ProcessLookupError):  # or have ended, to be reaped by one that goes on
             os.kill(pid, signal.SIGCONT)
@@ -98,7 +97,7 @@ def test_a_database_in_trouble_loses_nothing(
     trouble: Callable[[PostgresServer, Random], None],
 ) -> None:
     ids = make_runs(running, 8, dice, largest=12 * MIB)
-    with Fleet(running, 2, environment=SETTINGS) as fleet:
+    with Fleet(running, 2, environment=SLOWLY) as fleet:
         for run_id in ids:
             running.send(12, run_id, path_of(running, run_id))
         eventually(
@@ -106,7 +105,15 @@ def test_a_database_in_trouble_loses_nothing(
             "something is under way",
         )
         running.engine.dispose()
+        began = time.time()
         trouble(own_postgres, dice)
+        lasted = time.time() - began
         settle(running, len(ids), seconds=120)
     audit(running)
-    note(f"database: {trouble.__name__}", uploads=len(ids), restarts=fleet.restarts)
+    note(
+        f"database: {trouble.__name__.replace('_', ' ')}",
+        uploads=len(ids),
+        lasted_seconds=round(lasted, 1),
+        **aftermath(running, began),
+        restarts=fleet.restarts,
+    )

@@ -16,7 +16,7 @@ from sqlalchemy import text
 from tests.chaos.audit import audit, settle
 from tests.chaos.figures import note
 from tests.chaos.fleet import CAN_HAVE_HOSTS, Fleet, descendants, sabotaged
-from tests.chaos.runs import MIB, make_run, make_runs, path_of
+from tests.chaos.runs import MIB, SLOWLY, make_run, make_runs, path_of
 from tests.end_to_end.cluster import Cluster, eventually
 from worker.models.upload import UploadState
 
@@ -43,7 +43,7 @@ def test_an_upload_that_kills_its_worker_each_time_ends_failed_and_hinders_no_ot
         assert fleet.restarts == 0
     assert row.attempt == 5
     assert "its worker was killed; that was number 5 in a row" in (row.error or "")
-    note("an upload that kills its worker each time", when=when, others=len(ids))
+    note(f"an upload that kills its worker five times, {when}", others_landed=len(ids))
 
 
 @pytest.mark.timeout(300)
@@ -52,8 +52,7 @@ def test_a_minute_of_pressure_does_not_fail_an_innocent_upload(
 ) -> None:
     """Whatever process works on it is killed at once, at the shipped number of attempts."""
     make_run(running.results / "RUN4", 8 * MIB, dice)
-    slow = {"ONEPREFIX_BANDWIDTH_MIB": "2", "ONEPREFIX_BACKOFF_SECONDS": "2"}
-    with Fleet(running, 1, environment=slow) as fleet:
+    with Fleet(running, 1, environment=SLOWLY) as fleet:
         running.send(12, 4, path_of(running, 4))
         began = time.monotonic()
         while time.monotonic() < began + 60:

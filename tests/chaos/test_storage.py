@@ -6,12 +6,12 @@ from random import Random
 
 import pytest
 
+from tests.chaos.aftermath import aftermath
 from tests.chaos.audit import all_over, audit, completed_twice, settle
 from tests.chaos.conftest import LONG
 from tests.chaos.figures import note
 from tests.chaos.fleet import Fleet
-from tests.chaos.runs import MIB, make_run, path_of
-from tests.chaos.shipped import SHIPPED
+from tests.chaos.runs import MIB, SLOWLY, make_run, path_of
 from tests.end_to_end.cluster import Cluster, eventually
 from tests.servers.faults import (
     Action,
@@ -25,7 +25,6 @@ from tests.servers.faults import (
     S3Request,
 )
 
-SETTINGS = {"ONEPREFIX_STALL_SECONDS": "3", "ONEPREFIX_SWEEP_SECONDS": "1"}
 PARTS, COMPLETION = ("UploadPart",), ("CompleteMultipartUpload",)
 SENDING = ("PutObject", "UploadPart", "CreateMultipartUpload")
 TROUBLES: dict[str, tuple[tuple[str, ...], Action]] = {
@@ -45,6 +44,7 @@ TROUBLES: dict[str, tuple[tuple[str, ...], Action]] = {
 SIZES = (1000, 9 * MIB, 30 * MIB)
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", TROUBLES)
 def test_a_store_in_trouble_loses_and_doubles_nothing(
     running: Cluster, dice: Random, name: str
@@ -63,14 +63,20 @@ def test_a_store_in_trouble_loses_and_doubles_nothing(
             make_run(running.results / f"RUN{run_id}", size, dice)
             connection.exec_driver_sql("INSERT INTO runs (id, job_id) VALUES (%s, 12)", (run_id,))
     running.strict.proxy.fault(is_hit, action, times=60 if LONG else 12)
-    with Fleet(running, 2, environment=SETTINGS) as fleet:
+    with Fleet(running, 2) as fleet:
         for run_id in range(101, 101 + len(SIZES) * (3 if LONG else 1)):
             running.send(12, run_id, path_of(running, run_id))
         eventually(lambda: troubled, "trouble")
-        settle(running, len(SIZES) * (3 if LONG else 1), seconds=240 if LONG else 90)
+        began = time.time()
+        settle(running, len(SIZES) * (3 if LONG else 1), seconds=600 if LONG else 240)
     audit(running)
     assert completed_twice(running) == 0
-    note(f"S3: {name}", times=len(troubled), restarts=fleet.restarts)
+    note(
+        f"S3: {name}",
+        times=len(troubled),
+        **aftermath(running, began),
+        restarts=fleet.restarts,
+    )
 
 
 @pytest.mark.parametrize(
@@ -88,7 +94,7 @@ def test_keys_that_end_before_their_file_is_replaced_cost_no_upload(
         file.write_text(f"[default]\naws_access_key_id = {key}\naws_secret_access_key = s\n")
 
     write("OLD")
-    environment = SHIPPED | {
+    environment = SLOWLY | {
         "AWS_SHARED_CREDENTIALS_FILE": str(file),
         "AWS_ACCESS_KEY_ID": "",
         "AWS_SECRET_ACCESS_KEY": "",
@@ -105,16 +111,15 @@ def test_keys_that_end_before_their_file_is_replaced_cost_no_upload(
         eventually(
             lambda: running.scalar("SELECT count(*) FROM uploads WHERE state = 'LANDED'"), "one"
         )
+        began = time.time()
         ended.append("OLD")
         time.sleep(8)
         write("NEW")
-        replaced_at = time.monotonic()
         all_over(running, len(ids), 90)
-        seconds = time.monotonic() - replaced_at
         settle(running, len(ids))
     audit(running)
     note(
         f"S3: keys end 8 s before their file is replaced, {answer.code}",
-        all_landed_after_seconds=round(seconds, 1),
+        **aftermath(running, began),
         restarts=fleet.restarts,
     )

@@ -26,6 +26,15 @@ from worker.models.upload import Upload, UploadState
 
 CREATED_AT = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
 ENQUEUE = "import sys; from tasks import enqueue; enqueue(*map(int, sys.argv[1:3]), sys.argv[3])"
+#: What would make most tests wait for nothing.
+QUICK = {
+    "ONEPREFIX_RECOVERY_SECONDS": "0.5",
+    "ONEPREFIX_PUBLISH_GRACE_SECONDS": "1",
+    "ONEPREFIX_BACKOFF_SECONDS": "0.2",
+    "ONEPREFIX_MISSING_PATH_ATTEMPTS": "3",
+    "ONEPREFIX_LEASE_SECONDS": "4",
+}
+AS_SHIPPED: dict[str, str] = {}
 #: Seconds; generous, since the machine may be busy with other tests.
 PATIENCE = 60
 
@@ -56,7 +65,7 @@ class Cluster:
     """As the owner of the tables."""
     broker: ValkeyServer
     settings: dict[str, str] = field(default_factory=dict)
-    """Beside those of all tests."""
+    """Beside where everything is."""
     workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
@@ -85,11 +94,6 @@ class Cluster:
                 "ONEPREFIX_RESULTS_ROOTS": str(self.results),
                 "ONEPREFIX_DATA_DIR": str(self.directory / "data"),
                 "TMPDIR": str(self.temporary),
-                "ONEPREFIX_RECOVERY_SECONDS": "0.5",
-                "ONEPREFIX_PUBLISH_GRACE_SECONDS": "1",
-                "ONEPREFIX_BACKOFF_SECONDS": "0.2",
-                "ONEPREFIX_MISSING_PATH_ATTEMPTS": "3",
-                "ONEPREFIX_LEASE_SECONDS": "4",
             }
             | self.settings
         )
@@ -189,7 +193,12 @@ class Cluster:
 
 @contextmanager
 def cluster(
-    directory: Path, strict: Strict, database_url: str, settings: dict[str, str] | None = None
+    directory: Path,
+    strict: Strict,
+    database_url: str,
+    settings: dict[str, str] | None = None,
+    *,
+    timing: dict[str, str] = QUICK,
 ) -> Iterator[Cluster]:
     """Job 12 with its runs 4, 5 and 6, and no worker yet."""
     (directory / "results").mkdir()
@@ -209,7 +218,7 @@ def cluster(
         broker.url("flower"),
         engine,
         broker,
-        settings or {},
+        timing | (settings or {}),
     )
     try:
         yield running

@@ -2,6 +2,7 @@
 
 import re
 import threading
+import time
 import xml.etree.ElementTree as ET
 from base64 import b64encode
 from collections import Counter
@@ -40,6 +41,7 @@ XML = (("Content-Type", "application/xml"),)
 class Exchange(S3Request):
     """A request and what became of it."""
 
+    at: float  # when it was answered, as `time.time()` has it
     bytes_received: int
     status: int | None  # the upstream's or the proxy's, also if dropped; None if nobody answered
     refused_with: str | None  # the error code, where it was the proxy that refused
@@ -141,6 +143,7 @@ class StrictS3:
         answer, code, verified = self._outcome(request, incoming, fault)
         exchange = Exchange(
             **asdict(request),
+            at=time.time(),
             bytes_received=len(incoming.body),
             status=answer.status if answer else None,
             refused_with=code,

@@ -35,15 +35,16 @@ class Wire:
         for link in self._links:
             link.close()
 
-    def silence(self, *, new_ones_too: bool = False) -> None:
-        """Deliver nothing more on the connections there are, in either direction.
+    def silence(self, *, new_ones_too: bool = False, answers_alone: bool = False) -> None:
+        """Deliver nothing more on the connections there are, or no answers.
 
         What is sent on them is acknowledged still, as by a server that hangs, and lost. New ones
         work, unless `new_ones_too`.
         """
         self._all_silent = new_ones_too
         for link in self._links:
-            link.is_silent = True
+            link.loses_answers = True
+            link.is_silent = not answers_alone
 
     def speak(self) -> None:
         """Let new connections work again; those that went silent stay so."""
@@ -82,7 +83,7 @@ class _Link:
         self, client: socket.socket, server: socket.socket, port: int, *, is_silent: bool
     ) -> None:
         self.client_port = port
-        self.is_silent = is_silent
+        self.is_silent = self.loses_answers = is_silent
         self.is_open = True
         self._ends = client, server
         for one, other in (self._ends, self._ends[::-1]):
@@ -98,7 +99,7 @@ class _Link:
     def _pass_on(self, source: socket.socket, target: socket.socket) -> None:
         with suppress(OSError):
             while data := source.recv(1 << 16):
-                if not self.is_silent:
+                if not (self.is_silent or (self.loses_answers and target is self._ends[0])):
                     target.sendall(data)
-        if not self.is_silent:  # one whose other end has left stays silent too
+        if not self.loses_answers:  # one whose other end has left stays silent too
             self.close()

@@ -37,7 +37,7 @@ def _clean(text: str) -> str:
 def log_as(process: str) -> None:
     """Log to standard error, each line with the process's name."""
     form = f"[%(asctime)s: %(levelname)s/{process}] %(message)s"
-    logging.basicConfig(level=logging.INFO, format=form)
+    logging.basicConfig(level=logging.INFO, format=form, force=True)  # a fork has the worker's
     clean(logging.getLogger())
     quieten()
 

@@ -10,6 +10,7 @@ from celery.signals import worker_shutting_down
 from celery.worker import state
 
 from tasks.messaging.order_message import QUEUE as ORDERS
+from worker.process.fork import Fork
 
 #: Seconds between two looks at whether the recovery process still runs.
 LOOK_EVERY = 2.0
@@ -18,20 +19,27 @@ STOP_TIMEOUT = 5.0
 
 
 class RecoveryStep(bootsteps.StartStopStep):
-    """Start `tasks.recovery` as a process: the worker's own forks, so it may hold no connection."""
+    """Have `tasks.recovery` run in a process of its own.
+
+    It is forked before the worker opens anything, and takes little memory then. One that has ended
+    is replaced by a command, which may hold no connection of the worker's.
+    """
 
     requires = ("celery.worker.components:Timer",)
 
-    _process: subprocess.Popen[bytes] | None = None
+    _process: Fork | subprocess.Popen[bytes] | None = None
     _watch: Any = None
-    _orders = "without-orders"
+    _orders = "with-orders"
     _is_stopping = False
 
+    def create(self, parent: Any) -> "RecoveryStep":  # type: ignore[override]  # Celery's own do
+        """Celery calls this for every step before it starts any."""
+        if ORDERS not in parent.app.amqp.queues.consume_from:  # after `-Q uploads`
+            self._orders = "without-orders"
+        self._process = Fork("tasks.recovery", str(os.getpid()), self._orders)
+        return self
+
     def start(self, parent: Any) -> None:
-        if ORDERS in parent.app.amqp.queues.consume_from:  # not after `-Q uploads`
-            self._orders = "with-orders"
-        # after the worker's own start, which needs the processors
-        parent.timer.call_after(0, self._ensure_running)
         self._watch = parent.timer.call_repeatedly(LOOK_EVERY, self._ensure_running)
         worker_shutting_down.connect(self._terminate)
 
@@ -50,19 +58,19 @@ class RecoveryStep(bootsteps.StartStopStep):
                 self._process.wait(timeout=STOP_TIMEOUT)
             except subprocess.TimeoutExpired:  # it waits for a database or a broker
                 self._process.kill()
-                self._process.wait()
+                self._process.wait(timeout=STOP_TIMEOUT)
 
     terminate = stop
 
     def _ensure_running(self) -> None:
-        if self._is_stopping:
+        ended = self._process and self._process.poll()
+        if self._is_stopping or ended is None:
             return
-        if self._process and self._process.poll() == os.EX_CONFIG:
+        if ended == os.EX_CONFIG:
             state.should_stop = os.EX_CONFIG  # type: ignore[assignment]  # its stub has None alone
             return
-        if self._process is None or self._process.poll() is not None:
-            self._process = subprocess.Popen(  # noqa: S603  the command is ours
-                [sys.executable, "-P", "-m", "tasks.recovery", str(os.getpid()), self._orders],
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,
-            )
+        self._process = subprocess.Popen(  # noqa: S603  the command is ours
+            [sys.executable, "-P", "-m", "tasks.recovery", str(os.getpid()), self._orders],
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )

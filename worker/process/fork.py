@@ -25,6 +25,7 @@ class Fork:
         Call it while this process has one thread, and nothing open that the fork must not have.
         """
         keep_shared()
+        _flush()  # or the fork would write what this process has buffered, too
         self.pid = os.fork()
         self.returncode: int | None = None
         if not self.pid:
@@ -79,9 +80,13 @@ def _run(command: list[str]) -> None:
     except BaseException:  # noqa: BLE001  nobody is above
         sys.excepthook(*sys.exc_info())
     finally:
-        for stream in (sys.stdout, sys.stderr):
-            stream.flush()
+        _flush()
         os._exit(code)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
 
 
 def _rename(title: str) -> None:

@@ -31,7 +31,7 @@ test: $(INSTALLED) ## run the tests, but for the thorough ones, in under eight m
 test-all: $(INSTALLED) ## run every test, as CI does
 	@.venv/bin/pytest -n auto --dist loadgroup --all $(ARGS)
 
-chaos: $(INSTALLED) ## kill processes and servers for twenty minutes, and write docs/reliability.md's figures
+chaos: $(INSTALLED) ## kill processes and servers for an hour and a half, and write docs/reliability.md's figures
 	@ONEPREFIX_CHAOS=long ONEPREFIX_CHAOS_REPORT=$(REPORTS)/chaos.json \
 		.venv/bin/pytest tests/chaos --all -p no:xdist --timeout 1800 $(ARGS)
 	@.venv/bin/python -m tests.chaos.report $(REPORTS)/chaos.json

@@ -1,10 +1,12 @@
 """Make SQL engines for PostgreSQL and SQLite, and run transactions on them."""
 
+import select
 import shlex
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import inf
 from time import monotonic
 from typing import Any, TypeVar, TypeVarTuple
 
@@ -12,7 +14,7 @@ import psycopg
 from sqlalchemy import Connection, Engine, Row, Table, Update, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, InvalidatePoolError
 from sqlalchemy.pool import QueuePool
 from sqlalchemy.sql.selectable import TypedReturnsRows
 
@@ -24,6 +26,8 @@ Columns = TypeVarTuple("Columns")
 
 #: Seconds until a database that does not answer counts as unavailable: a connection, a statement.
 CONNECT_TIMEOUT, ANSWER_TIMEOUT = 5, 10
+#: Seconds after its last use in which a connection is used again without a trial.
+FRESH = 1.0
 #: Values in one statement's IN.
 BATCH = 500
 #: Seconds that a writer waits for SQLite's one write lock.
@@ -120,7 +124,6 @@ class _Connection(psycopg.Connection[Any]):
 def _postgresql(url: URL, password_command: str | None) -> Engine:
     engine = create_engine(
         url,
-        pool_pre_ping=True,
         hide_parameters=True,
         connect_args={
             "connect_timeout": CONNECT_TIMEOUT,
@@ -152,7 +155,36 @@ def _postgresql(url: URL, password_command: str | None) -> Engine:
         )
         connection.commit()
 
+    _ping_after_a_rest(engine)
     return engine
+
+
+def _ping_after_a_rest(engine: Engine) -> None:
+    """Try a pooled connection before it is used again, unless it has just been used.
+
+    SQLAlchemy's `pool_pre_ping` tries before every transaction: that is six round trips for a small
+    upload. What the server has said meanwhile, as that it ends, is heard without one.
+    """
+
+    @event.listens_for(engine, "checkin")
+    def rest(_connection: Any, record: Any) -> None:
+        record.info["rests_since"] = monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def ping(connection: Any, record: Any, _proxy: Any) -> None:
+        rested = monotonic() - record.info.get("rests_since", inf)
+        if rested < FRESH and not connection.closed and not _is_readable(connection.fileno()):
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as error:
+            raise InvalidatePoolError from error  # the others are as old
+
+
+def _is_readable(descriptor: int) -> bool:
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _password(command: str) -> str:

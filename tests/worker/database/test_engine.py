@@ -95,11 +95,35 @@ def test_a_connection_that_the_server_ended_is_replaced(postgres: PostgresServer
         pid = connection.scalar(text("SELECT pg_backend_pid()"))
     other = make_engine(postgres.new_database())
     with other.begin() as connection:
-        connection.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
+        # it ends a moment after it was told
+        connection.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
     with translated_sql_errors(), engine.begin() as connection:
         assert connection.scalar(text("SELECT 1")) == 1
     for each in (engine, other):
         each.dispose()
+
+
+def test_a_connection_is_tried_after_a_rest_and_not_between_transactions(
+    postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = make_engine(postgres.new_database())
+    tried: list[object] = []
+    ping = engine.dialect.do_ping
+
+    def noted(connection: object) -> bool:
+        tried.append(connection)
+        return ping(connection)  # type: ignore[arg-type]  # it is the driver's
+
+    monkeypatch.setattr(engine.dialect, "do_ping", noted)
+    for _ in range(3):
+        with transaction(engine) as connection:
+            connection.scalar(text("SELECT 1"))
+    assert tried == []
+    monkeypatch.setattr("worker.database.engine.FRESH", 0)
+    with transaction(engine) as connection:
+        connection.scalar(text("SELECT 1"))
+    assert len(tried) == 1
+    engine.dispose()
 
 
 def test_a_connection_cut_in_a_transaction_is_unavailable(postgres: PostgresServer) -> None:

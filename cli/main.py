@@ -3,6 +3,7 @@
 import atexit
 import errno
 import gc
+import os
 import sys
 import traceback
 from contextlib import suppress
@@ -74,6 +75,7 @@ def main() -> None:
     except Exception as error:  # noqa: BLE001
         if isinstance(error, OSError) and error.errno in FULL:
             print_error(f"the output can't be written: {error.strerror}")
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for Python's own end
         else:  # a defect of ours: its text may hold a secret or an escape
             print_lines(redacted(traceback.format_exc()), errors)
         sys.exit(1)

@@ -60,7 +60,7 @@ class Settings(BaseSettings):
         description="Celery's result backend, such as redis://… or db+postgresql+psycopg://…;"
         " results are not stored if not set",
     )
-    s3_bucket: str | None = Field(None, description="bucket to upload to, by name or ARN")
+    s3_bucket: str | None = Field(None, description="bucket to upload to")
     results_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
         (), description="directories that results may be read from, separated by colons"
     )

@@ -33,7 +33,10 @@ def make_doctor(settings: Settings) -> Doctor:
 
 
 def _installation_id(settings: Settings) -> str:
-    return Repositories(settings).installation.id()
+    try:
+        return Repositories(settings).installation.id()
+    except OneprefixError:
+        return ""
 
 
 def require_surroundings(settings: Settings) -> None:

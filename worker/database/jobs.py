@@ -18,9 +18,7 @@ class SqlJobRepository(SqlRepository):
         created_at = self._created_at(job_id)
         if created_at in (None, FIRST, LAST):
             problem = "NULL" if created_at is None else "no time of the years 1 to 9999"
-            raise JobUnusable(
-                f"its created_at is {problem}, and its prefix is made of it: set it", job_id=job_id
-            )
+            raise JobUnusable(f"its created_at is {problem}: set it, then try again", job_id=job_id)
         return Job(id=job_id, created_at=created_at)
 
     def require(self, job_id: int) -> None:

@@ -28,7 +28,7 @@ ASIDE = ".malformed"
 def broker_checks(url: str | None, installation: Callable[[], str]) -> list[Check]:
     """`url` is None if no broker is set and no embedded one has been started here.
 
-    `installation` tells the database's id.
+    `installation` tells the database's id; empty if nobody knows it.
     """
     parts = urlsplit(url or "")
     if url and parts.scheme in ("redis", "rediss", "redis+socket"):
@@ -59,26 +59,21 @@ class BrokerChecks:
             Check(AREA, "version", lambda: version(self._info), REMEDY),
             Check(AREA, "persistence", lambda: persistence(self._info), REMEDY),
             Check(AREA, "eviction", lambda: eviction(self._info), REMEDY),
-            Check(AREA, "installation", self.installation, REMEDY),
             Check(AREA, "malformed entries", lambda: malformed(self._set_aside), REMEDY),
         ]
 
     def reach(self) -> Diagnosis:
         if self._info.get("role") == "slave":
             return broken("a replica, which takes no messages", "name its primary")
-        return ok("answers")
-
-    def installation(self) -> Diagnosis:
         with self._client() as client:
             _, _, owner = (client.get(MARK) or b"").decode(errors="replace").partition(" ")
-        if not owner:
-            return ok("no worker has used it yet")
-        if owner == self._installation():
-            return ok("this database's")
-        return broken(
-            "it has the messages of another database",
-            f"name another one in ONEPREFIX_BROKER_URL; or, if that one is gone, `DEL {MARK}`",
-        )
+        ours = self._installation()
+        if owner and ours and owner != ours:
+            return broken(
+                "it has the messages of another database",
+                f"name another one in ONEPREFIX_BROKER_URL; or, if that one is gone, `DEL {MARK}`",
+            )
+        return ok("answers")
 
     @cached_property
     def _info(self) -> dict[str, Any]:

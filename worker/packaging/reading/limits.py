@@ -11,7 +11,8 @@ from worker.models.archive import ArchiveMember
 _ADVICE = "`oneprefix fetch --unpack --no-limits` unpacks it nevertheless"
 #: Bytes at an archive's end that hold its end records and the longest comment.
 _TAIL = 22 + 0xFFFF + 76
-_END, _ZIP64_END = b"PK\x05\x06", b"PK\x06\x06"
+_END, _ZIP64_END, _ZIP64_LOCATOR = b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07"
+_END_SIZE, _ZIP64_END_SIZE, _ZIP64_LOCATOR_SIZE = 22, 56, 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +57,15 @@ def _member_count(file: BinaryIO) -> int:
     file.seek(max(0, file.seek(0, 2) - _TAIL))
     tail = file.read()
     file.seek(0)
-    end, wide = tail.rfind(_END), tail.rfind(_ZIP64_END)
-    counts = [0]
-    if end >= 0 and len(tail) >= end + 12:
-        counts.append(unpack_from("<H", tail, end + 10)[0])
-    if wide >= 0 and len(tail) >= wide + 40:
-        counts.append(unpack_from("<Q", tail, wide + 32)[0])
-    return max(counts)
+    end = len(tail) - _END_SIZE
+    if not tail.startswith(_END, end):  # there is a comment
+        end = tail.rfind(_END)
+    if end < 0 or len(tail) < end + _END_SIZE:
+        return 0
+    (count,) = unpack_from("<H", tail, end + 10)
+    locator = end - _ZIP64_LOCATOR_SIZE
+    wide = locator - _ZIP64_END_SIZE
+    # nowhere else: a member's name may hold the same bytes
+    if wide >= 0 and tail.startswith(_ZIP64_END, wide) and tail.startswith(_ZIP64_LOCATOR, locator):
+        count = max(count, *unpack_from("<Q", tail, wide + 32))
+    return int(count)

@@ -7,7 +7,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.worker.packaging.hostile import archive, entry, link, overlapping, with_size
@@ -52,6 +52,8 @@ def test_what_was_packed_comes_out_as_it_was(tmp_path: Path) -> None:
     max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(trees)
+@example({"PK\x06\x06": b"", "PK\x05\x06": LinkTo("PK\x06\x06")})  # as end records begin
+@example({"a": {"PK\x06\x06" + 36 * "z": LinkTo("PK\x06\x07")}, "b": b""})
 def test_any_tree_comes_out_as_it_was_packed(
     tmp_path_factory: pytest.TempPathFactory, tree: dict[str, Node]
 ) -> None:

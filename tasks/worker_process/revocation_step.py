@@ -3,6 +3,7 @@
 import json
 import logging
 import subprocess
+from collections.abc import Mapping
 from time import monotonic
 from typing import Any
 
@@ -53,18 +54,18 @@ class RevocationStep(bootsteps.StartStopStep):
 
     def _note_discarded(self, sender: Any, request: Any, expired: bool, **_: Any) -> None:
         """Keep what a discarded message asked for: it may have no row yet."""
-        self._pending[request.id] = {
+        times = {"eta": request.eta, "expires": request.expires}
+        self._pending[request.id] = _content(request, times) | {
             "expired": expired,
             "task": sender.name,
-            "arguments": request.args,
-            "keywords": request.kwargs,
-            "eta": request.eta,
-            "expires": request.expires,
         }
 
     def _look(self) -> None:
         revoked = set(state.revoked)
         for task_id in revoked - self._seen:
+            held = state.requests.get(task_id)  # for its time, or for a process
+            if held and not held.worker_pid:
+                self._pending[task_id] = _content(held, held.request_dict)
             self._pending.setdefault(task_id, {})
         self._seen = revoked
         if self._process and self._process.poll() is None:
@@ -78,3 +79,14 @@ class RevocationStep(bootsteps.StartStopStep):
             told = json.dumps(self._pending, default=str)
             self._given, self._pending = self._pending, {}
             self._process = start_with(told.encode(), "tasks.revoked")
+
+
+def _content(request: Any, times: Mapping[str, Any]) -> dict[str, Any]:
+    """What a message asks for."""
+    return {
+        "task": getattr(request, "name", None),
+        "arguments": request.args,
+        "keywords": request.kwargs,
+        "eta": times.get("eta"),
+        "expires": times.get("expires"),
+    }

@@ -1,5 +1,7 @@
 """What Celery's users expect of countdown, eta, expires and revoke, from other programs."""
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -102,6 +104,38 @@ def test_a_message_revoked_before_any_worker_took_it_is_cancelled(running: Clust
     eventually(lambda: running.row(12, 4), "its row is written before its time")
     revoke(running, task_id)
     assert "revoke" in (is_cancelled(running).error or "")
+
+
+@thorough
+def test_a_revoke_that_comes_before_the_row_outlives_the_worker_that_heard_it(
+    running: Cluster,
+) -> None:
+    first = running.start_worker()
+    task_id = send(running, countdown=12)
+    time.sleep(1)
+    revoke(running, task_id)
+    is_cancelled(running)
+    first.kill()
+    first.wait()
+    running.start_worker()
+    time.sleep(14)
+    assert is_cancelled(running).attempt == 0
+
+
+ENQUEUE = "import sys; from tasks import enqueue; enqueue(12, 4, sys.argv[1], expires=1)"
+
+
+def test_what_has_expired_before_a_worker_takes_its_message_is_cancelled(running: Cluster) -> None:
+    subprocess.run(
+        [sys.executable, "-c", ENQUEUE, str(running.results / "RUN4")],
+        cwd=running.directory,
+        env=running.producers_environment,
+        check=True,
+    )
+    time.sleep(2)
+    running.start_worker(ONEPREFIX_RECOVERY_SECONDS="30")
+    assert "expired" in (is_cancelled(running).error or "")
+    assert running.strict.proxy.requests == []
 
 
 @thorough

@@ -107,6 +107,7 @@ class UploadServices(Repositories):
             settling=Settling(self.settings.settle_seconds),
             must_stop=pool.shutdown.has_passed,
             limit_met=limit_met,
+            cancel_expired=self.cancel_uploads.of_expired,
         )
 
     @property

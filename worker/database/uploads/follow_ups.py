@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, and_, or_, select, update
 
-from worker.database.engine import SqlRepository, batched
+from worker.database.engine import SqlRepository, batched, transaction
 from worker.database.tables import follow_ups, uploads
 from worker.database.types import now
 from worker.database.uploads.conditions import is_over
@@ -45,13 +45,19 @@ class SqlFollowUps(SqlRepository):
                 follow_ups.c.job_id,
                 follow_ups.c.run_id,
                 follow_ups.c.wanted,
-                select(uploads.c.path).where(_of_its_upload()).scalar_subquery(),
             )
         )
-        found = next(iter(self._rows(taken)), None)
-        if found is None:
+        with transaction(self.engine) as connection:
+            found = connection.execute(taken).first()
+            if found is None:
+                return None
+            job_id, run_id, wanted = found
+            # on its own: in RETURNING, SQLAlchemy names no tables to SQLite
+            path = connection.scalar(
+                select(uploads.c.path).where(uploads.c.job_id == job_id, uploads.c.run_id == run_id)
+            )
+        if path is None:
             return None
-        job_id, run_id, wanted, path = found
         return UploadRequest(job_id, run_id, path, task_id=task_id, follow_up=wanted)
 
     def give_back(self, task_id: str) -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, and_, func, or_, select, update
 
-from worker.database.engine import SqlRepository, batched
+from worker.database.engine import SqlRepository, batched, transaction
 from worker.database.tables import follow_ups, uploads
 from worker.database.types import now
 from worker.database.uploads.conditions import (
@@ -41,21 +41,22 @@ class SqlOutbox(SqlRepository):
                 uploads.c.path,
                 uploads.c.task_id,
                 uploads.c.state,
-                select(follow_ups.c.wanted)
-                .where(follow_ups.c.task_id == uploads.c.task_id)
-                .scalar_subquery()
-                .label("follow_up"),
             )
         )
-        found = next(iter(self._rows(taken)), None)
-        if found is None:
-            return None
+        with transaction(self.engine) as connection:
+            found = connection.execute(taken).first()
+            if found is None:
+                return None
+            # on its own: in RETURNING, SQLAlchemy names no tables to SQLite
+            wanted = connection.scalar(
+                select(follow_ups.c.wanted).where(follow_ups.c.task_id == found.task_id)
+            )
         request = UploadRequest(
             found.job_id,
             found.run_id,
             found.path,
             task_id=found.task_id,
-            follow_up=found.follow_up,
+            follow_up=wanted,
         )
         return DueMessage(request, found.state != UploadState.REQUESTED)
 

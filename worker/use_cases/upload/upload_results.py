@@ -66,6 +66,8 @@ class UploadResults:
     """Whether this worker is shutting down and hands back what it has not finished."""
     limit_met: Callable[[BaseException], str | None]
     """Which limit of this process an error tells of, if any."""
+    cancel_expired: Callable[[], list[Upload]] = list
+    """Cancels the uploads that wait and have expired, and returns them."""
 
     def __call__(
         self, request: UploadRequest, progress: Progress = lambda _done, _total: None
@@ -82,6 +84,10 @@ class UploadResults:
         upload = self.requests.request(request, published=True)
         if upload.state is UploadState.LANDED:
             return upload.results_url
+        if upload.expires_at:
+            for expired in self.cancel_expired():
+                if (expired.job_id, expired.run_id) == (upload.job_id, upload.run_id):
+                    raise _why_not(expired)
         if lease := self.leases.take(upload):
             return self._attempt(lease, progress)
         raise _why_not(upload)

@@ -8,6 +8,7 @@ from sqlalchemy import Engine, text
 
 from tests.worker.database.conftest import Store
 from worker.database.uploads.attempts import SqlUploadRepository
+from worker.database.uploads.follow_ups import SqlFollowUps
 from worker.database.uploads.outbox import SqlOutbox
 from worker.database.uploads.requests import SqlRequestRepository
 from worker.models.upload import Upload
@@ -45,6 +46,33 @@ def test_a_row_without_a_message_of_its_own_gets_one_with_an_id_of_ours(
     store.requests.request(replace(REQUEST, task_id=None), published=False)
     [row] = outbox.due()
     assert outbox.take(row, task_id="ours") == (replace(REQUEST, task_id="ours"), False)
+
+
+def test_each_row_goes_with_what_its_own_message_wants_to_follow(engine: Engine) -> None:
+    outbox, requests = SqlOutbox(engine, 0, 300), SqlRequestRepository(engine)
+    wanted = replace(REQUEST, follow_up='{"link": []}')
+    other = UploadRequest(12, 5, "/r/RUN5", task_id="second")
+    for request in (wanted, other):
+        requests.request(request, published=False)
+    taken = [outbox.take(row, task_id="unused") for row in outbox.due()]
+    assert [each and each.request for each in taken] == [wanted, other]
+
+
+def test_what_follows_is_published_with_the_path_of_its_own_upload(engine: Engine) -> None:
+    requests, uploads = SqlRequestRepository(engine), SqlUploadRepository(engine)
+    for run_id, follow_up in ((4, None), (5, '{"link": []}')):
+        asked = UploadRequest(
+            12, run_id, f"/r/RUN{run_id}", task_id=f"id{run_id}", follow_up=follow_up
+        )
+        requests.request(asked, published=True)
+        held = uploads.claim(12, run_id, owner="me", lease=60)
+        assert held
+        uploads.fail(held, error="no", traceback="")
+    follow_ups = SqlFollowUps(engine, grace=-1, republish=300)
+    assert follow_ups.due() == ["id5"]
+    again = follow_ups.take("id5")
+    assert again
+    assert (again.run_id, again.path, again.follow_up) == (5, "/r/RUN5", '{"link": []}')
 
 
 def test_a_published_row_is_not_due_until_its_message_counts_as_lost(

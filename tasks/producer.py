@@ -33,7 +33,7 @@ def enqueue(
     DatabaseRefused if there is no row. A broker that does not answer, or that no setting names
     here, is no error: the workers publish the message for the row.
     """
-    publisher = CeleryPublisher(app)
+    publisher = CeleryPublisher(app, lambda: services().installation_id)
     enqueue_upload = services().enqueue_upload(publisher)
     if countdown is not None and eta is not None:
         raise InvalidRequest("give countdown or eta, not both", job_id=job_id, run_id=run_id)

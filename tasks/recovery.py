@@ -41,7 +41,7 @@ def main(parent: int, *, with_orders: bool) -> None:
     deliveries = KombuDeliveries(app)
     watchdog = Watchdog(HANGS_AFTER, _end)
     recover = services().recover(
-        CeleryPublisher(app),
+        CeleryPublisher(app, lambda: services().installation_id),
         deliveries,
         deliveries,
         orders.ensure_running if with_orders else None,

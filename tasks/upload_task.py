@@ -124,6 +124,7 @@ def _land(task: UploadTask, arguments: Any, keywords: Any) -> str | None:
     except OneprefixError as error:
         if not error.recorded:
             raise come_back(task, error) from error
+        error.args = (str(error),)  # what a result backend keeps
         if isinstance(error, TransientError):
             raise Retry(exc=error, when=error.retry_in) from error  # type: ignore[arg-type]  # Real
         raise

@@ -107,7 +107,9 @@ def _as_row(order: Order) -> dict[str, Any]:
 
 
 def _table(orders: list[Order]) -> Table:
-    table = Table("id", "job", "order", "state", "given", "by", "done", "outcome", box=None)
+    table = Table(
+        "id", "job", "order", "state", "given", "by", "done", "attempt", "outcome", box=None
+    )
     for each in orders:
         total = "?" if each.total is None else f"{each.total:,}"
         table.add_row(
@@ -118,6 +120,7 @@ def _table(orders: list[Order]) -> Table:
             f"{each.given_at:%Y-%m-%d %H:%M}",
             escape(each.given_by or each.given_as or "-"),
             "-" if each.state is OrderState.REQUESTED else f"{each.done:,} of {total}",
+            str(each.attempt),
             escape(_outcome(each)),
         )
     return table

@@ -1,6 +1,8 @@
 """Publish an upload's message through Celery."""
 
 import logging
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from celery import Celery
@@ -8,7 +10,7 @@ from kombu.exceptions import OperationalError
 
 from tasks.messaging.follow_up import options_of
 from tasks.messaging.upload_message import TASK, URGENT
-from worker.errors import InvalidSettings
+from worker.errors import InvalidSettings, OneprefixError
 from worker.models.order import Order
 from worker.models.upload_request import UploadRequest
 from worker.models.validation import stored_json
@@ -19,9 +21,15 @@ log = logging.getLogger(__name__)
 UNREACHABLE = (OperationalError, OSError, InvalidSettings)
 
 
+#: A message's header with the id of the database whose row it rings for.
+INSTALLATION = "oneprefix_installation"
+
+
 class CeleryPublisher:
-    def __init__(self, app: Celery) -> None:
+    def __init__(self, app: Celery, installation: Callable[[], str] = str) -> None:
+        """`installation` tells the database's id; empty where nobody can."""
         self._app = app
+        self._installation = installation
 
     @property
     def is_eager(self) -> bool:
@@ -61,8 +69,11 @@ class CeleryPublisher:
         return self._sent(order.title, name, args=args, kwargs=kwargs, task_id=order.id, **options)
 
     def _sent(self, what: str, name: str, **options: Any) -> bool:
+        headers = {}
+        with suppress(OneprefixError):  # a schema that lacks it, or an outage
+            headers = {INSTALLATION: self._installation()}
         try:
-            self._app.send_task(name, **options)
+            self._app.send_task(name, headers=headers, **options)
         except UNREACHABLE as error:
             log.warning("%s: no message published, a worker will do it: %s", what, error)
             return False

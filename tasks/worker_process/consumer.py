@@ -12,9 +12,11 @@ from celery.worker.state import maybe_shutdown
 from kombu import Message
 
 from tasks.messaging.compression import refuse_compression
+from tasks.messaging.publisher import INSTALLATION
 from tasks.messaging.queue_entry import problem_with_message
 from tasks.messaging.rabbitmq_transport import tolerate_unreadable_properties
 from tasks.messaging.remote_control import REVOKE_ONLY, Node
+from tasks.services import services
 from worker.settings import load_settings
 
 log = logging.getLogger(__name__)
@@ -62,6 +64,8 @@ class Consumer(CeleryConsumer):
             problem = problem_with_message(message)
             if problem:
                 self._reject(message, problem)
+            elif _is_foreign(message):
+                self._reject(message, "it rings for a row of another database", kind="foreign")
             else:
                 handle(message)
 
@@ -70,12 +74,18 @@ class Consumer(CeleryConsumer):
     def on_decode_error(self, message: Message, exc: Exception) -> None:
         self._reject(message, f"it can't be read: {exc}")
 
-    def _reject(self, message: Message, problem: str) -> None:
+    def _reject(self, message: Message, problem: str, kind: str = "malformed") -> None:
         """Have the broker drop the message, or pass it to its dead-letter exchange."""
         origin = (message.delivery_info or {}).get("routing_key")
-        log.error("a malformed message to %r is rejected: %.500s", origin, problem)
+        log.error("a %s message to %r is rejected: %.500s", kind, origin, problem)
         if not _is_acknowledged_at_once(message):
             message.reject_log_error(log, self.connection_errors)
+
+
+def _is_foreign(message: Message) -> bool:
+    """Whether its producer, which knows its database, has named the broker of another one."""
+    ours, theirs = services().known_installation_id, message.headers.get(INSTALLATION)
+    return bool(ours and theirs and ours != theirs)
 
 
 def _is_acknowledged_at_once(message: Message) -> bool:

@@ -89,6 +89,25 @@ def test_the_second_is_refused_at_its_start_and_the_doctor_says_why(
     again.wait(timeout=30)
 
 
+def test_a_row_of_another_database_is_not_taken_for_ones_own(
+    pair: list[Installation], broker: ValkeyServer
+) -> None:
+    first, second = pair
+    for each in pair:
+        each.run("db", "upgrade").check_returncode()
+    worker = first.start_worker()
+    eventually(lambda: marked(broker), "the first one's recovery marks the broker")
+    asked = second.run("enqueue", "12", "4", "/results/RUN4")
+    assert (asked.returncode, asked.stdout) == (0, "job 12, run 4: REQUESTED\n")
+    eventually(
+        lambda: "a foreign message to 'uploads' is rejected: it rings" in first.log,
+        "it is rejected",
+    )
+    assert first.run("status").stdout == "No uploads.\n"
+    worker.terminate()
+    worker.wait(timeout=30)
+
+
 def test_one_that_could_not_be_told_at_its_start_ends_once_it_can(
     pair: list[Installation], broker: ValkeyServer
 ) -> None:

@@ -1,6 +1,7 @@
 """An orchestrator's unit tests: no worker, no broker, no S3, no file for the database."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -77,3 +78,26 @@ def test_uploads_are_done_at_once_in_the_callers_process(tmp_path: Path) -> None
         "job 12: this is no order to delete: confirm is not the job's id",
         "0",
     ], done.stderr
+
+
+def test_the_unit_test_of_the_documentation_passes(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "celery.md").read_text()
+    [block] = [
+        each for each in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "def test_" in each
+    ]
+    (tmp_path / "test_orchestrator.py").write_text(block)
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("ONEPREFIX_", "AWS_", "PYTEST_"))
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:xdist", "-p", "no:cacheprovider"],
+        cwd=tmp_path,
+        env=kept | {"HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert "1 passed" in done.stdout, done.stdout

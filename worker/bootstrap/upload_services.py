@@ -77,6 +77,11 @@ class UploadServices(Repositories):
     def installation_id(self) -> str:
         return self.installation.id()
 
+    @property
+    def known_installation_id(self) -> str | None:
+        """The id if it was read before; the database is not asked."""
+        return vars(self).get("installation_id")
+
     def enqueue_upload(self, publisher: Publisher) -> EnqueueUpload:
         return EnqueueUpload(self.requests, publisher, _new_task_id)
 

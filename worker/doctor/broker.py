@@ -25,7 +25,7 @@ QUEUES = ("uploads", "oneprefix.orders")
 ASIDE = ".malformed"
 
 
-def broker_checks(url: str | None, installation: Callable[[], str]) -> list[Check]:
+def broker_checks(url: str | None, installation: Callable[[], str] = str) -> list[Check]:
     """`url` is None if no broker is set and no embedded one has been started here.
 
     `installation` tells the database's id; empty if nobody knows it.

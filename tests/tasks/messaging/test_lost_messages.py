@@ -28,7 +28,8 @@ services().upgrade_schema()
 using = services()
 rows = using.outbox, using.follow_ups
 find = FindLostMessages(lambda: using.installation_id, KombuDeliveries(app), rows, monotonic)
-republish = Republish(using.outbox, CeleryPublisher(app), lambda: "new")
+publisher = CeleryPublisher(app, lambda: using.installation_id)
+republish = Republish(using.outbox, publisher, lambda: "new")
 for run_id in range(1, 13):
     enqueue(12, run_id, f"/r/RUN{run_id}")
 with app.connection() as connection, connection.channel() as channel:

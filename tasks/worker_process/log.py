@@ -50,6 +50,13 @@ def clean(logger: logging.Logger) -> None:
 
 
 def quieten() -> None:
-    """Drop the INFO lines of libraries, which say nothing about uploads."""
+    """Drop the lines of libraries that say nothing about uploads, or take a setting for a fault."""
     for name in ("botocore", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("celery.worker.control").addFilter(_is_no_missing_backend)
+
+
+def _is_no_missing_backend(record: logging.LogRecord) -> bool:
+    """False for what Celery says of each revoke where no results are stored."""
+    about = record.args[-1] if isinstance(record.args, tuple) and record.args else None
+    return not isinstance(about, NotImplementedError)

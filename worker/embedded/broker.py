@@ -68,7 +68,11 @@ class EmbeddedBroker:
         with translated_file_errors(f"ONEPREFIX_DATA_DIR: creating {directory}"):
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             directory.chmod(0o700)
-        with self._lock() as lock, (directory / "valkey.log").open("ab") as log:
+        with (
+            translated_file_errors(f"ONEPREFIX_DATA_DIR: writing to {directory}"),
+            self._lock() as lock,
+            (directory / "valkey.log").open("ab") as log,
+        ):
             _configuration_file(directory).write_text(_configuration(directory))
             command = [_server(), str(_configuration_file(directory))]
             self._process = spawn(command, output=log, keeps=[lock.fileno()])

@@ -18,7 +18,6 @@ from cli.retention import archive, delete, lifecycle, restore
 from cli.uploads import cancel, enqueue, failed, retry, status
 from worker.errors import InvalidSettings
 from worker.redaction import redacted
-from worker.settings import unknown_variables
 
 #: What a write to a file, or a device, fails with; a path has been translated before.
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
@@ -61,6 +60,8 @@ app.add_typer(database.app, name="db")
 @app.callback()
 def tell_unknown_settings() -> None:
     """Every artifact of a simulation job lands under one S3 prefix."""
+    from worker.settings import unknown_variables
+
     with suppress(InvalidSettings, UnicodeDecodeError):  # which the command reports
         for line in unknown_variables():
             print_error(line)

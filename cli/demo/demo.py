@@ -15,17 +15,13 @@ from cli.demo.results import write_run
 from cli.demo.surroundings import configure, running_worker, workplace
 from cli.output import Json, PrintableConsole, console, human_size, print_json, reported
 from cli.uploads.status import table_of
-from worker.bootstrap.services import Services
-from worker.database.jobs import add_job
-from worker.database.uploads.upload_list import SqlUploadList
-from worker.embedded.s3_server import s3_server
 from worker.errors import PermanentError, TransientError
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.stored_object import StoredObject
 from worker.models.upload import Upload, UploadState
-from worker.settings import load_settings
 
 if TYPE_CHECKING:
+    from worker.database.uploads.upload_list import SqlUploadList
     from worker.storage.objects.bucket import Bucket
 
 JOB_ID, RUN_IDS = 12, (4, 5, 6)
@@ -48,6 +44,11 @@ def demo(
 
     Starts a broker, an S3 server and a worker on this machine, and stops them again.
     """
+    from worker.bootstrap.services import Services
+    from worker.database.jobs import add_job
+    from worker.embedded.s3_server import s3_server
+    from worker.settings import load_settings
+
     screen = PrintableConsole(quiet=True) if as_json else console
     with reported(as_json), ExitStack() as stack:
         directory = stack.enter_context(workplace(keep))
@@ -71,7 +72,7 @@ def demo(
                 console.print(f"Left in {directory}: results, archive, database.")
 
 
-def _upload_runs(listed: SqlUploadList, results: Path, screen: PrintableConsole) -> None:
+def _upload_runs(listed: "SqlUploadList", results: Path, screen: PrintableConsole) -> None:
     """Finish runs seconds apart, and request each one's upload; TransientError unless all land."""
     from tasks import enqueue
 
@@ -88,7 +89,7 @@ def _upload_runs(listed: SqlUploadList, results: Path, screen: PrintableConsole)
 
 
 def _watch(
-    listed: SqlUploadList, live: Live, *, until: float, all_over: bool = False
+    listed: "SqlUploadList", live: Live, *, until: float, all_over: bool = False
 ) -> list[Upload]:
     """Show the uploads until a time on the monotonic clock, or until all have ended."""
     while True:

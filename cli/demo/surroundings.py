@@ -13,7 +13,6 @@ from pathlib import Path
 
 from cli.operations.supervisor import Supervisor
 from worker.errors import PermanentError
-from worker.settings import load_settings
 
 
 @contextmanager
@@ -61,6 +60,8 @@ def configure(directory: Path, endpoint: str, bucket: str) -> None:
 @contextmanager
 def running_worker() -> Iterator[None]:
     """Run a supervised worker; the block begins when the schema is there and a worker started."""
+    from worker.settings import load_settings
+
     stop, hurry = threading.Event(), threading.Event()
     supervisor = Supervisor(
         load_settings(),

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from cli.output import Json, console, human_size, print_json
 from cli.services import configured_services
-from worker.database.inventory import By, Landed
+from worker.models.inventory import By, Landed
 
 DAY = "%Y-%m-%d"
 NEVER = datetime(9999, 12, 31, tzinfo=UTC)

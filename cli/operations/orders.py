@@ -6,7 +6,6 @@ from typing import Annotated, Any
 from uuid import uuid4
 
 import typer
-from pydantic import TypeAdapter, ValidationError
 from rich.markup import escape
 from rich.table import Table
 
@@ -90,6 +89,8 @@ def _named(words: list[str]) -> dict[str, str]:
 
 def _typed(kind: str, told: dict[str, str]) -> dict[str, Any]:
     """The arguments, of the types that an order of the kind has."""
+    from pydantic import TypeAdapter, ValidationError
+
     known = [each.name for each in fields(KINDS[kind])]
     if unknown := told.keys() - set(known):
         raise typer.BadParameter(f"{min(unknown)!r} is none of {', '.join(known)}")

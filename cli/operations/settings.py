@@ -4,11 +4,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.output import Json, console, print_json, reported
-from worker.settings import described, load_settings
 
 
 def settings(as_json: Json = False) -> None:
     """Show the settings in effect, with secrets masked."""
+    from worker.settings import described, load_settings
+
     with reported(as_json):
         rows = described(load_settings())
         if as_json:

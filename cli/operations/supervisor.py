@@ -6,14 +6,12 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from time import monotonic
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
-from worker.bootstrap.doctor import require_surroundings
-from worker.bootstrap.preflight import require_worker_settings
-from worker.bootstrap.services import Services
-from worker.bootstrap.urls import embedded_broker
 from worker.process.child_process import spawn
-from worker.settings import Settings
+
+if TYPE_CHECKING:
+    from worker.settings import Settings
 
 #: Seconds between two checks of the children.
 LOOK_EVERY = 0.2
@@ -33,12 +31,15 @@ class Supervisor:
 
     def __init__(
         self,
-        settings: Settings,
+        settings: "Settings",
         say: Callable[[str], None],
         *,
         worker_options: Sequence[str] = (),
         output: IO[bytes] | int | None = None,
     ) -> None:
+        from worker.bootstrap.preflight import require_worker_settings
+        from worker.bootstrap.urls import embedded_broker
+
         require_worker_settings(settings)
         self._settings = settings
         self._say = say
@@ -62,6 +63,9 @@ class Supervisor:
 
         With `hurry`, the worker hands them back at once.
         """
+        from worker.bootstrap.doctor import require_surroundings
+        from worker.bootstrap.services import Services
+
         try:
             if self._broker:
                 self._broker.start()

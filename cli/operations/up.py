@@ -11,7 +11,6 @@ from rich.markup import escape
 
 from cli.operations.supervisor import Supervisor
 from cli.output import Json, console, print_json, reported
-from worker.settings import load_settings
 
 
 def up(
@@ -22,6 +21,8 @@ def up(
     as_json: Json = False,
 ) -> None:
     """Run a worker until Ctrl-C, with an embedded Valkey and SQLite where none is configured."""
+    from worker.settings import load_settings
+
     options = [f"--loglevel={log_level}"]
     if concurrency:
         options.append(f"--concurrency={concurrency}")

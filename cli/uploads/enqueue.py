@@ -2,7 +2,7 @@
 
 import time
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.progress import BarColumn, DownloadColumn, TextColumn
@@ -11,8 +11,10 @@ from cli.arguments import JobId, RunId, duration, instant
 from cli.output import Json, as_row, console, print_error, print_json, print_line
 from cli.progress import progress_bar
 from cli.services import configured_services
-from worker.database.uploads.upload_list import SqlUploadList
 from worker.models.upload import Upload, UploadState
+
+if TYPE_CHECKING:
+    from worker.database.uploads.upload_list import SqlUploadList
 
 #: Seconds between two reads of the row with --wait.
 LOOK_EVERY = 0.3
@@ -75,7 +77,7 @@ def _seconds(length: timedelta | None) -> float | None:
     return None if length is None else length.total_seconds()
 
 
-def _wait(upload: Upload, listed: SqlUploadList) -> Upload:
+def _wait(upload: Upload, listed: "SqlUploadList") -> Upload:
     told = TextColumn("run {task.fields[run]} {task.fields[state]}")
     with progress_bar(told, BarColumn(), DownloadColumn(binary_units=True)) as progress:
         bar = progress.add_task("", total=None, run=upload.run_id, state=upload.state)

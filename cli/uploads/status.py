@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import typer
 from rich.console import Group, RenderableType
@@ -16,10 +16,12 @@ from rich.table import Table
 from cli.arguments import OptionalJobId
 from cli.output import Json, as_row, console, human_size, print_json
 from cli.services import configured_services, require_known
-from worker.database.uploads.upload_list import IncompleteUploadCounts, SqlUploadList
 from worker.models.upload import Upload, UploadState
 from worker.models.upload_request import Refusal
 from worker.wording import counted
+
+if TYPE_CHECKING:
+    from worker.database.uploads.upload_list import IncompleteUploadCounts, SqlUploadList
 
 #: Seconds between two refreshes with --watch.
 LOOK_EVERY = 1.0
@@ -65,10 +67,10 @@ class _Look:
     counts: dict[UploadState, int]
     deleted: int
     refusals: list[Refusal]
-    incomplete_uploads: IncompleteUploadCounts
+    incomplete_uploads: "IncompleteUploadCounts"
 
     @classmethod
-    def at(cls, listed: SqlUploadList, job: int | None, limit: int) -> Self:
+    def at(cls, listed: "SqlUploadList", job: int | None, limit: int) -> Self:
         return cls(
             listed.uploads(job, limit=limit),
             listed.counts(job),
@@ -101,7 +103,7 @@ class _Look:
         return Group(table_of(self.uploads), *counts, *parts, *refused)
 
 
-def _looks(listed: SqlUploadList, job: int | None, limit: int, *, watch: bool) -> Iterator[_Look]:
+def _looks(listed: "SqlUploadList", job: int | None, limit: int, *, watch: bool) -> Iterator[_Look]:
     """Yield one look; with `watch`, go on for ever."""
     yield _Look.at(listed, job, limit)
     while watch:

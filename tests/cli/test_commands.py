@@ -1,6 +1,7 @@
 """What holds for every command."""
 
 import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -219,3 +220,47 @@ def test_a_full_disk_behind_the_output_is_one_line(
         )
     assert done.returncode == 1
     assert done.stderr == "oneprefix: the output can't be written: No space left on device\n"
+
+
+#: What takes long to import.
+SLOW = {
+    "sqlalchemy",
+    "pydantic",
+    "botocore",
+    "boto3",
+    "celery",
+    "kombu",
+    "alembic",
+    "isal",
+    "redis",
+}
+MODULES = """
+import sys
+from cli.main import main
+
+sys.argv = ["oneprefix", *sys.argv[1:]]
+try:
+    main()
+finally:
+    print(*{name.partition(".")[0] for name in sys.modules}, file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "needed"),
+    [("--help", set()), ("enqueue --help", {"pydantic"}), ("status", {"sqlalchemy", "pydantic"})],
+)
+def test_a_command_imports_what_it_needs(
+    oneprefix: Command, arguments: str, needed: set[str]
+) -> None:
+    oneprefix("db", "upgrade")
+    done = subprocess.run(
+        [sys.executable, "-c", MODULES, *arguments.split()],
+        env=oneprefix.surroundings,
+        cwd=oneprefix.directory,
+        capture_output=True,
+        check=True,
+        text=True,
+        timeout=60,
+    )
+    assert set(done.stderr.split()) & SLOW == needed

@@ -1,32 +1,13 @@
 """Count landed results, from `uploads` alone."""
 
-from dataclasses import dataclass
-from datetime import date, datetime
-from enum import StrEnum
+from datetime import datetime
 
 from sqlalchemy import BigInteger, Date, cast, distinct, func, select
 
 from worker.database.engine import SqlRepository
 from worker.database.tables import uploads
+from worker.models.inventory import By, Landed
 from worker.models.upload import UploadState
-
-
-class By(StrEnum):
-    DAY = "day"
-    JOB = "job"
-
-
-@dataclass(frozen=True, slots=True)
-class Landed:
-    """Counts of landed results; `day` or `job_id` is None where the counts span all of them."""
-
-    day: date | None
-    """In UTC."""
-    job_id: int | None
-    runs: int
-    artifacts: int
-    bytes: int
-    """Of the archives."""
 
 
 class SqlInventory(SqlRepository):

@@ -6,8 +6,9 @@ import pytest
 from sqlalchemy import Engine, text
 
 from worker.database.engine import make_engine
-from worker.database.inventory import By, Landed, SqlInventory
+from worker.database.inventory import SqlInventory
 from worker.errors import DatabaseRefused
+from worker.models.inventory import By, Landed
 
 ROWS = """
 INSERT INTO uploads (job_id, run_id, path, state, archive_size, landed_at, results_url) VALUES

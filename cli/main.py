@@ -7,13 +7,15 @@ import os
 import sys
 import traceback
 from contextlib import suppress
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
 from cli.artifacts import cat, contents, fetch, ls, put, urls, verify
 from cli.demo import demo
 from cli.operations import database, doctor, inventory, migrate, orders, settings, up, worker
-from cli.output import errors, print_error, print_lines
+from cli.output import errors, print_error, print_line, print_lines
 from cli.retention import archive, delete, lifecycle, restore
 from cli.uploads import cancel, enqueue, failed, retry, status
 from worker.errors import InvalidSettings
@@ -57,8 +59,21 @@ app.add_typer(orders.app, name="orders")
 app.add_typer(database.app, name="db")
 
 
+def _print_version(is_wanted: bool) -> None:
+    if is_wanted:
+        print_line(f"oneprefix {version('oneprefix')}")
+        raise typer.Exit
+
+
 @app.callback()
-def tell_unknown_settings() -> None:
+def begin(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
     """Every artifact of a simulation job lands under one S3 prefix."""
     from worker.settings import unknown_variables
 

@@ -2,8 +2,8 @@
 
 OneprefixError
 ├── PermanentError
-│   ├── settings, requests   InvalidSettings (SurroundingsUnusable) · IllegalTransition
-│   │                        InvalidRequest (InvalidId)
+│   ├── settings, requests   InvalidSettings (SurroundingsUnusable) · WorkerFails
+│   │                        InvalidRequest (InvalidId) · IllegalTransition
 │   │                        JobNotFound · JobUnusable · RunNotFound · RunNotInJob
 │   │                        PrefixMismatch
 │   ├── the machine's files  PathRefused · InvalidResultsDirectory
@@ -68,6 +68,10 @@ class InvalidSettings(PermanentError):
 
 class SurroundingsUnusable(InvalidSettings):
     """What a setting names can't be used: a database, broker, bucket or results root."""
+
+
+class WorkerFails(PermanentError):
+    """A worker ends by itself whenever it is started."""
 
 
 class InvalidRequest(PermanentError, ValueError):

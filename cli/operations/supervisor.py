@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import IO, TYPE_CHECKING
 
+from worker.errors import WorkerFails
 from worker.process.child_process import spawn
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 LOOK_EVERY = 0.2
 #: Seconds before a dead worker is restarted: doubles with each early death, up to the second.
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
+#: Times in a row that a worker may end by itself within so many seconds of its start.
+MAX_FAILED_STARTS, STARTS_WITHIN = 3, 15.0
 #: Seconds for a worker to hand its uploads back.
 LAST_PAUSE = 15.0
 #: Seconds after which a death is no longer early.
@@ -52,6 +55,7 @@ class Supervisor:
         self._worker: subprocess.Popen[bytes] | None = None
         self._pause = FIRST_PAUSE
         self._started_at = 0.0
+        self._failed_starts = 0
 
     @property
     def is_up(self) -> bool:
@@ -61,7 +65,7 @@ class Supervisor:
     def run(self, stop: threading.Event, hurry: threading.Event) -> None:
         """Run until `stop`, then let the worker finish or hand back its uploads.
 
-        With `hurry`, the worker hands them back at once.
+        With `hurry`, the worker hands them back at once. Raises WorkerFails if none can start.
         """
         from worker.bootstrap.doctor import require_surroundings
         from worker.bootstrap.services import Services
@@ -89,8 +93,16 @@ class Supervisor:
     def _restart_worker(self, stop: threading.Event) -> None:
         if self._worker is None or self._worker.poll() is None:
             return
-        if monotonic() - self._started_at > STABLE_AFTER:
+        lived = monotonic() - self._started_at
+        if lived > STABLE_AFTER:
             self._pause = FIRST_PAUSE
+        has_failed = self._worker.returncode > 0 and lived < STARTS_WITHIN  # else it was killed
+        self._failed_starts = self._failed_starts + 1 if has_failed else 0
+        if self._failed_starts == MAX_FAILED_STARTS:
+            raise WorkerFails(
+                f"the worker ended with {self._worker.returncode} right after its start,"
+                f" {MAX_FAILED_STARTS} times; its own lines above tell why"
+            )
         self._say(
             f"The worker died with {self._worker.returncode}; "
             f"it is started again in {self._pause:g} s."

@@ -4,6 +4,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -12,18 +13,22 @@ from rich.markup import escape
 from cli.operations.supervisor import Supervisor
 from cli.output import Json, console, print_json, reported
 
+LogLevel = StrEnum("LogLevel", "DEBUG INFO WARNING ERROR CRITICAL")
+
 
 def up(
     concurrency: Annotated[
         int | None, typer.Option(min=1, help="Uploads at a time; one per processor by default.")
     ] = None,
-    log_level: Annotated[str, typer.Option(help="Log level of the worker.")] = "INFO",
+    log_level: Annotated[
+        LogLevel, typer.Option(case_sensitive=False, help="Log level of the worker.")
+    ] = LogLevel.INFO,
     as_json: Json = False,
 ) -> None:
     """Run a worker until Ctrl-C, with an embedded Valkey and SQLite where none is configured."""
     from worker.settings import load_settings
 
-    options = [f"--loglevel={log_level}"]
+    options = [f"--loglevel={log_level.name}"]
     if concurrency:
         options.append(f"--concurrency={concurrency}")
 

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -264,3 +265,34 @@ def test_a_command_imports_what_it_needs(
         timeout=60,
     )
     assert set(done.stderr.split()) & SLOW == needed
+
+
+def test_the_version_is_told(oneprefix: Command) -> None:
+    assert oneprefix("--version").out == f"oneprefix {version('oneprefix')}\n"
+
+
+INTERRUPTED = """
+import os, signal, sys, threading
+from cli.__main__ import main
+
+class Interrupts:
+    def find_spec(self, name, *_):
+        if name == "cli.main":
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupts())
+main()
+"""
+
+
+def test_ctrl_c_while_a_command_is_imported_is_one_line(oneprefix: Command) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED],
+        env=oneprefix.surroundings,
+        cwd=oneprefix.directory,
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (130, "oneprefix: interrupted\n")

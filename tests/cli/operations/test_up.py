@@ -183,3 +183,30 @@ def test_what_can_not_be_used_is_told_before_any_worker_is_up(
     assert says in answer.err
     assert answer.err.count("\n") == 1
     assert "A worker is up" not in answer.out
+
+
+ENDS = """
+import os, sys
+
+if "tasks.worker" in sys.orig_argv:
+    os.write(2, b"this worker can't start\\n")
+    os._exit(3)
+"""
+
+
+def test_a_worker_that_can_not_start_ends_it_after_three_times(
+    configured: Command, tmp_path: Path
+) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "sitecustomize.py").write_text(ENDS)
+    own = configured.environment | {"PYTHONPATH": str(tmp_path / "own")}
+    process = replace(configured, environment=own).start("up", log=tmp_path / "log")
+    assert process.wait(timeout=60) == 1
+    log = (tmp_path / "log").read_text()
+    assert log.count("this worker can't start") == 3
+    assert "oneprefix: the worker ended with 3 right after its start, 3 times" in log
+    assert "Traceback" not in log
+
+
+def test_a_log_level_that_does_not_exist_is_wrong_use(configured: Command) -> None:
+    assert configured("up", "--log-level", "loud").code == 2

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from worker.bootstrap.buckets import encryption, make_bucket, storage_classes
 from worker.bootstrap.orders import carry_out
-from worker.bootstrap.upload_services import UploadServices
+from worker.bootstrap.recovery_services import RecoveryServices
 from worker.bootstrap.urls import bucket_name
 from worker.doctor.doctor import Doctor
 from worker.process.identity import this_process
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Services(UploadServices):
+class Services(RecoveryServices):
     """Each service is created on first use, and then kept.
 
     Engines and clients must not cross a fork: each process creates its own `Services`. Imports

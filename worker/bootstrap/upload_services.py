@@ -1,30 +1,18 @@
-"""What a worker does: uploads and recovery, made from the settings."""
+"""What a worker does: uploads, made from the settings."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
 from random import SystemRandom
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from worker.bootstrap.buckets import encryption, make_bucket, require_bucket
 from worker.bootstrap.repositories import Repositories
 from worker.models.artifact import Artifact
-from worker.process.identity import has_ended, this_machine, this_process
+from worker.process.identity import has_ended, this_process
 from worker.process.limits import limit_met, oom_kills
 from worker.process.processors import processors
-from worker.use_cases.recovery.abort_orphans import AbortOrphans
-from worker.use_cases.recovery.adopt_messages import AdoptMessages
-from worker.use_cases.recovery.answer_messages import AnswerMessages
-from worker.use_cases.recovery.answer_orders import AnswerOrders
-from worker.use_cases.recovery.find_lost_messages import FindLostMessages
-from worker.use_cases.recovery.ports import BrokerContents, Deliveries, RecoveryPublisher
-from worker.use_cases.recovery.recover import Recover
-from worker.use_cases.recovery.release_leases import ReleaseLeases
-from worker.use_cases.recovery.republish import Republish
-from worker.use_cases.recovery.start_orders import StartOrders
-from worker.use_cases.recovery.take_up_spool import TakeUpSpool
 from worker.use_cases.requests.cancel import CancelUploads
 from worker.use_cases.requests.enqueue import EnqueueUpload
 from worker.use_cases.requests.give_order import GiveOrder
@@ -83,7 +71,7 @@ class UploadServices(Repositories):
         return vars(self).get("installation_id")
 
     def enqueue_upload(self, publisher: Publisher) -> EnqueueUpload:
-        return EnqueueUpload(self.requests, publisher, _new_task_id)
+        return EnqueueUpload(self.requests, publisher, new_task_id)
 
     @cached_property
     def cancel_uploads(self) -> CancelUploads:
@@ -177,65 +165,6 @@ class UploadServices(Repositories):
         bucket = make_bucket(settings, sending.connections)
         return S3ResultsStore(bucket, encryption(settings), sending)
 
-    def recover(
-        self,
-        publisher: RecoveryPublisher,
-        deliveries: Deliveries,
-        contents: BrokerContents,
-        carry_out_orders: Callable[[], None] | None,
-        moved: Callable[[], None],
-    ) -> Recover:
-        """`carry_out_orders` starts the process that does, unless it runs; None if none may.
-
-        `moved` is told each time that recovery goes on to something else.
-        """
-        settings = self.settings
-        grace = settings.publish_grace_seconds
-        return Recover(
-            (
-                ReleaseLeases(self.uploads, self.deaths.note, this_machine(), has_ended),
-                ReleaseLeases(self.orders, self.orders.release, this_machine(), has_ended),
-                AdoptMessages(
-                    deliveries,
-                    self.read_message,
-                    self.give_order,
-                    self.message_requests,
-                    self.outbox,
-                    grace,
-                ),
-                FindLostMessages(
-                    lambda: self.installation_id,
-                    contents,
-                    (self.outbox, self.follow_ups),
-                    monotonic,
-                ),
-                *self._spool,
-                lambda: len(self.cancel_uploads.of_expired()),
-                Republish(self.outbox, publisher, _new_task_id),
-                AnswerMessages(self.follow_ups, publisher),
-                AnswerOrders(self.orders, publisher),
-                *([StartOrders(self.orders, carry_out_orders)] if carry_out_orders else []),
-            ),
-            lambda: self._sweep(moved),
-            pause=settings.recovery_seconds,
-            sweep=settings.sweep_seconds,
-            clock=monotonic,
-            random=SystemRandom(),
-            moved=moved,
-        )
-
-    @property
-    def _spool(self) -> tuple[TakeUpSpool, ...]:
-        spool, requests = self.settings.spool, self.requests
-        return (TakeUpSpool(spool, ReadMessage(requests), requests),) if spool else ()
-
-    def _sweep(self, moved: Callable[[], None]) -> int:
-        # not before the first sweep: a worker that has just started is busy enough
-        from worker.storage.manage.incomplete_uploads import S3IncompleteUploads
-
-        incomplete = S3IncompleteUploads(self.bucket)
-        return AbortOrphans(self.upload_list, self.multipart_ids, incomplete, moved)()
-
     @property
     def _processes(self) -> int:
         """How many share the machine's processors and the worker's bandwidth."""
@@ -264,5 +193,5 @@ class _ResultsWhenNeeded:
         return self.services.results.url(key)
 
 
-def _new_task_id() -> str:
+def new_task_id() -> str:
     return str(uuid4())

@@ -39,6 +39,13 @@ class RecoveryServices(UploadServices):
         grace = settings.publish_grace_seconds
         return Recover(
             (
+                # first: it ends recovery if the broker is another installation's
+                FindLostMessages(
+                    lambda: self.installation_id,
+                    contents,
+                    (self.outbox, self.follow_ups),
+                    monotonic,
+                ),
                 ReleaseLeases(self.uploads, self.deaths.note, this_machine(), has_ended),
                 ReleaseLeases(self.orders, self.orders.release, this_machine(), has_ended),
                 AdoptMessages(
@@ -48,12 +55,6 @@ class RecoveryServices(UploadServices):
                     self.message_requests,
                     self.outbox,
                     grace,
-                ),
-                FindLostMessages(
-                    lambda: self.installation_id,
-                    contents,
-                    (self.outbox, self.follow_ups),
-                    monotonic,
                 ),
                 *self._spool,
                 lambda: len(self.cancel_uploads.of_expired()),

@@ -1,7 +1,6 @@
 """`oneprefix orders`: orders about whole jobs, which workers carry out."""
 
 from dataclasses import asdict, fields
-from enum import StrEnum
 from typing import Annotated, Any
 from uuid import uuid4
 
@@ -13,10 +12,8 @@ from cli.arguments import JobId, OptionalJobId
 from cli.output import Json, console, print_error, print_json, print_line
 from cli.services import configured_services, require_known
 from cli.user import user
-from worker.models.order import KINDS, Order, OrderState
+from worker.models.order import KINDS, Order, OrderKind, OrderState
 from worker.models.validation import stored_json
-
-Kind = StrEnum("Kind", "VERIFY ARCHIVE RESTORE DELETE MIGRATE")
 
 app = typer.Typer(
     help="Give, show or cancel orders about whole jobs, which workers carry out.",
@@ -43,7 +40,7 @@ def show(
 
 @app.command()
 def give(
-    kind: Annotated[Kind, typer.Argument(help="What to do.")],
+    kind: Annotated[OrderKind, typer.Argument(help="What to do.")],
     job: JobId,
     arguments: Annotated[
         list[str] | None,

@@ -76,12 +76,21 @@ class MigrateOrder:
 
 What = VerifyOrder | ArchiveOrder | RestoreOrder | DeleteOrder | MigrateOrder
 
+
+class OrderKind(StrEnum):
+    VERIFY = "verify"
+    ARCHIVE = "archive"
+    RESTORE = "restore"
+    DELETE = "delete"
+    MIGRATE = "migrate"
+
+
 KINDS: dict[str, type[What]] = {
-    "verify": VerifyOrder,
-    "archive": ArchiveOrder,
-    "restore": RestoreOrder,
-    "delete": DeleteOrder,
-    "migrate": MigrateOrder,
+    OrderKind.VERIFY: VerifyOrder,
+    OrderKind.ARCHIVE: ArchiveOrder,
+    OrderKind.RESTORE: RestoreOrder,
+    OrderKind.DELETE: DeleteOrder,
+    OrderKind.MIGRATE: MigrateOrder,
 }
 
 

@@ -25,13 +25,13 @@ help: ## list what a person can do here
 demo: $(INSTALLED) ## upload three runs of a job on this machine, visibly; under a minute once installed
 	@.venv/bin/oneprefix demo
 
-test: $(INSTALLED) ## run the tests, but for the thorough ones, in under eight minutes
+test: $(INSTALLED) ## run the tests, but for the thorough ones, in some ten minutes
 	@.venv/bin/pytest -n auto --dist loadgroup $(ARGS)
 
 test-all: $(INSTALLED) ## run every test, as CI does
 	@.venv/bin/pytest -n auto --dist loadgroup --all $(ARGS)
 
-chaos: $(INSTALLED) ## kill processes and servers for an hour and a half, and write docs/reliability.md's figures
+chaos: $(INSTALLED) ## kill processes and servers for more than an hour, and write docs/reliability.md's figures
 	@ONEPREFIX_CHAOS=long ONEPREFIX_CHAOS_REPORT=$(REPORTS)/chaos.json \
 		.venv/bin/pytest tests/chaos --all -p no:xdist --timeout 1800 $(ARGS)
 	@.venv/bin/python -m tests.chaos.report $(REPORTS)/chaos.json

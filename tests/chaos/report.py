@@ -29,13 +29,21 @@ def rendered(report: dict[str, Any]) -> str:
         "|---|---|",
     ]
     for scenario, figures in report["scenarios"].items():
-        told = "; ".join(f"{_words(name)} {_value(value)}" for name, value in figures.items())
+        told = "; ".join(_told(name, value) for name, value in figures.items())
         lines.append(f"| {scenario} | {told} |")
     return "\n".join(lines)
 
 
-def _words(name: str) -> str:
-    return name.replace("_", " ")
+#: How names of figures end that have a unit.
+UNITS = {"_seconds": " s", "_mib": " MiB"}
+
+
+def _told(name: str, value: Any) -> str:
+    unit = ""
+    for ending, found in UNITS.items():
+        if name.endswith(ending) and not isinstance(value, str):
+            name, unit = name.removesuffix(ending), found
+    return f"{name.replace('_', ' ')} {_value(value)}{unit}"
 
 
 def _value(value: Any) -> str:

@@ -21,8 +21,6 @@ from worker.errors import InvalidSettings
 PREFIX = "ONEPREFIX_"
 #: Where containers find their secrets, one file for each, in lower case.
 SECRETS = Path("/run/secrets")
-
-
 #: Databases, as their URLs begin, with or without a driver's name.
 DATABASES = ("postgresql", "postgres", "sqlite")
 #: What a bucket may be called; also the ARN of an access point.

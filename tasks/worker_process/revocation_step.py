@@ -55,17 +55,14 @@ class RevocationStep(bootsteps.StartStopStep):
     def _note_discarded(self, sender: Any, request: Any, expired: bool, **_: Any) -> None:
         """Keep what a discarded message asked for: it may have no row yet."""
         times = {"eta": request.eta, "expires": request.expires}
-        self._pending[request.id] = _content(request, times) | {
-            "expired": expired,
-            "task": sender.name,
-        }
+        self._pending[request.id] = _content(sender.name, request, times) | {"expired": expired}
 
     def _look(self) -> None:
         revoked = set(state.revoked)
         for task_id in revoked - self._seen:
             held = state.requests.get(task_id)  # for its time, or for a process
             if held and not held.worker_pid:
-                self._pending[task_id] = _content(held, held.request_dict)
+                self._pending[task_id] = _content(held.name, held, held.request_dict)
             self._pending.setdefault(task_id, {})
         self._seen = revoked
         if self._process and self._process.poll() is None:
@@ -81,10 +78,10 @@ class RevocationStep(bootsteps.StartStopStep):
             self._process = start_with(told.encode(), "tasks.revoked")
 
 
-def _content(request: Any, times: Mapping[str, Any]) -> dict[str, Any]:
-    """What a message asks for."""
+def _content(task: str, request: Any, times: Mapping[str, Any]) -> dict[str, Any]:
+    """What a task's message asks for."""
     return {
-        "task": getattr(request, "name", None),
+        "task": task,
         "arguments": request.args,
         "keywords": request.kwargs,
         "eta": times.get("eta"),

@@ -3,12 +3,12 @@
 from datetime import UTC
 from typing import Any
 
+from tests.chaos.runs import MIB
 from tests.end_to_end.cluster import Cluster
 from tests.servers.strict_s3 import Exchange
 from worker.database.uploads.upload_list import SqlUploadList
 from worker.models.upload import Upload
 
-MIB = 1 << 20
 #: Operations that carry bytes of archives.
 SENDING = ("PutObject", "UploadPart")
 

@@ -67,14 +67,20 @@ def marked(broker: ValkeyServer) -> bool:
         return bool(client.exists("oneprefix.mark"))
 
 
+def started_first(first: Installation, broker: ValkeyServer) -> "subprocess.Popen[bytes]":
+    """A worker of the installation whose broker it is."""
+    first.run("db", "upgrade").check_returncode()
+    worker = first.start_worker()
+    eventually(lambda: marked(broker), "the first one's recovery marks the broker")
+    return worker
+
+
 def test_the_second_is_refused_at_its_start_and_the_doctor_says_why(
     pair: list[Installation], broker: ValkeyServer
 ) -> None:
     first, second = pair
-    for each in pair:
-        each.run("db", "upgrade").check_returncode()
-    worker = first.start_worker()
-    eventually(lambda: marked(broker), "the first one's recovery marks the broker")
+    second.run("db", "upgrade").check_returncode()
+    worker = started_first(first, broker)
     refused = second.run("worker")
     assert refused.returncode == 1
     assert FOREIGN in refused.stderr
@@ -93,10 +99,8 @@ def test_a_row_of_another_database_is_not_taken_for_ones_own(
     pair: list[Installation], broker: ValkeyServer
 ) -> None:
     first, second = pair
-    for each in pair:
-        each.run("db", "upgrade").check_returncode()
-    worker = first.start_worker()
-    eventually(lambda: marked(broker), "the first one's recovery marks the broker")
+    second.run("db", "upgrade").check_returncode()
+    worker = started_first(first, broker)
     asked = second.run("enqueue", "12", "4", "/results/RUN4")
     assert (asked.returncode, asked.stdout) == (0, "job 12, run 4: REQUESTED\n")
     eventually(
@@ -112,9 +116,7 @@ def test_one_that_could_not_be_told_at_its_start_ends_once_it_can(
     pair: list[Installation], broker: ValkeyServer
 ) -> None:
     first, second = pair
-    first.run("db", "upgrade").check_returncode()
-    workers = [first.start_worker()]
-    eventually(lambda: marked(broker), "the first one's recovery marks the broker")
+    workers = [started_first(first, broker)]
     workers.append(second.start_worker())  # its database has no tables yet
     eventually(lambda: " ready." in second.log, "nobody knows yet")
     second.run("db", "upgrade").check_returncode()

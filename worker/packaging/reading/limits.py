@@ -1,18 +1,17 @@
 """How much an archive that anybody may have made may unpack to, checked before it is."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from struct import unpack_from
 from typing import BinaryIO
 
 from worker.errors import InvalidArchive
 from worker.models.archive import ArchiveMember
+from worker.packaging.zip.format import END_RECORD, MAX_16, ZIP64_END_RECORD, ZIP64_LOCATOR
 
 _ADVICE = "`oneprefix fetch --unpack --no-limits` unpacks it nevertheless"
 #: Bytes at an archive's end that hold its end records and the longest comment.
-_TAIL = 22 + 0xFFFF + 76
-_END, _ZIP64_END, _ZIP64_LOCATOR = b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07"
-_END_SIZE, _ZIP64_END_SIZE, _ZIP64_LOCATOR_SIZE = 22, 56, 20
+_TAIL = END_RECORD.size + MAX_16 + ZIP64_LOCATOR.size + ZIP64_END_RECORD.size
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +56,17 @@ def _member_count(file: BinaryIO) -> int:
     file.seek(max(0, file.seek(0, 2) - _TAIL))
     tail = file.read()
     file.seek(0)
-    end = len(tail) - _END_SIZE
-    if not tail.startswith(_END, end):  # there is a comment
-        end = tail.rfind(_END)
-    if end < 0 or len(tail) < end + _END_SIZE:
+    end = len(tail) - END_RECORD.size
+    if not tail.startswith(END_RECORD.signature, end):  # there is a comment
+        end = tail.rfind(END_RECORD.signature)
+    if end < 0 or len(tail) < end + END_RECORD.size:
         return 0
-    (count,) = unpack_from("<H", tail, end + 10)
-    locator = end - _ZIP64_LOCATOR_SIZE
-    wide = locator - _ZIP64_END_SIZE
+    _, _, _, count, *_ = END_RECORD.unpack(tail[end : end + END_RECORD.size])
+    locator = end - ZIP64_LOCATOR.size
+    wide = locator - ZIP64_END_RECORD.size
     # nowhere else: a member's name may hold the same bytes
-    if wide >= 0 and tail.startswith(_ZIP64_END, wide) and tail.startswith(_ZIP64_LOCATOR, locator):
-        count = max(count, *unpack_from("<Q", tail, wide + 32))
+    if wide >= 0 and tail.startswith(ZIP64_LOCATOR.signature, locator):
+        with suppress(ValueError):  # another record
+            *_, wider, _, _ = ZIP64_END_RECORD.unpack(tail[wide:locator])
+            count = max(count, wider)
     return int(count)

@@ -1,9 +1,13 @@
 """What a worker's pool needs, and the bootstep that replaces its dead processes at once."""
 
+import os
+import signal
+from functools import partial
 from multiprocessing import get_context
 from typing import Any
 
 from celery import bootsteps
+from celery.signals import worker_process_init
 
 from worker.errors import InvalidSettings
 
@@ -37,6 +41,11 @@ class PoolStep(bootsteps.StartStopStep):
 
     _watch: Any = None
 
+    def create(self, parent: Any) -> "PoolStep":  # type: ignore[override]  # noqa: ARG002
+        """Celery calls this for every step before it starts any."""
+        worker_process_init.connect(partial(_end_without, os.getpid()), weak=False)
+        return self
+
     def start(self, parent: Any) -> None:
         self._watch = parent.timer.call_repeatedly(LOOK_EVERY, parent.pool.maintain_pool)
 
@@ -45,3 +54,12 @@ class PoolStep(bootsteps.StartStopStep):
             self._watch.cancel()
 
     terminate = stop
+
+
+def _end_without(main: int, **_: Any) -> None:
+    """Kill this pool process if the worker's main process has died.
+
+    Celery has the kernel do so, but asks it once the process runs: main may be dead by then.
+    """
+    if os.getpid() != main != os.getppid():
+        os.kill(os.getpid(), signal.SIGKILL)

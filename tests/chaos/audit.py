@@ -51,7 +51,7 @@ def audit(running: Cluster, *, failed: set[int] | None = None) -> None:
     assert running.scalar("SELECT count(*) FROM uploads WHERE lease_until IS NOT NULL") == 0
     # (a killed Celery leaves an empty directory of its own)
     assert [each for each in running.temporary.rglob("*") if not each.is_dir()] == []
-    assert _processes_of(running) == []
+    assert not (left := _processes_of(running)), left
 
 
 def completed_twice(running: Cluster) -> int:

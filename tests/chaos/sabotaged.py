@@ -11,7 +11,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
-from celery import current_task
+from celery import current_task, platforms
 
 from tasks import app
 from tasks.messaging import transport
@@ -67,7 +67,22 @@ def _before_dying(function: Callable[..., Any]) -> Callable[..., Any]:
     return dying
 
 
+def _orphaned(function: Callable[..., Any]) -> Callable[..., Any]:
+    """With the worker's main process, before this one."""
+
+    @wraps(function)
+    def orphaned(*given: Any, **named: Any) -> Any:
+        time.sleep(0.5)  # until the others are forked
+        _die_once(os.getppid())
+        time.sleep(0.5)  # until it has died
+        return function(*given, **named)
+
+    return orphaned
+
+
 match os.environ.get("ONEPREFIX_DIES_AT"):
+    case "forked":  # but not yet known to the kernel as one that dies with its parent
+        vars(platforms)["set_pdeathsig"] = _orphaned(vars(platforms)["set_pdeathsig"])
     case "popped":  # by the broker, and in none of its books
         transport.Channel._checked = _and_die(transport.Channel._checked)  # type: ignore[method-assign]
     case "taken":  # by a process that has not written its row yet

@@ -18,7 +18,7 @@ SOON = {} if LONG else {"ONEPREFIX_REPUBLISH_SECONDS": "3"}
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("moment", ["popped", "taken", "completed", "recorded"])
+@pytest.mark.parametrize("moment", ["forked", "popped", "taken", "completed", "recorded"])
 def test_a_death_between_two_steps_loses_and_doubles_nothing(
     running: Cluster, dice: Random, moment: str
 ) -> None:

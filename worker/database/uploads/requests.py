@@ -44,9 +44,13 @@ class SqlRequestRepository(SqlRepository):
                 expires_at=instant(request.expires),
             )
             .on_conflict_do_nothing(index_elements=["job_id", "run_id"])
-            .returning(uploads.c.id)
+            .returning(*UPLOAD)
         )
         stored = select(*UPLOAD).where(is_upload(request.job_id, request.run_id))
+        if request.task_id and not request.follow_up:  # two round trips suffice mostly
+            written = self._rows(new_row) or self._rows(stored)
+            if written and (upload := as_upload(written[0])).task_id == request.task_id:
+                return upload
         with transaction(self.engine) as connection:
             if connection.execute(new_row).first() is None:
                 connection.execute(_renewed(request, published_at))

@@ -18,21 +18,26 @@ RUNS, KILLS, LARGEST = (600, 150, 200 * MIB) if LONG else (40, 8, 12 * MIB)
 HOSTS_RUNS, HOSTS_KILLS = (400, 50) if LONG else (30, 3)
 
 
+#: Seconds between two kills: most recoveries are over by the next one, or hardly any.
+PACES = {"one by one": (4.0, 8.0), "upon each other": (0.2, 2.0)}
+
+
 @pytest.mark.timeout(1800)
+@pytest.mark.parametrize("pace", PACES)
 def test_no_kill_of_a_child_or_a_worker_loses_or_doubles_an_upload(
-    running: Cluster, dice: Random
+    running: Cluster, dice: Random, pace: str
 ) -> None:
     ids = make_runs(running, RUNS, dice, largest=LARGEST)
     with Fleet(running, 3, environment=SLOWLY) as fleet, Leases(running) as leases:
         killer = Killer(fleet, leases, dice)
         enqueued(running, ids)
         while killer.kills < KILLS and not _all_over(running):
-            time.sleep(dice.uniform(0.2, 2.0))
+            time.sleep(dice.uniform(*PACES[pace]))
             killer.kill(dice.choice(["child", "child", "main", "group"]))
         settle(running, RUNS, seconds=1200 if LONG else 180)
     audit(running)
     note(
-        "kill of a child or a worker beside others",
+        f"kills of children and workers beside others, {pace}",
         uploads=RUNS,
         restarts=fleet.restarts,
         completed_twice=completed_twice(running),

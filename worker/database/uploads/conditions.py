@@ -7,9 +7,12 @@ from sqlalchemy import ColumnElement, Row, and_, false, func, or_
 from worker.database.tables import uploads
 from worker.database.types import now
 from worker.models.upload import Upload, UploadState
+from worker.models.upload_request import MAX_TEXT
 
 #: The columns of an `Upload`.
 UPLOAD = tuple(uploads.c[name] for name in Upload.__slots__ if name in uploads.c)
+#: Those that tell a person what went wrong, and what of them a worker writes.
+TOLD = {"error": slice(MAX_TEXT), "traceback": slice(-MAX_TEXT, None)}
 #: The values of an upload that no worker holds.
 NOBODY = {"owner": None, "lease_until": None}
 
@@ -56,5 +59,9 @@ def is_not_worked_on(job_id: int, run_id: int, fence: int | None) -> ColumnEleme
 
 
 def as_upload(row: Row[Any]) -> Upload:
+    """Return the row; of what others have written into it, as much as a worker would have."""
     values = row._asdict()
+    for name, kept in TOLD.items():
+        if isinstance(values[name], str):
+            values[name] = values[name][kept]
     return Upload(**values | {"state": UploadState(values["state"])})

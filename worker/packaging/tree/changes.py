@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from worker.errors import TreeChanged
+from worker.printable import unambiguous
 
 #: Mode, as in `st_mode`, and modification time in whole seconds.
 Stamp = tuple[int, int]
@@ -64,5 +65,5 @@ def unreadable(name: bytes, error: OSError) -> TreeChanged:
 
 
 def shown(name: bytes) -> str:
-    """The name for a person: valid Unicode on one line."""
-    return repr(name.decode(errors="backslashreplace"))[1:-1]
+    """The name for a person: valid Unicode on one line, and no two names alike."""
+    return unambiguous(name.decode(errors="surrogateescape"))

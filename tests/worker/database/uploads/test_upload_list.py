@@ -1,11 +1,11 @@
 """Uploads are listed and counted for people."""
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from worker.database.uploads.requests import SqlRequestRepository
 from worker.database.uploads.upload_list import SqlUploadList
 from worker.models.upload import UploadState
-from worker.models.upload_request import UploadRequest
+from worker.models.upload_request import MAX_TEXT, UploadRequest
 
 
 def test_uploads_are_listed_by_job_and_run(engine: Engine) -> None:
@@ -19,3 +19,17 @@ def test_uploads_are_listed_by_job_and_run(engine: Engine) -> None:
     assert listed.counts() == {UploadState.REQUESTED: 3}
     assert listed.counts(13) == {UploadState.REQUESTED: 1}
     assert listed.find(12, 6) is None
+
+
+def test_of_a_reason_that_somebody_has_written_a_worker_would_have_written_as_much(
+    engine: Engine,
+) -> None:
+    SqlRequestRepository(engine).request(UploadRequest(12, 4, "/r"), published=True)
+    with engine.begin() as connection:
+        values = {"error": "why" + "y" * 1_000_000, "traceback": "t" * 1_000_000 + "last"}
+        connection.execute(
+            text("UPDATE uploads SET error = :error, traceback = :traceback"), values
+        )
+    [listed] = SqlUploadList(engine).uploads()
+    assert listed.error == "why" + "y" * (MAX_TEXT - 3)
+    assert listed.traceback == "t" * (MAX_TEXT - 4) + "last"

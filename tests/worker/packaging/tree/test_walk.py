@@ -178,7 +178,15 @@ def test_a_name_left_out_is_told_on_one_line_of_valid_unicode(run: Path) -> None
     make(run, {"two\nlines \udcff ü": LinkTo("/")})
     with packager(run).open(str(run)) as package:
         b"".join(package.chunks())
-        assert package.archive.left_out == (r"RUN4/two\nlines \\xff ü (link out of the tree)",)
+        assert package.archive.left_out == (r"RUN4/two\nlines \xff ü (link out of the tree)",)
+
+
+def test_no_two_names_left_out_are_told_alike(run: Path) -> None:
+    make(run, {"\udce9": LinkTo("/"), r"\xe9": LinkTo("/")})
+    assert set(left_out(run)) == {
+        r"RUN4/\xe9 (link out of the tree)",
+        r"RUN4/\\xe9 (link out of the tree)",
+    }
 
 
 def test_what_is_left_out_counts_for_nothing(run: Path) -> None:

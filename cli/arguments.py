@@ -6,6 +6,9 @@ from typing import Annotated
 
 import typer
 
+#: Ids that one option takes.
+MOST_NUMBERS = 100_000
+
 
 def whole_number(text: str) -> int:
     """Parse an integer in plain digits."""
@@ -13,6 +16,23 @@ def whole_number(text: str) -> int:
     if not (text.removeprefix("-").isdecimal() and text.isascii()):
         raise typer.BadParameter(f"{text!r} is not a whole number")
     return int(text)
+
+
+class WholeNumbers(list[int]):
+    """What one option takes. (Typer takes a plain list for an option that is repeated.)"""
+
+
+def whole_numbers(text: str) -> WholeNumbers:
+    """Parse ids and ranges of ids, as `4,5` or `1-40`; at most 100,000 of them."""
+    found = WholeNumbers()
+    for item in text.split(","):
+        first, dash, last = item.strip().partition("-")
+        begin = whole_number(first)
+        numbers = range(begin, (whole_number(last) if dash else begin) + 1)
+        if not numbers or len(found) + len(numbers) > MOST_NUMBERS:
+            raise typer.BadParameter(f"{item!r} is no range of at most {MOST_NUMBERS:,} ids")
+        found += numbers
+    return found
 
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}

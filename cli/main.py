@@ -8,15 +8,27 @@ import sys
 import traceback
 from contextlib import suppress
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from cli.artifacts import cat, contents, fetch, ls, put, urls, verify
 from cli.demo import demo
-from cli.operations import database, doctor, inventory, migrate, orders, settings, up, worker
-from cli.output import errors, print_error, print_line, print_lines
-from cli.retention import archive, delete, lifecycle, restore
+from cli.operations import (
+    database,
+    doctor,
+    inventory,
+    job,
+    migrate,
+    orders,
+    settings,
+    up,
+    worker,
+    workers,
+)
+from cli.output import INTERRUPTED, errors, print_error, print_line, print_lines
+from cli.retention import archive, delete, deletions, lifecycle, restore
 from cli.uploads import cancel, enqueue, failed, retry, status
 from worker.errors import InvalidSettings
 from worker.redaction import redacted
@@ -24,8 +36,26 @@ from worker.redaction import redacted
 #: What a write to a file, or a device, fails with; a path has been translated before.
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
+#: Commands that go on from where they were cut off.
+GO_ON = ("fetch", "archive", "restore", "delete", "migrate", "verify")
+
+
+class Commands(TyperGroup):
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; after Ctrl-C say in one line what goes on, and what does not."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            told = "what workers do goes on: `oneprefix status`"
+            if ctx.invoked_subcommand in GO_ON:
+                told = "what was done stays; give the same command again to go on"
+            print_error(f"interrupted; {told}")
+            raise typer.Exit(INTERRUPTED) from None
+
+
 app = typer.Typer(
     name="oneprefix",
+    cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -39,6 +69,7 @@ app.command()(enqueue.enqueue)
 app.command()(status.status)
 app.command()(ls.ls)
 app.command()(verify.verify)
+app.command()(workers.workers)
 app.command()(doctor.doctor)
 app.command()(put.put)
 app.command()(urls.urls)
@@ -48,12 +79,14 @@ app.command()(cat.cat)
 app.command()(archive.archive)
 app.command()(restore.restore)
 app.command()(delete.delete)
+app.command()(deletions.deletions)
 app.command()(failed.failed)
 app.command()(retry.retry)
 app.command()(cancel.cancel)
 app.command()(migrate.migrate)
 app.command()(inventory.inventory)
 app.command(name="settings")(settings.settings)
+app.add_typer(job.app, name="job")
 app.add_typer(lifecycle.app, name="lifecycle")
 app.add_typer(orders.app, name="orders")
 app.add_typer(database.app, name="db")

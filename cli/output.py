@@ -14,10 +14,13 @@ from rich.segment import Segment
 from rich.text import Text
 
 from worker.errors import OneprefixError
+from worker.models.history import past_attempts
 from worker.models.upload import Upload
 from worker.models.validation import stored_json
 from worker.printable import printable, unambiguous
 
+#: The exit code of a command that Ctrl-C has ended, as shells have it: 128 and the signal's number.
+INTERRUPTED = 130
 #: Characters of a line that no terminal shows.
 PIPE_WIDTH = 100_000
 
@@ -91,10 +94,13 @@ def print_lines(text: str, on: Console = console) -> None:
 
 
 def as_row(upload: Upload) -> dict[str, Any]:
-    """Return the upload's row for JSON, with `left_out` as a list."""
+    """Return the upload's row for JSON, with `left_out` and `history` as lists."""
     row = asdict(upload)
     names = stored_json(row["left_out"]) or []
-    return row | {"left_out": names if isinstance(names, list) else [str(names)]}
+    return row | {
+        "left_out": names if isinstance(names, list) else [str(names)],
+        "history": [asdict(each) for each in past_attempts(upload.history)],
+    }
 
 
 def as_it_stands(upload: Upload | None) -> str:

@@ -13,6 +13,7 @@ from celery.signals import (
     worker_shutting_down,
 )
 
+import tasks.messaging.flower  # noqa: F401  what Flower finds of us
 from tasks.guarantees import require_guarantees
 from tasks.messaging.broker import use_own_transport
 from tasks.messaging.results import stores_results

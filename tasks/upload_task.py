@@ -15,7 +15,7 @@ from tasks.app import app
 from tasks.messaging.come_back import come_back
 from tasks.messaging.follow_up import follow_up_of
 from tasks.messaging.results import stores_results
-from tasks.messaging.upload_message import TASK
+from tasks.messaging.upload_message import TASK, title_of
 from tasks.services import services
 from worker.errors import (
     InvalidRequest,
@@ -99,6 +99,7 @@ def package_and_upload(
 
 
 def _land(task: UploadTask, arguments: Any, keywords: Any) -> str | None:
+    task.request.shadow = title_of(repr(arguments), repr(keywords))  # for Celery's log
     follow_up = _follow_up(task)
     message = UploadMessage.of(
         task.request.id,

@@ -28,7 +28,17 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 
 
-COMMANDS = [line for block in blocks("sh") for line in block.splitlines()]
+#: Run as it stands, in an empty home.
+QUICKSTART = re.search(
+    r"^## Quickstart\n.*?^```sh\n(.*?)^```.*?^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL
+)
+assert QUICKSTART
+COMMANDS = [
+    line
+    for block in blocks("sh")
+    if block not in QUICKSTART.groups()
+    for line in block.splitlines()
+]
 #: Run by .ci/run, or by the tests of the deployment as far as that goes without an engine.
 BY_CI = [line for line in COMMANDS if line.startswith("make ")]
 BY_DEPLOYMENT = [line for line in COMMANDS if line.startswith(("docker ", "mkdir ", "deploy/"))]
@@ -130,6 +140,48 @@ def test_the_commands_that_serve_come_up_and_stop_by_a_signal(
             process.wait(timeout=15)
         process.send_signal(number)
     assert process.wait(timeout=60) == 0, log.read_text()
+
+
+def test_the_quickstart_works_from_its_first_to_its_last_line(tmp_path: Path) -> None:
+    assert QUICKSTART
+    first, second = QUICKSTART.groups()
+    names = ("ONEPREFIX_", "AWS_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(names)}
+    scripts = str(Path(sys.executable).parent)
+    at_home = kept | {"HOME": str(tmp_path), "PATH": f"{scripts}:{os.environ['PATH']}"}
+    work, log = tmp_path / "work", tmp_path / "log"
+    work.mkdir()
+    *before, up = first.splitlines()
+    with log.open("wb") as output:
+        serving = subprocess.Popen(
+            ["bash", "-ec", "\n".join([*before, f"exec {up}"])],
+            env=at_home,
+            cwd=work,
+            stdout=output,
+            stderr=output,
+        )
+    try:
+        eventually(lambda: " ready." in log.read_text() or serving.poll() is not None, "it is up")
+        done = subprocess.run(
+            ["bash", "-ec", second],
+            env=at_home,
+            cwd=work,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, (done.stderr, log.read_text())
+        assert "job 12, run 4 landed: " in done.stdout
+        [fetched] = (work / "fetched").rglob("out.txt")
+        assert fetched.read_text() == (work / "results/RUN4/out.txt").read_text()
+    finally:
+        serving.send_signal(signal.SIGINT)
+        assert serving.wait(timeout=60) == 0, log.read_text()
+    assert not (tmp_path / ".local/share/oneprefix/local-s3.env").exists()
+    told = log.read_text()
+    for line in ("bucket    s3://oneprefix/", f"results   {work}/results", "next      oneprefix"):
+        assert line in told
+    assert "job 12 run 4: succeeded in" in told
 
 
 def test_the_variables_that_are_exported_are_settings() -> None:

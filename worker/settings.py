@@ -164,6 +164,12 @@ class Settings(BaseSettings):
     missing_path_attempts: int = Field(
         5, ge=1, description="attempts before FAILED while the directory does not exist"
     )
+    missing_path_seconds: float = Field(
+        120,
+        ge=0,
+        description="and the time for which it is looked for at least: NFS remembers for a minute"
+        " what it has not found",
+    )
     backoff_seconds: float = Field(
         2, gt=0, description="longest wait before the second attempt; doubles with each attempt"
     )

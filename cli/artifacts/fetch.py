@@ -11,7 +11,7 @@ from rich.progress import BarColumn, DownloadColumn, TransferSpeedColumn
 
 from cli.arguments import DryRun, JobId, with_optional_run
 from cli.output import Json, console, errors, human_size, print_error, print_json, print_line
-from cli.progress import progress_bar
+from cli.progress import above_bar, progress_bar
 from cli.services import configured_services
 from worker.errors import OneprefixError
 from worker.use_cases.job.fetch import Fetched
@@ -99,7 +99,7 @@ def _report(
             continue
         done.append(asdict(planned) | asdict(outcome))
         if not as_json:
-            console.print(_line(planned, outcome), soft_wrap=True)
+            above_bar().print(_line(planned, outcome), soft_wrap=True)
     return done, failed
 
 

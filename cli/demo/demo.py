@@ -13,6 +13,7 @@ from rich.tree import Tree
 
 from cli.demo.results import write_run
 from cli.demo.surroundings import configure, running_worker, workplace
+from cli.operations.local_s3 import local_s3
 from cli.output import Json, PrintableConsole, console, human_size, print_json, reported
 from cli.uploads.status import table_of
 from worker.errors import PermanentError, TransientError
@@ -46,17 +47,15 @@ def demo(
     """
     from worker.bootstrap.services import Services
     from worker.database.jobs import add_job
-    from worker.embedded.s3_server import s3_server
     from worker.settings import load_settings
 
     screen = PrintableConsole(quiet=True) if as_json else console
     with reported(as_json), ExitStack() as stack:
         directory = stack.enter_context(workplace(keep))
         screen.print("[bold]Starting[/] an S3 server, a broker and a worker, all on this machine …")
-        endpoint = stack.enter_context(s3_server())
-        configure(directory, endpoint, BUCKET)
+        configure(directory)
+        stack.enter_context(local_s3(BUCKET))
         services = Services(load_settings())
-        services.bucket.create()
         (directory / "results").mkdir()
         stack.enter_context(running_worker())
         prefix = JobS3Prefix.from_job(add_job(services.engine, JOB_ID, CREATED_AT, RUN_IDS))

@@ -38,7 +38,7 @@ def workplace(keep: Path | None) -> Iterator[Path]:
             shutil.rmtree(directory)
 
 
-def configure(directory: Path, endpoint: str, bucket: str) -> None:
+def configure(directory: Path) -> None:
     """Replace the settings in this process' environment, which its children inherit."""
     for name in list(os.environ):
         if name.startswith(("ONEPREFIX_", "AWS_")) or name.lower().endswith("_proxy"):
@@ -46,14 +46,7 @@ def configure(directory: Path, endpoint: str, bucket: str) -> None:
     os.environ |= {
         "ONEPREFIX_DATA_DIR": str(directory / "data"),
         "ONEPREFIX_RESULTS_ROOTS": str(directory / "results"),
-        "ONEPREFIX_S3_BUCKET": bucket,
         "ONEPREFIX_RECOVERY_SECONDS": "1",
-        "AWS_ENDPOINT_URL_S3": endpoint,
-        "AWS_ACCESS_KEY_ID": "demo",
-        "AWS_SECRET_ACCESS_KEY": "demo",
-        "AWS_REGION": "us-east-1",
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     }
 
 

@@ -39,7 +39,9 @@ class Supervisor:
         *,
         worker_options: Sequence[str] = (),
         output: IO[bytes] | int | None = None,
+        on_ready: Callable[[], None] = lambda: None,
     ) -> None:
+        """`on_ready` is called once, after the first worker was started."""
         from worker.bootstrap.preflight import require_worker_settings
         from worker.bootstrap.urls import embedded_broker
 
@@ -47,6 +49,7 @@ class Supervisor:
         self._settings = settings
         self._say = say
         self._output = output
+        self._on_ready = on_ready
         self._command = [
             *(sys.executable, "-P", "-m", "tasks.worker"),
             *worker_options,
@@ -77,6 +80,7 @@ class Supervisor:
             Services(self._settings).upgrade_schema()
             require_surroundings(self._settings)
             self._start_worker()
+            self._on_ready()
             while not stop.wait(LOOK_EVERY):
                 self._restart_broker()
                 self._restart_worker(stop)

@@ -4,15 +4,29 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from enum import StrEnum
-from typing import Annotated
+from pathlib import Path
+from shlex import quote
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 
+from cli.operations.local_s3 import local_s3, told_in
 from cli.operations.supervisor import Supervisor
 from cli.output import Json, console, print_json, reported
+from worker.errors import InvalidSettings
+from worker.redaction import redacted
 
+if TYPE_CHECKING:
+    from worker.settings import Settings
+
+#: Where uploads are requested by message.
+QUEUE = "uploads"
+#: The bucket of `--s3 local`.
+LOCAL_BUCKET = "oneprefix"
+S3 = StrEnum("S3", {"LOCAL": "local"})
 LogLevel = StrEnum("LogLevel", "DEBUG INFO WARNING ERROR CRITICAL")
 
 
@@ -23,9 +37,14 @@ def up(
     log_level: Annotated[
         LogLevel, typer.Option(case_sensitive=False, help="Log level of the worker.")
     ] = LogLevel.INFO,
+    s3: Annotated[
+        S3 | None,
+        typer.Option(help="`local`: with an S3 server in memory, for trying; it forgets all."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Run a worker until Ctrl-C, with an embedded Valkey and SQLite where none is configured."""
+    from worker.bootstrap.urls import database_url
     from worker.settings import load_settings
 
     options = [f"--loglevel={log_level.name}"]
@@ -40,11 +59,45 @@ def up(
 
     # with --json, standard output is JSON alone
     output = sys.stderr.buffer if as_json else None
-    with reported(as_json):
-        supervisor = Supervisor(load_settings(), say, worker_options=options, output=output)
+    with reported(as_json), ExitStack() as stack:
+        settings, variables = load_settings(), None
+        if s3:
+            if settings.s3_bucket:
+                raise InvalidSettings("ONEPREFIX_S3_BUCKET is set: unset it, or leave out --s3")
+            database_url(settings)  # makes the data directory
+            file = settings.data_dir / "local-s3.env"
+            stack.enter_context(told_in(file, stack.enter_context(local_s3(LOCAL_BUCKET))))
+            settings, variables = load_settings(), file
+
+        def tell() -> None:
+            for line in what_is_up(settings, variables):
+                say(line)
+
+        supervisor = Supervisor(settings, say, worker_options=options, output=output, on_ready=tell)
         stop, hurry = _on_signals(say)
         supervisor.run(stop, hurry)
         say("Stopped.")
+
+
+def what_is_up(settings: "Settings", variables: Path | None) -> list[str]:
+    """Say what a worker serves, and what to type next.
+
+    `variables`: the file by which other terminals find the local S3 server.
+    """
+    from worker.bootstrap.urls import database_url
+
+    root = settings.results_roots[0]
+    broker = settings.broker_url.get_secret_value() if settings.broker_url else "embedded Valkey"
+    job = "12 4" if settings.database_url else "12 4 --create"
+    lines = [
+        f"bucket    s3://{settings.s3_bucket}/",
+        f"results   {', '.join(map(str, settings.results_roots))}",
+        f"database  {redacted(database_url(settings))}",
+        f"broker    {redacted(broker)}, queue {QUEUE}",
+    ]
+    if variables:
+        lines.append(f"S3        a server in memory; in other terminals: . {quote(str(variables))}")
+    return [*lines, f"next      oneprefix enqueue {job} {quote(str(root / 'RUN4'))} --wait"]
 
 
 def _on_signals(say: Callable[[str], None]) -> tuple[threading.Event, threading.Event]:

@@ -1,5 +1,6 @@
 """`oneprefix lifecycle`: the bucket's rules for artifacts as they grow old."""
 
+import sys
 from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Annotated
@@ -9,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.arguments import DryRun, Yes
-from cli.output import Json, console, errors, print_json
+from cli.output import Json, console, errors, print_json, print_line
 from cli.services import configured_services
 from worker.errors import InvalidRequest
 from worker.models.lifecycle import LifecycleRule, aborts_incomplete_uploads, our_rules
@@ -45,10 +46,10 @@ def apply(
         int, typer.Option(min=1, help="Abort incomplete multipart uploads after so many days.")
     ] = 1,
     dry_run: DryRun = False,
-    yes: Yes = False,  # noqa: ARG001  one convention for all; this command never asks
+    yes: Yes = False,
     as_json: Json = False,
 ) -> None:
-    """Replace oneprefix's own rules; leave all others untouched."""
+    """Show what would change in oneprefix's own rules, ask, and replace them; leave all others."""
     if storage_class and transition_days is None:
         raise typer.BadParameter("--storage-class needs --transition-days")
     to = storage_class or StorageClass.GLACIER
@@ -60,12 +61,31 @@ def apply(
         )
     except InvalidRequest as error:
         raise typer.BadParameter(str(error)) from error
+    if not (yes or dry_run or sys.stdin.isatty()):
+        raise typer.BadParameter("standard input is no terminal to confirm on: give --yes")
     with configured_services(as_json) as services:
         lifecycle = services.lifecycle
-        rules = lifecycle.planned(ours) if dry_run else lifecycle.apply(ours)
+        rules = lifecycle.planned(ours)
+        if not dry_run:
+            if not yes:
+                _confirm(lifecycle.lifecycle_rules(), rules)
+            rules = lifecycle.apply(ours)
     _print(rules, as_json)
     if dry_run and not as_json:
         errors.print("These would be the rules; nothing was changed.")
+
+
+def _confirm(before: list[LifecycleRule], after: list[LifecycleRule]) -> None:
+    """Show what changes; Exit unless it is wanted."""
+    changes = [("-", each) for each in before if each not in after]
+    changes += [("+", each) for each in after if each not in before]
+    for sign, rule in changes:
+        told = f"{rule.id or '-'}: for {rule.prefix or 'everything'}, {_told(rule)}"
+        print_line(f"{sign} {told}", errors)
+    if not changes:
+        print_line("Nothing would change.", errors)
+    if not typer.confirm("Replace the rules?", err=True):
+        raise typer.Exit(1)
 
 
 def _print(rules: list[LifecycleRule], as_json: bool) -> None:

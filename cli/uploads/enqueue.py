@@ -1,29 +1,27 @@
 """`oneprefix enqueue`: requests an upload, and waits for it if told to."""
 
-import time
+import os
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import BarColumn, DownloadColumn, TextColumn
 
 from cli.arguments import JobId, RunId, duration, instant
-from cli.output import Json, as_row, console, print_error, print_json, print_line
-from cli.progress import progress_bar
+from cli.output import INTERRUPTED, Json, as_row, console, print_error, print_json, print_line
 from cli.services import configured_services
+from cli.uploads.waiting import wait_for
+from worker.errors import InvalidRequest
 from worker.models.upload import Upload, UploadState
 
 if TYPE_CHECKING:
+    from worker.bootstrap.services import Services
     from worker.database.uploads.upload_list import SqlUploadList
-
-#: Seconds between two reads of the row with --wait.
-LOOK_EVERY = 0.3
 
 
 def enqueue(
     job: JobId,
     run: RunId,
-    path: Annotated[str, typer.Argument(help="Absolute path of the run's results directory.")],
+    path: Annotated[str, typer.Argument(help="The run's results directory, as workers see it.")],
     replace: Annotated[
         bool, typer.Option("--replace", help="Upload again although the run's results have landed.")
     ] = False,
@@ -45,24 +43,39 @@ def enqueue(
             help="Cancel the upload if no attempt is under way or has succeeded by then.",
         ),
     ] = None,
+    create: Annotated[
+        bool,
+        typer.Option(
+            "--create",
+            help="Make job and run, in the database that `oneprefix up` has made.",
+        ),
+    ] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until the upload is over.")] = False,
+    timeout: Annotated[
+        timedelta | None,
+        typer.Option(parser=duration, metavar="DURATION", help="Wait no longer; it goes on."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Request the upload of a run's results: writes the row, then sends the message."""
     from tasks import enqueue as request_upload  # imports Celery, which is slow
 
+    if timeout and not wait:
+        raise typer.BadParameter("--timeout needs --wait")
     with configured_services(as_json) as services:
+        if create:
+            _create(services, job, run)
         upload = request_upload(
             job,
             run,
-            path,
+            _absolute(path),
             replace=replace,
             countdown=_seconds(countdown),
             eta=eta,
             expires=_seconds(expires),
         )
         if wait:
-            upload = _wait(upload, services.upload_list)
+            upload = _waited(upload, services.upload_list, _seconds(timeout))
         if upload.is_gone:  # a list of uploads says by whom, and when
             upload = services.upload_list.find(job, run) or upload
     if as_json:
@@ -73,21 +86,34 @@ def enqueue(
         raise typer.Exit(1)
 
 
+def _waited(upload: Upload, listed: "SqlUploadList", timeout: float | None) -> Upload:
+    watch = f"the upload goes on; watch it with `oneprefix status {upload.job_id} --watch`"
+    try:
+        found = wait_for(upload, listed, timeout)
+    except KeyboardInterrupt:
+        print_error(f"{upload.title}: {watch}")
+        raise typer.Exit(INTERRUPTED) from None
+    if not found.state.is_over:
+        print_error(f"{upload.title}: after {timeout:g} s {watch}")
+    return found
+
+
+def _create(services: "Services", job: int, run: int) -> None:
+    if services.settings.database_url:
+        raise InvalidRequest(
+            "--create is for the embedded database; in ONEPREFIX_DATABASE_URL's, your orchestrator"
+            f" makes jobs and runs, or `oneprefix job add {job} --runs {run}`"
+        )
+    services.jobs.add(job, [run])
+
+
+def _absolute(path: str) -> str:
+    """Resolve what a shell would; the rest is refused as it stands."""
+    return os.path.abspath(path) if path and not path.startswith("/") else path  # noqa: PTH100
+
+
 def _seconds(length: timedelta | None) -> float | None:
     return None if length is None else length.total_seconds()
-
-
-def _wait(upload: Upload, listed: "SqlUploadList") -> Upload:
-    told = TextColumn("run {task.fields[run]} {task.fields[state]}")
-    with progress_bar(told, BarColumn(), DownloadColumn(binary_units=True)) as progress:
-        bar = progress.add_task("", total=None, run=upload.run_id, state=upload.state)
-        while not upload.state.is_over:
-            time.sleep(LOOK_EVERY)
-            upload = listed.find(upload.job_id, upload.run_id) or upload
-            progress.update(
-                bar, total=upload.bytes_total, completed=upload.bytes_done, state=upload.state
-            )
-    return upload
 
 
 def _say(upload: Upload) -> None:

@@ -16,6 +16,7 @@ from rich.table import Table
 from cli.arguments import OptionalJobId
 from cli.output import Json, as_row, console, human_size, print_json
 from cli.services import configured_services, require_known
+from cli.uploads.waiting import speed
 from worker.models.upload import Upload, UploadState
 from worker.models.upload_request import Refusal
 from worker.wording import counted
@@ -53,7 +54,7 @@ def status(
         if watch and console.is_terminal and not as_json:
             with Live(console=console, auto_refresh=False) as live:
                 for look in looks:
-                    live.update(look, refresh=True)
+                    live.update(look.on_a_screen(console.height), refresh=True)
         for look in looks:
             if as_json:
                 print_json(look.as_dict())
@@ -70,9 +71,10 @@ class _Look:
     incomplete_uploads: "IncompleteUploadCounts"
 
     @classmethod
-    def at(cls, listed: "SqlUploadList", job: int | None, limit: int) -> Self:
+    def at(cls, listed: "SqlUploadList", job: int | None, limit: int, *, urgent: bool) -> Self:
+        """Look now: at the latest changes, or at what is under way or has failed first."""
         return cls(
-            listed.uploads(job, limit=limit),
+            listed.most_urgent(job, limit=limit) if urgent else listed.uploads(job, limit=limit),
             listed.counts(job),
             listed.deleted(job),
             [] if job is not None else listed.refusals(limit=limit),
@@ -90,25 +92,40 @@ class _Look:
     def __rich__(self) -> RenderableType:
         if not self.uploads and not self.refusals:
             return "No uploads."
+        hidden = sum(self.counts.values()) - len(self.uploads)
+        more = f"; {hidden:,} more with --limit" if hidden else ""
+        counts = [self._totals + more] if self._totals else []
+        return Group(table_of(self.uploads), *counts, *self._remarks)
+
+    def on_a_screen(self, height: int) -> RenderableType:
+        """Totals first, then as many uploads as fit, each on one line."""
+        head = [self._totals or "No uploads.", *self._remarks][: height - 3]
+        fits = max(0, height - len(head) - 2)
+        table = table_of(self.uploads[:fits])
+        for column in table.columns:
+            column.no_wrap, column.overflow = True, "ellipsis"
+        return Group(*head, table)
+
+    @property
+    def _totals(self) -> str:
         shown = Counter[str](self.counts)
         shown[UploadState.LANDED] -= self.deleted
         shown["deleted"] = self.deleted
-        by_state = ", ".join(f"{count:,} {state}" for state, count in shown.items() if count)
-        hidden = sum(self.counts.values()) - len(self.uploads)
-        more = f"; {hidden:,} more with --limit" if hidden else ""
-        refused = [f"[red]refused:[/] {escape(each.reason)}" for each in self.refusals]
+        return ", ".join(f"{count:,} {state}" for state, count in shown.items() if count)
+
+    @property
+    def _remarks(self) -> list[str]:
         waiting = self.incomplete_uploads.waiting
         parts = [f"{counted(waiting, 'interrupted upload')} will resume"] if waiting else []
-        counts = [by_state + more] if by_state else []
-        return Group(table_of(self.uploads), *counts, *parts, *refused)
+        return parts + [f"[red]refused:[/] {escape(each.reason)}" for each in self.refusals]
 
 
 def _looks(listed: "SqlUploadList", job: int | None, limit: int, *, watch: bool) -> Iterator[_Look]:
     """Yield one look; with `watch`, go on for ever."""
-    yield _Look.at(listed, job, limit)
+    yield _Look.at(listed, job, limit, urgent=watch)
     while watch:
         time.sleep(LOOK_EVERY)
-        yield _Look.at(listed, job, limit)
+        yield _Look.at(listed, job, limit, urgent=watch)
 
 
 def table_of(uploads: Sequence[Upload], *, remarks: bool = True) -> Table:
@@ -143,7 +160,7 @@ def _remark(upload: Upload) -> str:
     if upload.state is UploadState.LANDED:
         return upload.results_url or upload.error or ""
     if upload.state is UploadState.UPLOADING:
-        return f"on {(upload.owner or '').partition('@')[0]}"
+        return ", ".join([f"on {(upload.owner or '').partition('@')[0]}", *speed(upload)])
     if upload.state is UploadState.REQUESTED and upload.next_attempt_at:
         return f"not before {upload.next_attempt_at:%Y-%m-%d %H:%M:%S} UTC"
     return upload.error or ""

@@ -39,7 +39,7 @@ class CeleryPublisher:
         except InvalidSettings:  # no broker is named
             return False
 
-    def publish(self, request: UploadRequest, *, urgent: bool = False) -> bool:
+    def publish(self, request: UploadRequest, *, urgent: bool = False, retries: int = 0) -> bool:
         """Publish; `urgent` works where this process uses our own transport, or on RabbitMQ 4."""
         if self.is_eager:  # which Celery ignores in `send_task`
             arguments = request.job_id, request.run_id, request.path
@@ -50,6 +50,7 @@ class CeleryPublisher:
             TASK,
             args=[request.job_id, request.run_id, request.path],
             task_id=request.task_id,
+            retries=retries,
             priority=URGENT if urgent else None,
             **options_of(request.follow_up),
         )

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from base64 import b64decode, b64encode
 from typing import Any
 
@@ -20,6 +21,19 @@ TASK = "tasks.package_and_upload"
 #: A message's priority that puts it before all others, as RabbitMQ's quorum queues do from 5 on.
 #: (kombu's Redis transport has it the other way round, and none before the default, 0.)
 URGENT = 9
+
+
+def title_of(arguments: object, keywords: object = None) -> str | None:
+    """What logs and monitors call a message's upload, as `job 12 run 4`, from its arguments' reprs.
+
+    None if these do not begin with two ids. They are strangers' texts.
+    """
+    by_place = re.match(r"[(\[](\d{1,19}), (\d{1,19})\b", str(arguments))
+    by_name = [
+        re.search(rf"'{name}': (\d{{1,19}})\b", str(keywords)) for name in ("job_id", "run_id")
+    ]
+    ids = by_place.groups() if by_place else [found[1] for found in by_name if found]
+    return "job {} run {}".format(*ids) if len(ids) == 2 else None
 
 
 def delivery_of(message: Any) -> bytes:

@@ -1,10 +1,15 @@
 """The log of a worker and of the processes beside it: no secret, and nothing a terminal obeys."""
 
 import logging
+import re
 from copy import copy
 
+from tasks.messaging.upload_message import TASK, title_of
 from worker.printable import printable
 from worker.redaction import redacted
+
+#: How Celery begins a line about a task: its name, or title, and the message's id.
+_TASK = re.compile(r"^Task ([^[]*)\[[^]]*\] ")
 
 
 class CleanFormatter(logging.Formatter):
@@ -20,7 +25,7 @@ class CleanFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         clean = copy(record)
-        clean.msg, clean.args = _clean(record.getMessage()), None
+        clean.msg, clean.args = _clean(_titled(record)), None
         if record.exc_info and not record.exc_text:
             clean.exc_text = self.formatException(record.exc_info)
         if clean.exc_text:
@@ -28,6 +33,17 @@ class CleanFormatter(logging.Formatter):
         if record.stack_info:
             clean.stack_info = _clean(record.stack_info)
         return self._form.format(clean)
+
+
+def _titled(record: logging.LogRecord) -> str:
+    """The record's message; Celery's about an upload begin with its job and run."""
+    message, told = record.getMessage(), getattr(record, "data", None)
+    task = _TASK.match(message)
+    if not task:
+        return message
+    of_message = title_of(told.get("args"), told.get("kwargs")) if isinstance(told, dict) else None
+    title = task[1] if task[1].startswith("job ") else task[1] == TASK and of_message
+    return f"{title}: {message[task.end() :]}" if title else message
 
 
 def _clean(text: str) -> str:

@@ -14,7 +14,7 @@ class FakePublisher:
     published: list[tuple[UploadRequest, bool]] = field(default_factory=list)
     """Each request, and whether it was urgent."""
 
-    def publish(self, request: UploadRequest, *, urgent: bool = False) -> bool:
+    def publish(self, request: UploadRequest, *, urgent: bool = False, retries: int = 0) -> bool:
         if not self.is_away:
             self.published.append((request, urgent))
         return not self.is_away

@@ -86,6 +86,7 @@ class FakeResults:
         file_count: int,
         moved: Callable[[], None],
         check: Callable[[], None],
+        sent: Callable[[int], None],
         resume_id: str | None = None,
         cutbacks: int = 0,
     ) -> Iterator["FakeArchive"]:
@@ -98,6 +99,7 @@ class FakeResults:
             moved()
             check()
             content += chunk
+            sent(len(chunk))
         assert len(content) <= size_bound
         yield FakeArchive(self.objects, prefix.run_results_key(run.id), bytes(content))
 

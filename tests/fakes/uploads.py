@@ -8,6 +8,7 @@ from typing import Any
 from worker.errors import JobNotFound, LeaseLost, RunNotFound
 from worker.models.archive import Archive
 from worker.models.artifact import Artifact
+from worker.models.history import told
 from worker.models.job import Job, Run
 from worker.models.upload import GIVEN_UP, Upload, UploadState
 from worker.models.upload_request import DueMessage, Moment, Refusal, UploadRequest
@@ -118,6 +119,12 @@ def _requested(request: UploadRequest) -> Upload:
     )
 
 
+def _ended(row: Upload, reason: str) -> str:
+    assert row.begun_at
+    times = f"{row.begun_at.isoformat()} {later(0).isoformat()}"
+    return f"{row.history or ''}{row.attempt} {times} {told(reason)}\n"
+
+
 def _widened(row: Upload, request: UploadRequest) -> Upload:
     begins, expires = _time(request.not_before), _time(request.expires)
     if row.state is UploadState.REQUESTED and row.next_attempt_at:
@@ -151,6 +158,8 @@ class FakeUploads:
                 lease_until=later(lease),
                 next_attempt_at=None,
                 bytes_done=0,
+                begun_at=later(0),
+                history=row.history if row.attempt else None,
             )
         )
 
@@ -186,6 +195,7 @@ class FakeUploads:
                 traceback=None,
                 deaths=row.deaths + 1,
                 attempt=row.attempt + (0 if begun else 1),
+                history=_ended(row, error) if begun else row.history,
                 next_attempt_at=None if delay is None else later(delay),
                 owner=None if delay is None else row.owner,
                 lease_until=None,
@@ -246,6 +256,7 @@ class FakeUploads:
             UploadState.RETRYING,
             deaths=0,
             cutbacks=upload.cutbacks + (1 if cut_back else 0),
+            history=_ended(upload, error),
             error=error,
             traceback=traceback,
             next_attempt_at=later(delay),
@@ -267,7 +278,8 @@ class FakeUploads:
         )
 
     def fail(self, upload: Upload, *, error: str, traceback: str) -> None:
-        self._write(upload, UploadState.FAILED, error=error, traceback=traceback, **_NOBODY)
+        values = {"error": error, "traceback": traceback, "history": _ended(upload, error)}
+        self._write(upload, UploadState.FAILED, **values, **_NOBODY)
 
     def _held(self, upload: Upload) -> bool:
         row = self._database.rows[upload.job_id, upload.run_id]
@@ -306,7 +318,7 @@ class FakeOutbox:
         self.database.rows[where] = upload
         self.database.published_at[where] = later(0)
         request = UploadRequest(*where, upload.path, task_id=upload.task_id)
-        return DueMessage(request, upload.state is not UploadState.REQUESTED)
+        return DueMessage(request, upload.state is not UploadState.REQUESTED, upload.attempt)
 
     def give_back(self, row: int) -> None:
         self.database.published_at[list(self.database.rows)[row]] = None

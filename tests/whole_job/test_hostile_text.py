@@ -33,6 +33,9 @@ LATER = "'2099-01-01 00:00:00.000000'"
 #: shown; the order is that in which a person could give them.
 COMMANDS: dict[str, list[tuple[tuple[str, ...], bool]]] = {
     "status": [((), True), (("12",), True)],
+    "job add": [(("12", "--runs", "4"), False), (("12", f"--runs={HOSTILE}"), True)],
+    "workers": [((), False)],
+    "deletions": [((), False), (("12",), False)],
     "failed": [((), True), (("--traceback",), True)],
     "ls": [(("12",), True), (("12", "--tree"), True)],
     "contents": [(("12", "4"), True)],
@@ -54,7 +57,7 @@ COMMANDS: dict[str, list[tuple[tuple[str, ...], bool]]] = {
     "doctor": [((), False)],
     "settings": [((), True)],
     "lifecycle show": [((), False)],
-    "lifecycle apply": [(("--dry-run",), False)],
+    "lifecycle apply": [(("--dry-run",), False), (("--yes",), False)],
     "enqueue": [
         (("12", "6", f"relative{HOSTILE}"), True),
         (("12", "6", f"/etc/{HOSTILE}"), False),

@@ -108,6 +108,7 @@ class UploadServices(Repositories):
         return RetryPolicy(
             max_attempts=self.settings.max_attempts,
             missing_path_attempts=self.settings.missing_path_attempts,
+            missing_path_seconds=self.settings.missing_path_seconds,
             base=self.settings.backoff_seconds,
             cap=self.settings.backoff_cap_seconds,
         )

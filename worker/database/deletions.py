@@ -8,9 +8,10 @@ from worker.database.types import now
 from worker.database.uploads.conditions import NOBODY, is_leased, lease_ran_out
 from worker.errors import UploadUnderWay
 from worker.models.order import Order
-from worker.models.retention import Deletion
+from worker.models.retention import Deletion, DeletionRecord
 from worker.models.upload import UploadState
 
+_RECORD = tuple(deletions.c[name] for name in DeletionRecord.__slots__)
 _WAITING = (UploadState.REQUESTED, UploadState.RETRYING)
 
 
@@ -42,6 +43,15 @@ class SqlDeletionRepository(SqlRepository):
             if order and (begun := _begun_for(connection, order)):
                 return begun
             return connection.execute(record.returning(deletions.c.id)).scalar_one()
+
+    def records(
+        self, job_id: int | None = None, *, limit: int | None = None
+    ) -> list[DeletionRecord]:
+        """The deletions of a job, or of all, the latest first."""
+        query = select(*_RECORD).order_by(deletions.c.begun_at.desc(), deletions.c.id.desc())
+        if job_id is not None:
+            query = query.where(deletions.c.job_id == job_id)
+        return [DeletionRecord(**row._asdict()) for row in self._rows(query.limit(limit))]
 
     def finish(self, deletion_id: int, *, failures: int) -> None:
         statement = update(deletions).where(deletions.c.id == deletion_id)

@@ -3,14 +3,14 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Engine, insert, select
+from sqlalchemy import ColumnElement, Engine, select
 
-from worker.database.engine import SqlRepository, transaction
+from worker.database.engine import SqlRepository, batched, transaction
 from worker.database.tables import jobs, runs
 from worker.database.types import FIRST, LAST
-from worker.errors import JobNotFound, JobUnusable, RunNotFound
+from worker.errors import InvalidRequest, JobNotFound, JobUnusable, RunNotFound, RunNotInJob
 from worker.models.job import Job, Run
-from worker.models.upload_request import MAX_ID
+from worker.models.upload_request import MAX_ID, storable_id
 
 
 class SqlJobRepository(SqlRepository):
@@ -24,6 +24,30 @@ class SqlJobRepository(SqlRepository):
     def require(self, job_id: int) -> None:
         """Raise JobNotFound unless `jobs` has the job, whatever its creation time."""
         self._created_at(job_id)
+
+    def add(self, job_id: int, run_ids: Iterable[int], created_at: datetime | None = None) -> Job:
+        """Insert the job, created at that time or now, and its runs, where no orchestrator does.
+
+        What is there already stays as it is. Raises InvalidRequest if that is another creation
+        time, and RunNotInJob if it is another job's run.
+        """
+        wanted = [storable_id("run id", each) for each in run_ids]
+        known_time = {} if created_at is None else {"created_at": created_at}
+        new_job = self._insert_into(jobs).values(id=storable_id("job id", job_id), **known_time)
+        with transaction(self.engine) as connection:
+            connection.execute(new_job.on_conflict_do_nothing())
+            new_run = self._insert_into(runs).on_conflict_do_nothing()
+            connection.execute(new_run, [{"id": each, "job_id": job_id} for each in wanted])
+            for some in batched(wanted):
+                others = select(runs.c.id, runs.c.job_id).where(runs.c.id.in_(some))
+                for run_id, owner in connection.execute(others.where(runs.c.job_id != job_id)):
+                    told = f"the run belongs to job {owner}"
+                    raise RunNotInJob(told, job_id=job_id, run_id=run_id)
+            time = select(jobs.c.created_at).where(jobs.c.id == job_id)
+            stands = connection.execute(time).scalar_one()
+            if created_at is not None and stands != created_at:
+                raise InvalidRequest(f"it was created at {stands}, and stays so", job_id=job_id)
+        return self.get(job_id)
 
     def _created_at(self, job_id: int) -> datetime | None:
         query = select(jobs.c.created_at).where(jobs.c.id == job_id)
@@ -51,10 +75,5 @@ class SqlRunRepository(SqlRepository):
 
 
 def add_job(engine: Engine, job_id: int, created_at: datetime, run_ids: Iterable[int]) -> Job:
-    """Insert a job and its runs where no orchestrator does: in a demo, a benchmark or a test."""
-    job = Job(job_id, created_at)
-    with transaction(engine) as connection:
-        connection.execute(insert(jobs).values(id=job.id, created_at=job.created_at))
-        for run_id in run_ids:
-            connection.execute(insert(runs).values(id=run_id, job_id=job.id))
-    return job
+    """Insert a job and its runs: in a demo, a benchmark or a test."""
+    return SqlJobRepository(engine).add(job_id, run_ids, created_at)

@@ -27,6 +27,8 @@ class UploadColumns(TypedColumns):
 
     `superseded`: ids of earlier messages, each between spaces; such a message asks for nothing new.
     `oom_kills`: processes that the kernel had killed in the container when the attempt began.
+    `begun_at`: when the current or last attempt was claimed. `history`: how those before it ended,
+    as `worker.models.history` reads it.
     """
 
     id = Column(BigInteger, primary_key=True)
@@ -56,9 +58,11 @@ class UploadColumns(TypedColumns):
     multipart_upload_id: Named[str | None] = Column(Text)
     results_url: Named[str | None] = Column(Text)
     left_out: Named[str | None] = Column(Text)
+    history: Named[str | None] = Column(Text)
     error: Named[str | None] = Column(Text)
     traceback: Named[str | None] = Column(Text)
     requested_at: Named[datetime] = Column(Instant)
+    begun_at: Named[datetime | None] = Column(Instant)
     updated_at: Named[datetime] = Column(Instant)
     landed_at: Named[datetime | None] = Column(Instant)
 

@@ -62,6 +62,26 @@ class within_years(FunctionElement[datetime]):  # noqa: N801  it reads as an SQL
     name = "within_years"
 
 
+class iso(FunctionElement[str]):  # noqa: N801  it reads as an SQL function
+    """The time as a text in ISO 8601, in UTC and whole seconds."""
+
+    type = String()
+    inherit_cache = True
+    name = "iso"
+
+
+@compiles(iso, "postgresql")
+def _to_char(element: iso, compiler: SQLCompiler, **options: Any) -> str:
+    time = compiler.process(element.clauses, **options)
+    return f"""to_char({time} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')"""
+
+
+@compiles(iso, "sqlite")
+def _formatted(element: iso, compiler: SQLCompiler, **options: Any) -> str:
+    time = compiler.process(element.clauses, **options)
+    return f"strftime('%Y-%m-%dT%H:%M:%SZ', {time})"
+
+
 class now(FunctionElement[datetime]):  # noqa: N801  it reads as the SQL function that it is
     """The database's own clock, plus `seconds`."""
 

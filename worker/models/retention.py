@@ -36,6 +36,24 @@ class Deletion:
 
 
 @dataclass(frozen=True, slots=True)
+class DeletionRecord:
+    """What the table `deletions` tells of one deletion."""
+
+    id: int
+    job_id: int
+    bucket: str
+    prefix: str
+    who: str
+    order_id: str | None
+    objects: int
+    bytes: int
+    begun_at: datetime
+    finished_at: datetime | None
+    failures: int | None
+    """Objects that could not be deleted; None while the deletion goes on, or if it was cut off."""
+
+
+@dataclass(frozen=True, slots=True)
 class Relocation:
     """Where a run's results lie from now on."""
 

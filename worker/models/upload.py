@@ -65,6 +65,7 @@ class Upload:
     oom_kills: int = 0
     """Processes that the kernel had killed in the worker's container when the attempt began."""
     bytes_done: int = 0
+    """Bytes of the tree whose packed form has been sent."""
     bytes_total: int | None = None
     file_count: int | None = None
     archive_size: int | None = None
@@ -75,6 +76,8 @@ class Upload:
     """S3's id of a multipart upload that an attempt began, for the next one to resume."""
     results_url: str | None = None
     left_out: str | None = None
+    history: str | None = None
+    """How attempts ended that did not land it; `worker.models.history` reads it."""
     error: str | None = None
     traceback: str | None = None
     lease_until: datetime | None = None
@@ -83,6 +86,8 @@ class Upload:
     expires_at: datetime | None = None
     """An upload that waits for an attempt is cancelled then."""
     requested_at: datetime | None = None
+    begun_at: datetime | None = None
+    """When the current or last attempt was claimed."""
     updated_at: datetime | None = None
     landed_at: datetime | None = None
     deleted_by: str | None = None

@@ -94,6 +94,8 @@ class DueMessage(NamedTuple):
     request: UploadRequest
     is_begun: bool
     """Whether an attempt has worked on the upload before, and was interrupted or failed."""
+    attempts: int
+    """How many have, that count."""
 
 
 def storable_id(name: str, value: object) -> int:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from traceback import walk_tb
+from typing import Any
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -80,7 +81,9 @@ def _answered(doing: str, error: ClientError) -> OneprefixError:
     code = answer.get("Code", "Unknown")
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     told = code if code == str(status) else f"{status} {code}"
-    line = f"{doing}: S3 answered {told}: {redacted(answer.get('Message', ''))}"
+    named: Any = answer  # of which its type leaves out what only some codes have
+    bucket = f" ({named['BucketName']})" if named.get("BucketName") else ""
+    line = f"{doing}: S3 answered {told}{bucket}: {redacted(answer.get('Message', ''))}"
     # 400 is HEAD's answer for an expired token
     if code in _PASSING_CODES or code == "400" or status in (0, 429) or status >= 500:
         return StorageUnavailable(line)

@@ -46,7 +46,7 @@ class Lease(Generic[Held]):
         """
         self.held = held
         self.progress: Callable[[], int] = lambda: 0
-        """What has been done so far, recorded with each renewal: an upload's bytes packed."""
+        """What has been done so far, recorded with each renewal: an upload's bytes sent."""
         self._renew = renew
         self._seconds = seconds
         self._stall_seconds = stall_seconds

@@ -14,6 +14,9 @@ class RetryPolicy:
 
     max_attempts: int = 20
     missing_path_attempts: int = 5
+    missing_path_seconds: float = 120.0
+    """How long a directory that does not exist is looked for at least: NFS remembers for a minute
+    what it has not found (acdirmax in nfs(5))."""
     base: float = 2.0
     cap: float = 900.0
 

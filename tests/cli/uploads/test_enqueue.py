@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from tests.cli.command import Command
@@ -9,7 +11,6 @@ from tests.cli.command import Command
         (("0", "4", "/r/RUN4"), "job id must be a positive integer"),
         (("12", "-4", "/r/RUN4"), "run id must be a positive integer"),
         ((str(2**63), "4", "/r/RUN4"), "below 2^63"),
-        (("12", "4", "RUN4"), "path is not absolute"),
         (("12", "4", ""), "path is empty"),
         (("12", "4", "/r/../etc"), "path holds '..'"),
     ],
@@ -29,3 +30,34 @@ def test_enqueue_without_a_broker_leaves_a_row_for_the_workers_to_come(oneprefix
     assert (answer.code, answer.out) == (0, "job 12, run 4: REQUESTED\n")
     assert "a worker will do it" in answer.err
     assert answer.err.count("\n") == 1
+
+
+def test_a_relative_path_is_that_of_the_current_directory(oneprefix: Command) -> None:
+    oneprefix("db", "upgrade")
+    asked = oneprefix("enqueue", "12", "4", "results/../results/RUN4", "--json")
+    assert asked.json["path"] == f"{oneprefix.directory}/results/RUN4"
+
+
+def test_create_makes_job_and_run_in_the_embedded_database_alone(oneprefix: Command) -> None:
+    oneprefix("db", "upgrade")
+    assert oneprefix("enqueue", "12", "4", "/results/RUN4", "--create").code == 0
+    assert oneprefix("enqueue", "12", "4", "/results/RUN4", "--create").code == 0
+    elsewhere = replace(
+        oneprefix,
+        environment=oneprefix.environment
+        | {"ONEPREFIX_DATABASE_URL": f"sqlite:///{oneprefix.directory}/other.db"},
+    )
+    refused = elsewhere("enqueue", "12", "4", "/results/RUN4", "--create")
+    assert refused.code == 1
+    assert "oneprefix job add 12 --runs 4" in refused.err
+    assert refused.err.count("\n") == 1
+
+
+def test_waiting_ends_in_time_and_says_that_no_worker_answers(oneprefix: Command) -> None:
+    oneprefix("db", "upgrade")
+    waited = oneprefix("enqueue", "12", "4", "/results/RUN4", "--wait", "--timeout", "1s", "--json")
+    assert waited.code == 1
+    assert waited.json["state"] == "REQUESTED"
+    assert "after 1 s the upload goes on" in waited.err
+    assert "oneprefix status 12 --watch" in waited.err
+    assert oneprefix("enqueue", "12", "4", "/results/RUN4", "--timeout", "1s").code == 2

@@ -26,6 +26,7 @@ class RecordedAttempt:
     checks: int = 0
 
     moves: int = 0
+    sent: list[int] = field(default_factory=list)
 
     def moved(self) -> None:
         self.moves += 1
@@ -64,6 +65,7 @@ def store(
         file_count=package.file_count,
         moved=attempt.moved,
         check=attempt.check,
+        sent=attempt.sent.append,
         resume_id=resume_id,
     ) as sending:
         if sending.multipart_upload_id:

@@ -16,6 +16,7 @@ from sqlalchemy import (
     func,
     inspect,
     literal_column,
+    null,
     or_,
     select,
     table,
@@ -24,7 +25,7 @@ from sqlalchemy import (
 
 from worker.database.engine import SqlRepository, transaction
 from worker.database.tables import runs, uploads
-from worker.database.types import Instant, now
+from worker.database.types import Instant, iso, now
 from worker.database.uploads.conditions import (
     NOBODY,
     UPLOAD,
@@ -38,6 +39,8 @@ from worker.database.uploads.conditions import (
 from worker.errors import LeaseLost, RunNotFound
 from worker.models.archive import Archive
 from worker.models.artifact import Artifact
+from worker.models.history import MAX_HISTORY
+from worker.models.history import told as in_history
 from worker.models.upload import Upload, UploadState
 from worker.models.upload_request import storable
 
@@ -70,6 +73,8 @@ class SqlUploadRepository(SqlRepository):
                 next_attempt_at=None,
                 published_at=None,
                 bytes_done=0,
+                history=case((uploads.c.attempt == 0, null()), else_=uploads.c.history),
+                begun_at=now(),
                 updated_at=now(),
             )
             .returning(*UPLOAD)
@@ -100,6 +105,7 @@ class SqlUploadRepository(SqlRepository):
             traceback=None,
             deaths=_since_the_request(uploads.c.deaths) + 1,
             attempt=uploads.c.attempt + (0 if begun else 1),
+            **(_ended(error) if begun else {}),
             next_attempt_at=None if delay is None else now(delay),
             published_at=None,
             owner=None if delay is None else upload.owner,
@@ -218,7 +224,7 @@ class SqlUploadRepository(SqlRepository):
     def _end(
         self, upload: Upload, state: UploadState, error: str, traceback: str, **values: Any
     ) -> None:
-        told = {"error": storable(error), "traceback": storable(traceback)}
+        told = {"error": storable(error), "traceback": storable(traceback), **_ended(error)}
         self._write(upload, state, **told, **values, **NOBODY)
 
     def _write(self, upload: Upload, state: UploadState, **values: Any) -> None:
@@ -231,6 +237,17 @@ class SqlUploadRepository(SqlRepository):
 def _since_the_request(count: ColumnElement[int]) -> ColumnElement[int]:
     """The count; zero in the first attempt, since a row that is asked for again keeps its own."""
     return case((uploads.c.attempt == 0, 0), else_=count)
+
+
+def _ended(reason: str) -> dict[str, ColumnElement[str]]:
+    """The column `history` with one more line, of the attempt that ends now."""
+    attempt = cast(uploads.c.attempt, Text)
+    begun_at = func.coalesce(uploads.c.begun_at, uploads.c.updated_at)
+    line = f" {in_history(storable(reason))}\n"
+    lines = func.coalesce(uploads.c.history, "") + attempt + " " + iso(begun_at) + " " + iso(now())
+    longer = func.length(lines) > MAX_HISTORY
+    newest = case((longer, func.substr(lines, func.length(lines) - MAX_HISTORY)), else_=lines)
+    return {"history": newest + line}
 
 
 def _held(upload: Upload) -> Update:

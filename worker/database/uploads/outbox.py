@@ -41,6 +41,7 @@ class SqlOutbox(SqlRepository):
                 uploads.c.path,
                 uploads.c.task_id,
                 uploads.c.state,
+                uploads.c.attempt,
             )
         )
         with transaction(self.engine) as connection:
@@ -58,7 +59,7 @@ class SqlOutbox(SqlRepository):
             task_id=found.task_id,
             follow_up=wanted,
         )
-        return DueMessage(request, found.state != UploadState.REQUESTED)
+        return DueMessage(request, found.state != UploadState.REQUESTED, found.attempt)
 
     def give_back(self, row: int) -> None:
         self._changed(update(uploads).where(uploads.c.id == row).values(published_at=None))

@@ -7,11 +7,21 @@ from sqlalchemy import ColumnElement, Select, and_, func, select, true
 
 from worker.database.engine import SqlRepository
 from worker.database.tables import deletions, uploads
+from worker.database.types import FIRST
 from worker.database.uploads.conditions import UPLOAD, as_upload, is_leased
 from worker.models.retention import deletion_record
 from worker.models.upload import Upload, UploadState
 from worker.models.upload_request import Refusal
 
+#: States as a person wants to see them who watches.
+URGENCY = (
+    UploadState.UPLOADING,
+    UploadState.RETRYING,
+    UploadState.FAILED,
+    UploadState.REQUESTED,
+    UploadState.CANCELLED,
+    UploadState.LANDED,
+)
 #: Rows without usable ids are refused messages.
 _HAS_IDS = (uploads.c.job_id > 0) & (uploads.c.run_id > 0)
 
@@ -56,6 +66,15 @@ class SqlUploadList(SqlRepository):
         if any(_names_deletion(upload) for upload in found):
             found = self._with_deletions(found, select(uploads.c.job_id).where(chosen))
         return sorted(found, key=lambda upload: (upload.job_id, upload.run_id))
+
+    def most_urgent(self, job_id: int | None = None, *, limit: int) -> list[Upload]:
+        """At most `limit` uploads of a job, or of all: by state, then the latest changes first."""
+        found: list[Upload] = []
+        for state in URGENCY:
+            if len(found) < limit:
+                some = self.uploads(job_id, state=state, limit=limit - len(found))
+                found += sorted(some, key=lambda each: each.updated_at or FIRST, reverse=True)
+        return found
 
     def _with_deletions(self, found: list[Upload], job_ids: Select[int | None]) -> list[Upload]:
         """The uploads with who deleted their results, and when."""

@@ -51,7 +51,6 @@ def listening(client: "S3Client") -> Iterator[LatestRequest]:
     """Listen to the client's requests while the block runs."""
     latest, events = LatestRequest(), client.meta.events
     handlers = [(event, latest.note) for event in _EVENTS]
-    handlers.append((_SENDING_PART, PartBody.before_send))
     for event, handler in handlers:
         events.register(event, handler)
     try:
@@ -100,8 +99,11 @@ class PartRequests:
             body.begin_sending()
             answer = self._answered(request.prepare())
         except (AttributeError, BotoCoreError):
-            return None
-        return answer.headers.get("ETag") if answer.status_code == 200 else None
+            answer = None
+        if answer is not None and answer.status_code == 200:
+            return answer.headers.get("ETag")
+        body.seek(0)
+        return None
 
     def _answered(self, request: AWSPreparedRequest) -> AWSResponse:
         """S3's answer, or that of whoever answers requests in S3's place, as moto does."""

@@ -1,6 +1,7 @@
 """How much is sent at once, and how fast."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Final, Self
@@ -38,6 +39,12 @@ class Sending:
     memory: int = 96 * MIB
     """Bytes of memory that one upload may take."""
     bandwidth: BandwidthLimit | None = None
+
+    def before_piece(self, sent: Callable[[int], None], size: int) -> None:
+        """Count a piece of a request, and wait until it may go; a negative one is taken back."""
+        sent(size)
+        if self.bandwidth and size > 0:
+            self.bandwidth.take(size)
 
     def cut_back(self, times: int) -> Self:
         """With half the connections as many times, and then with parts as small as S3 allows."""

@@ -58,8 +58,8 @@ class MultipartUpload:
     checksums: RequestChecksums
     stored: "Mapping[int, PartTypeDef]"
     """The parts that S3 has already, by their numbers."""
-    moved: Callable[[], None]
-    """Called from any thread for each piece sent."""
+    sent: Callable[[int], None]
+    """Called from any thread for each piece sent, with its bytes; see `PartBody`."""
     check: Callable[[], None]
     """Called every second while waiting; may raise."""
     is_spoilt: bool = field(default=False, init=False)
@@ -119,6 +119,7 @@ class MultipartUpload:
         stored = self.stored.get(number)
         if stored and is_stored(part, stored):
             self._sent[-1]["ETag"] = stored["ETag"]
+            self.sent(part.size)
             return
         if self._under_way == self.sending.connections:
             self._wait_for_one()
@@ -153,11 +154,9 @@ class MultipartUpload:
         return answer["ETag"]
 
     def _before_piece(self, size: int) -> None:
-        if self._is_stopped:
+        if self._is_stopped and size > 0:
             raise SendingStopped
-        self.moved()
-        if self.sending.bandwidth:
-            self.sending.bandwidth.take(size)
+        self.sending.before_piece(self.sent, size)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ class PartBody:
     """The file-like body that botocore reads.
 
     `before_piece` is called with the length of each piece before the piece is sent; it may wait, or
-    raise SendingStopped.
+    raise SendingStopped. Before all are sent again, it is called with their negative sum.
     """
 
     def __init__(self, part: Part, before_piece: Callable[[int], None]) -> None:
@@ -23,6 +23,8 @@ class PartBody:
         self._piece = 0
         self._offset = 0
         self._is_sent = False
+        self._sent = 0
+        """Bytes that `before_piece` was told of."""
 
     def __len__(self) -> int:
         return self._part.size
@@ -41,6 +43,7 @@ class PartBody:
         if self._is_sent:
             self._piece += 1
             self._before_piece(len(piece))
+            self._sent += len(piece)
             return piece
         found = piece[self._offset : self._offset + size]
         self._offset += len(found)
@@ -56,6 +59,9 @@ class PartBody:
         self._piece = 0 if (offset, whence) == (0, 0) else len(self._part.pieces)
         self._offset = 0
         self._is_sent = False
+        if self._sent:
+            self._before_piece(-self._sent)
+            self._sent = 0
         return self.tell()
 
     def begin_sending(self) -> None:
@@ -64,6 +70,7 @@ class PartBody:
 
     @staticmethod
     def before_send(request: Any, **_: Any) -> None:
-        """Handle botocore's event `before-send`."""
+        """Handle botocore's event `before-send`: the body goes along, without a question before."""
         if isinstance(request.body, PartBody):
+            request.headers.pop("Expect", None)
             request.body.begin_sending()

@@ -29,6 +29,7 @@ from worker.storage.upload.multipart import (
     aborted_unless_resumable,
     stored_parts,
 )
+from worker.storage.upload.part_body import PartBody
 from worker.storage.upload.parts import in_parts, peeked
 from worker.storage.upload.single_put import SinglePut
 
@@ -46,6 +47,7 @@ class S3ResultsStore:
         self._sending = sending or Sending()
         self._checksums: RequestChecksums = Crc32Checksums()
         self._writer = ConditionalWriter(bucket)
+        bucket.client.meta.events.register("before-send.s3", PartBody.before_send)
 
     @contextmanager
     def begin(
@@ -58,6 +60,7 @@ class S3ResultsStore:
         file_count: int,
         moved: Callable[[], None],
         check: Callable[[], None],
+        sent: Callable[[int], None] = lambda _size: None,
         resume_id: str | None = None,
         cutbacks: int = 0,
     ) -> Iterator["_Archive"]:
@@ -80,7 +83,14 @@ class S3ResultsStore:
         if is_single:
             if resume_id:
                 self.abort(key, resume_id)
-            put = SinglePut(self._bucket, self._writer, self._checksums, next(parts), request)
+            put = SinglePut(
+                self._bucket,
+                self._writer,
+                self._checksums,
+                next(parts),
+                request=request,
+                before_piece=partial(sending.before_piece, sent),
+            )
             yield _Archive(put, storing)
             return
         with listening(self._bucket.client) as latest:
@@ -95,7 +105,7 @@ class S3ResultsStore:
                 writer=self._writer,
                 checksums=self._checksums,
                 stored=stored,
-                moved=moved,
+                sent=sent,
                 check=check,
             )
             with aborted_unless_resumable(self._bucket, key, upload):

@@ -1,6 +1,6 @@
 """Sends an archive that fits into one part, in one request."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Any
 
@@ -8,6 +8,7 @@ from worker.models.artifact import Artifact
 from worker.storage.objects.bucket import Bucket
 from worker.storage.upload.checksums import RequestChecksums, WholeObject
 from worker.storage.upload.conditional_write import Condition, ConditionalWriter
+from worker.storage.upload.part_body import PartBody
 from worker.storage.upload.parts import Part
 
 
@@ -22,18 +23,26 @@ class SinglePut:
         writer: ConditionalWriter,
         checksums: RequestChecksums,
         part: Part,
+        *,
         request: Mapping[str, Any],
+        before_piece: Callable[[int], None],
     ) -> None:
-        """`request`: arguments of PutObject beside body and checksums, as boto3 names them."""
+        """`request`: arguments of PutObject beside body and checksums, as boto3 names them.
+
+        `before_piece`: see `PartBody`.
+        """
         self._client = bucket.client
         self._writer = writer
-        self._body = b"".join(part.pieces)
-        digest = sha256(self._body).hexdigest()
+        self._part = part
+        self._before_piece = before_piece
+        digest = sha256()
+        for piece in part.pieces:
+            digest.update(piece)
         whole = WholeObject()
         whole.add(part)
-        self._artifact = whole.artifact(request["Key"], digest)
+        self._artifact = whole.artifact(request["Key"], digest.hexdigest())
         # only here: a multipart upload takes its metadata before its bytes are known
-        metadata = request["Metadata"] | {"sha256": digest}
+        metadata = request["Metadata"] | {"sha256": digest.hexdigest()}
         self._request = {**request, **checksums.for_part(part), "Metadata": metadata}
 
     def send_parts(self) -> Artifact:
@@ -43,5 +52,6 @@ class SinglePut:
         return self._writer.write(self._artifact, condition, self._put)
 
     def _put(self, condition: Condition) -> str | None:
-        answer = self._client.put_object(Body=self._body, **self._request, **condition)
+        body: Any = PartBody(self._part, self._before_piece)  # as much of a file as is read
+        answer = self._client.put_object(Body=body, **self._request, **condition)
         return answer.get("ChecksumCRC32")

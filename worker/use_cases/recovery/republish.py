@@ -28,8 +28,10 @@ class Republish:
             message = self._take(row)
             if message is None:
                 continue
-            request, is_begun = message
-            if not self.publisher.publish(request, urgent=is_begun):
+            request = message.request
+            if not self.publisher.publish(
+                request, urgent=message.is_begun, retries=message.attempts
+            ):
                 self.outbox.give_back(row)
                 break
             log.info("job %s, run %s: published again", request.job_id, request.run_id)

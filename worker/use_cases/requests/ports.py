@@ -28,10 +28,11 @@ class RequestRepository(Protocol):
 
 
 class Publisher(Protocol):
-    def publish(self, request: UploadRequest, *, urgent: bool = False) -> bool:
+    def publish(self, request: UploadRequest, *, urgent: bool = False, retries: int = 0) -> bool:
         """Publish the request's message; True if the broker confirmed it.
 
         After False the broker may have the message nevertheless. An `urgent` message is delivered
-        before those that wait, where the broker allows it.
+        before those that wait, where the broker allows it. `retries`: attempts before the one that
+        it asks for.
         """
         ...

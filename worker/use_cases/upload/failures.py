@@ -15,6 +15,7 @@ from worker.errors import (
     ResultsDirectoryMissing,
     TransientError,
 )
+from worker.models.history import past_attempts
 from worker.models.upload import Upload
 from worker.models.upload_request import MAX_TEXT
 from worker.redaction import redacted
@@ -93,9 +94,16 @@ def _limit_met(error: Exception, limit: str) -> LimitMet:
 def _is_last_attempt(upload: Upload, error: OneprefixError, policy: RetryPolicy) -> bool:
     if isinstance(error, Postponed) or not isinstance(error, TransientError):
         return False
-    if isinstance(error, ResultsDirectoryMissing):
-        return upload.attempt >= policy.missing_path_attempts
+    if isinstance(error, ResultsDirectoryMissing) and upload.attempt < policy.max_attempts:
+        enough = upload.attempt >= policy.missing_path_attempts
+        return enough and _tried_for(upload) >= policy.missing_path_seconds
     return upload.attempt >= policy.max_attempts
+
+
+def _tried_for(upload: Upload) -> float:
+    """Seconds between the first attempt's beginning and this one's, on the database's clock."""
+    first = next(past_attempts(upload.history), None)
+    return (upload.begun_at - first.begun_at).total_seconds() if first and upload.begun_at else 0.0
 
 
 def _write(

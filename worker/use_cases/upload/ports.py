@@ -155,16 +155,18 @@ class ResultsStore(Protocol):
         file_count: int,
         moved: Callable[[], None],
         check: Callable[[], None],
+        sent: Callable[[int], None],
         resume_id: str | None = None,
         cutbacks: int = 0,
     ) -> AbstractContextManager[OutgoingArchive]:
         """Prepare to store the archive that `chunks` yields under the run's key.
 
-        `moved` is called from any thread for each piece packed or sent. `check` is called in the
-        caller's thread between chunks, and every second while waiting; it may raise. `resume_id`
-        names a multipart upload of an earlier attempt: its parts are not sent again where they
-        are the same. Each of the `cutbacks` halves the connections. If the block raises a
-        transient error, the parts stay for the next attempt; after any other error the multipart
+        `moved` is called for each piece packed, `sent` from any thread with the bytes of each that
+        is sent, or was before; with a negative number if so many have to be sent again. `check` is
+        called in the caller's thread between chunks, and every second while waiting; it may raise.
+        `resume_id` names a multipart upload of an earlier attempt: its parts are not sent again
+        where they are the same. Each of the `cutbacks` halves the connections. If the block raises
+        a transient error, the parts stay for the next attempt; after any other error the multipart
         upload is aborted.
         """
         ...

@@ -42,6 +42,7 @@ from worker.use_cases.upload.ports import (
     ResultsStore,
     UploadRepository,
 )
+from worker.use_cases.upload.sent_progress import SentProgress
 from worker.use_cases.upload.settling import Settling
 
 Progress = Callable[[int, int], None]
@@ -79,7 +80,7 @@ class UploadResults:
         once the row is FAILED, and TransientError to be called again `retry_in` seconds later;
         either has `recorded` False if the row could not be written.
 
-        `progress` is called often, with the bytes packed so far and the bytes of the whole tree.
+        `progress` is called often, with the bytes sent so far and the bytes of the whole tree.
         """
         upload = self.requests.request(request, published=True)
         if upload.state is UploadState.LANDED:
@@ -122,9 +123,7 @@ class UploadResults:
             self._store(lease, prefix, run, progress)
         return self._land(upload, key)
 
-    def _store(
-        self, lease: Lease[Upload], prefix: JobS3Prefix, run: Run, progress: Progress
-    ) -> None:
+    def _store(self, lease: Lease[Upload], prefix: JobS3Prefix, run: Run, tell: Progress) -> None:
         """Prepare the archive, send its parts, seal the row, complete the object."""
         upload, key = lease.held, prefix.run_results_key(run.id)
         seen = self.settling.seen(upload)
@@ -133,15 +132,17 @@ class UploadResults:
         with self.packager.open(upload.path, lease.moved, cutbacks=less) as package:
             self.settling.require_settled(upload, package)
             self.large_runs.require_slot(package.bytes_total, seen)
-            lease.progress = lambda: package.bytes_done
+            progress = SentProgress(package, lease.moved)
+            lease.progress = lambda: progress.bytes_done
             with self.results.begin(
                 prefix,
                 run,
-                package.chunks(),
+                progress.chunks(),
                 size_bound=package.size_bound,
                 file_count=package.file_count,
                 moved=lease.moved,
-                check=partial(self._check, lease, package, progress),
+                sent=progress.sent,
+                check=partial(self._check, lease, package, tell),
                 resume_id=self._resumable(upload, key, package),
                 cutbacks=less,
             ) as sending:
@@ -183,8 +184,8 @@ class UploadResults:
             self.results.abort(upload.s3_key, upload.multipart_upload_id)
         return None
 
-    def _check(self, lease: Lease[Upload], package: Package, progress: Progress) -> None:
-        progress(package.bytes_done, package.bytes_total)
+    def _check(self, lease: Lease[Upload], package: Package, tell: Progress) -> None:
+        tell(lease.progress(), package.bytes_total)
         self._require_time(lease, package.bytes_total)
 
     def _require_time(self, lease: Lease[Upload], size: int | None = None) -> None:

@@ -37,7 +37,7 @@ def test_once_its_time_has_come_recovery_publishes_it_without_waiting_for_its_pr
 ) -> None:
     store.requests.request(replace(REQUEST, not_before=earlier), published=False)
     [row] = store.outbox(3600, 300).due()
-    assert store.outbox(3600, 300).take(row, task_id="unused") == (REQUEST, False)
+    assert store.outbox(3600, 300).take(row, task_id="unused") == (REQUEST, False, 0)
     claimed = store.uploads.claim(12, 4, owner="me", lease=60)
     assert claimed
     assert claimed.next_attempt_at is None

@@ -56,8 +56,10 @@ class Clock:
     def __call__(self) -> float:
         return self.seconds
 
-    def strftime(self, form: str, _when: str, modifier: str = "+0 seconds") -> str:
+    def strftime(self, form: str, when: str, modifier: str = "+0 seconds") -> str:
         """SQLite's function of that name, on this clock."""
+        if when != "now":
+            return datetime.fromisoformat(when).strftime(form)
         assert form == SQLITE_FORMAT
         shown = START + timedelta(seconds=self.seconds + float(modifier.split(maxsplit=1)[0]))
         return f"{shown:%Y-%m-%d %H:%M:%S.%f}"
@@ -125,7 +127,7 @@ class World:
 
     # what the broker does
 
-    def publish(self, request: UploadRequest, *, urgent: bool = False) -> bool:
+    def publish(self, request: UploadRequest, *, urgent: bool = False, retries: int = 0) -> bool:
         self.queue.insert(0 if urgent else len(self.queue), request)
         return True
 

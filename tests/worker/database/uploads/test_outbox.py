@@ -32,7 +32,7 @@ def claim(store: Store, lease: float) -> Upload:
 def test_a_row_that_nobody_published_is_due(store: Store, outbox: Outbox) -> None:
     store.requests.request(REQUEST, published=False)
     [row] = outbox.due()
-    assert outbox.take(row, task_id="unused") == (REQUEST, False)
+    assert outbox.take(row, task_id="unused") == (REQUEST, False, 0)
 
 
 def test_a_new_row_is_left_to_its_producer_for_a_while(store: Store) -> None:
@@ -45,7 +45,7 @@ def test_a_row_without_a_message_of_its_own_gets_one_with_an_id_of_ours(
 ) -> None:
     store.requests.request(replace(REQUEST, task_id=None), published=False)
     [row] = outbox.due()
-    assert outbox.take(row, task_id="ours") == (replace(REQUEST, task_id="ours"), False)
+    assert outbox.take(row, task_id="ours") == (replace(REQUEST, task_id="ours"), False, 0)
 
 
 def test_each_row_goes_with_what_its_own_message_wants_to_follow(engine: Engine) -> None:
@@ -101,7 +101,7 @@ def test_a_message_that_was_taken_and_led_to_nothing_makes_its_row_due(
     assert not outbox.mark_due_if_stuck(REQUEST, since=60)
     assert outbox.mark_due_if_stuck(REQUEST, since=0)
     [row] = outbox.due()
-    assert outbox.take(row, task_id="unused") == (REQUEST, False)
+    assert outbox.take(row, task_id="unused") == (REQUEST, False, 0)
     assert not outbox.mark_due_if_stuck(REQUEST, since=1)
 
 
@@ -140,7 +140,7 @@ def test_what_was_begun_is_told_from_what_waits(store: Store, outbox: Outbox) ->
     store.requests.request(REQUEST, published=True)
     claim(store, lease=-1)
     [row] = outbox.due()
-    assert outbox.take(row, task_id="unused") == (REQUEST, True)
+    assert outbox.take(row, task_id="unused") == (REQUEST, True, 1)
 
 
 @pytest.mark.parametrize(("delay", "due"), [(0, 1), (60, 0)])
@@ -165,7 +165,7 @@ def test_a_row_by_plain_sql_gets_a_message_with_an_id_of_ours(engine: Engine) ->
         )
     outbox = SqlOutbox(engine, grace=-1, republish=300)
     [row] = outbox.due()
-    assert outbox.take(row, task_id="ours") == (replace(REQUEST, task_id="ours"), False)
+    assert outbox.take(row, task_id="ours") == (replace(REQUEST, task_id="ours"), False, 0)
 
 
 def test_many_recoveries_publish_each_row_once(engine: Engine) -> None:

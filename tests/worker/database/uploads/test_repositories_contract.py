@@ -2,13 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tests.fakes.uploads import FakeUploads
 from tests.worker.database.conftest import Store
 from worker.errors import IllegalTransition, LeaseLost, RunNotFound
 from worker.models.archive import Archive
 from worker.models.artifact import Artifact
+from worker.models.history import MAX_HISTORY, MAX_REASON, past_attempts
 from worker.models.upload import Upload, UploadState
 from worker.models.upload_request import UploadRequest
 
@@ -335,6 +338,41 @@ def test_the_last_traceback_is_kept_until_the_upload_is_renewed_or_lands(store: 
     store.uploads.retry(claim(store), error="away", delay=0, traceback="Traceback: away")
     store.uploads.land(claim(store), results_url=URL)
     assert store.row().traceback is None
+
+
+def test_attempts_that_did_not_land_it_are_told_until_it_is_asked_for_anew(store: Store) -> None:
+    ask(store)
+    before = datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=2)
+    first = claim(store)
+    assert first.begun_at
+    assert first.begun_at >= before
+    assert first.history is None
+    store.uploads.retry(first, error='it\'s "away"\n', delay=0, traceback="")
+    store.uploads.postpone(claim(store), reason="waits", delay=0, bytes_total=None)
+    store.uploads.died(claim(store), error="killed", delay=0, is_certain=True)
+    store.uploads.fail(claim(store), error="é" * 400, traceback="")
+    told = list(past_attempts(store.row().history))
+    assert [(each.number, each.reason) for each in told] == [
+        (1, 'it\'s "away"\n'),
+        (2, "killed"),
+        (3, "é" * MAX_REASON),
+    ]
+    for each in told:
+        assert before <= each.begun_at <= each.ended_at <= datetime.now(UTC) + timedelta(seconds=2)
+    ask(store, task_id="second")
+    assert claim(store).history is None
+
+
+def test_of_many_attempts_the_latest_are_told(store: Store) -> None:
+    ask(store)
+    for _ in range(60):
+        store.uploads.retry(claim(store), error="x" * 400, delay=-1, traceback="")
+    history = store.row().history
+    told = list(past_attempts(history))
+    assert told[-1].number == 60
+    assert len(told) > 20
+    if not isinstance(store.uploads, FakeUploads):
+        assert len(history or "") < MAX_HISTORY + 500
 
 
 def test_a_handed_back_upload_is_due_at_once_with_what_is_known_of_it(store: Store) -> None:

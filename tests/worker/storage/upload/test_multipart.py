@@ -77,7 +77,7 @@ def sending(store: Any, parts: Iterable[Part], connections: int) -> Iterator[Mul
         writer=ConditionalWriter(bucket),
         checksums=Crc32Checksums(),
         stored={},
-        moved=lambda: None,
+        sent=lambda _size: None,
         check=lambda: None,
     )
     with aborted_unless_resumable(bucket, "k", upload):

@@ -44,6 +44,7 @@ def test_what_is_uploaded_is_held_and_was_sealed_before(
     expected = artifact_of(KEY, content)
     assert artifact in (expected, replace(expected, sha256=None))  # unknown of several parts
     assert attempt.sealed_artifacts == [artifact]
+    assert sum(attempt.sent) == artifact.size
     held = repository.holds(artifact)
     # of a multipart upload rclone can't tell, for want of a checksum
     assert held is not (repository_name == "rclone" and len(content) > 8 << 20)

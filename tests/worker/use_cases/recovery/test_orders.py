@@ -20,7 +20,7 @@ class Publisher:
     is_away: bool = False
     published: list[str] = field(default_factory=list)
 
-    def publish(self, request: UploadRequest, *, urgent: bool = False) -> bool:
+    def publish(self, request: UploadRequest, *, urgent: bool = False, retries: int = 0) -> bool:
         raise NotImplementedError
 
     def publish_order(self, order: Order) -> bool:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
@@ -36,6 +36,7 @@ from worker.errors import (
     UploadGivenUp,
 )
 from worker.models.artifact import Artifact
+from worker.models.history import past_attempts
 from worker.models.job import Job, Run
 from worker.models.upload import Upload, UploadState
 from worker.models.upload_request import UploadRequest
@@ -78,7 +79,9 @@ class World:
         self.database.jobs[12] = Job(12, datetime(2025, 10, 23, 21, 15, tzinfo=UTC))
         self.database.runs[4] = Run(4, 12)
         self.packager.directories["/r/RUN4"] = b"results"
-        policy = RetryPolicy(max_attempts=4, missing_path_attempts=2, base=1, cap=10)
+        policy = RetryPolicy(
+            max_attempts=4, missing_path_attempts=2, missing_path_seconds=0, base=1, cap=10
+        )
         uploads = FakeUploads(self.database)
         self.use_case = UploadResults(
             requests=FakeRequests(self.database),
@@ -264,6 +267,22 @@ def test_attempts_are_counted_and_end_failed(world: World) -> None:
 def test_a_missing_directory_is_retried_a_few_times_only(world: World) -> None:
     world.packager.directories["/r/RUN4"] = ResultsDirectoryMissing("there is no directory")
     assert attempts_until_failed(world) == 2
+
+
+def test_a_missing_directory_is_looked_for_as_long_as_a_file_system_may_lag(world: World) -> None:
+    policy = replace(world.use_case.retry_policy, max_attempts=10, missing_path_seconds=120)
+    world.use_case = replace(world.use_case, retry_policy=policy)
+    world.packager.directories["/r/RUN4"] = ResultsDirectoryMissing("there is no directory")
+    for _ in range(3):
+        with pytest.raises(TransientError):
+            world.use_case(REQUEST)
+        world.make_due()
+        first = next(past_attempts(world.row.history))
+        lines = f"1 {(first.begun_at - timedelta(seconds=50)).isoformat()}"
+        history = (world.row.history or "").replace(f"1 {first.begun_at.isoformat()}", lines)
+        world.database.rows[12, 4] = replace(world.row, history=history)
+    with pytest.raises(AttemptsExhausted):
+        world.use_case(REQUEST)
 
 
 def test_a_directory_that_kills_its_workers_ends_failed(world: World) -> None:

@@ -1,0 +1,47 @@
+"""Tells how much of a tree has been sent, by how much of its packed form has."""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from threading import Lock
+
+from worker.use_cases.upload.ports import Package
+
+
+class SentProgress:
+    """Counts bytes of a package's tree whose packed form is on its way. From any thread."""
+
+    def __init__(self, package: Package, moved: Callable[[], None]) -> None:
+        """`moved` is called for every piece that is sent."""
+        self._package = package
+        self._moved = moved
+        self._lock = Lock()
+        self._packed = 0
+        self._sent = 0
+        self._passed = (0, 0)
+        """The last mark before what has been sent: bytes of the archive, bytes of the tree."""
+        self._ahead: deque[tuple[int, int]] = deque()
+
+    def chunks(self) -> Iterator[bytes | bytearray]:
+        """Yield the package's chunks."""
+        for chunk in self._package.chunks():
+            self._packed += len(chunk)
+            self._ahead.append((self._packed, self._package.bytes_done))
+            yield chunk
+
+    def sent(self, size: int) -> None:
+        """Count so many bytes of the archive; those of a request that is repeated, taken back."""
+        self._moved()
+        with self._lock:
+            self._sent += size
+
+    @property
+    def bytes_done(self) -> int:
+        with self._lock:
+            while self._ahead and self._ahead[0][0] <= self._sent:
+                self._passed = self._ahead.popleft()
+            packed, done = self._passed
+            if not self._ahead or self._sent < packed:
+                return done
+            next_packed, next_done = self._ahead[0]
+            share = (self._sent - packed) / (next_packed - packed)
+            return done + int(share * (next_done - done))

@@ -11,19 +11,21 @@ from celery.signals import import_modules
 
 from tasks.messaging.upload_message import TASK, title_of
 
+#: Flower's default, and ours.
+THEIR_COLUMNS = "name,uuid,state,received,runtime,worker"
 COLUMNS = "name,args,state,received,started,runtime,worker,exception"
 
 
 @import_modules.connect
 def show_uploads(**_: Any) -> None:
-    """Set what Flower's own options leave at their defaults; does nothing in other programs."""
+    """Set what Flower's own options leave at their defaults; Celery loads Flower where it is."""
     if "flower.options" not in sys.modules:
         return
     from tornado.options import options  # noqa: PLC0415  Flower brings it
 
     if options.format_task is None:
         options.format_task = formatted
-    if options.tasks_columns == options._options["tasks_columns"].default:  # noqa: SLF001
+    if options.tasks_columns == THEIR_COLUMNS:
         options.tasks_columns = COLUMNS
 
 

@@ -41,10 +41,10 @@ class Sending:
     bandwidth: BandwidthLimit | None = None
 
     def before_piece(self, sent: Callable[[int], None], size: int) -> None:
-        """Count a piece of a request, and wait until it may go; a negative one is taken back."""
-        sent(size)
+        """Wait until a piece of a request may go, and count it; a negative one is taken back."""
         if self.bandwidth and size > 0:
             self.bandwidth.take(size)
+        sent(size)
 
     def cut_back(self, times: int) -> Self:
         """With half the connections as many times, and then with parts as small as S3 allows."""

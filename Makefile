@@ -17,7 +17,7 @@ BENCH_INSTALLED := .venv/installed-bench
 AUDIT_INSTALLED := .venv/installed-audit
 SBOM := build/sbom.cdx.json
 
-.PHONY: help demo test test-all check chaos fuzz bench bench-full audit sbom format requirements clean
+.PHONY: dist try-dist help demo test test-all check chaos fuzz bench bench-full audit sbom format requirements clean
 
 help: ## list what a person can do here
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -56,6 +56,15 @@ bench-full: $(BENCH_INSTALLED) ## measure with the full data sets, in about half
 audit: $(AUDIT_INSTALLED) ## known vulnerabilities, and dependencies that are missing or not used
 	@.venv/bin/python .ci/audit
 	@.venv/bin/deptry worker tasks cli
+
+dist: $(INSTALLED) ## build the wheel and the source distribution, with manual page and completions, into dist
+	@rm -rf build dist
+	@.venv/bin/python -m cli.manual build/share
+	@.venv/bin/uv build --quiet --no-build-isolation --python .venv/bin/python --sdist --wheel --out-dir dist
+	@ls dist
+
+try-dist: dist ## install the wheel into an empty environment, and run the demo and `up` there, without this checkout
+	@.ci/try-dist
 
 sbom: $(AUDIT_INSTALLED) ## list what a worker is made of, as CycloneDX, in build/sbom.cdx.json
 	@mkdir -p $(dir $(SBOM))

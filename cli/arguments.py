@@ -6,6 +6,10 @@ from typing import Annotated
 
 import typer
 
+from worker.errors import OneprefixError
+
+#: Jobs that a shell shows to choose from.
+COMPLETIONS = 50
 #: Ids that one option takes.
 MOST_NUMBERS = 100_000
 
@@ -70,17 +74,41 @@ def with_optional_run(words: list[str], *, least: int, most: int) -> tuple[int |
     return run, words
 
 
-JobId = Annotated[int, typer.Argument(help="The job's id.", parser=whole_number)]
+def known_jobs(incomplete: str) -> list[str]:
+    """Complete a job's id, with the jobs created last; to nothing where nobody can tell."""
+    from worker.bootstrap.services import Services
+    from worker.settings import load_settings
+
+    try:
+        found = Services(load_settings()).jobs.latest(incomplete, limit=COMPLETIONS)
+    except OneprefixError:
+        return []
+    return [str(job_id) for job_id in found]
+
+
+JobId = Annotated[
+    int, typer.Argument(help="The job's id.", parser=whole_number, autocompletion=known_jobs)
+]
 JobIds = Annotated[
     list[int] | None,
-    typer.Argument(metavar="[JOB ...]", help="Only the jobs with these ids.", parser=whole_number),
+    typer.Argument(
+        metavar="[JOB ...]",
+        help="Only the jobs with these ids.",
+        parser=whole_number,
+        autocompletion=known_jobs,
+    ),
 ]
 RunId = Annotated[int, typer.Argument(help="The run's id.", parser=whole_number)]
 OptionalRunId = Annotated[
     int | None, typer.Argument(help="Only the run with this id.", parser=whole_number)
 ]
 OptionalJobId = Annotated[
-    int | None, typer.Argument(help="Only uploads of the job with this id.", parser=whole_number)
+    int | None,
+    typer.Argument(
+        help="Only uploads of the job with this id.",
+        parser=whole_number,
+        autocompletion=known_jobs,
+    ),
 ]
 Expires = Annotated[
     timedelta | None,

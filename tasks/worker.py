@@ -9,10 +9,14 @@ from tasks.app import app
 
 
 def main(arguments: list[str]) -> None:
+    run("worker", arguments)
+
+
+def run(command: str, arguments: list[str]) -> None:
     """End with `celery`'s exit code, after one line for what it can't start with."""
     commands: Any = celery  # its stub lacks the parameters
     commands.params[0].default = app
-    commands.main(["worker", *arguments])
+    commands.main([command, *arguments])
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import IO, TYPE_CHECKING
 
+from cli.operations.pages import Page
 from worker.errors import WorkerFails
 from worker.process.child_process import spawn
 
@@ -40,8 +41,9 @@ class Supervisor:
         worker_options: Sequence[str] = (),
         output: IO[bytes] | int | None = None,
         on_ready: Callable[[], None] = lambda: None,
+        pages: Sequence[Page] = (),
     ) -> None:
-        """`on_ready` is called once, after the first worker was started."""
+        """`on_ready` is called once, after the first worker was started; `pages` run beside it."""
         from worker.bootstrap.preflight import require_worker_settings
         from worker.bootstrap.urls import embedded_broker
 
@@ -50,6 +52,7 @@ class Supervisor:
         self._say = say
         self._output = output
         self._on_ready = on_ready
+        self._pages = pages
         self._command = [
             *(sys.executable, "-P", "-m", "tasks.worker"),
             *worker_options,
@@ -84,7 +87,11 @@ class Supervisor:
             while not stop.wait(LOOK_EVERY):
                 self._restart_broker()
                 self._restart_worker(stop)
+                for page in self._pages:
+                    page.ensure_running(self._say)
         finally:
+            for page in self._pages:
+                page.stop()
             self._stop_worker(hurry)
             if self._broker:
                 self._broker.stop()

@@ -3,7 +3,7 @@
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from enum import StrEnum
 from pathlib import Path
@@ -14,6 +14,7 @@ import typer
 from rich.markup import escape
 
 from cli.operations.local_s3 import local_s3, told_in
+from cli.operations.pages import Page, flower
 from cli.operations.supervisor import Supervisor
 from cli.output import Json, console, print_json, reported
 from worker.errors import InvalidSettings
@@ -41,6 +42,9 @@ def up(
         S3 | None,
         typer.Option(help="`local`: with an S3 server in memory, for trying; it forgets all."),
     ] = None,
+    with_flower: Annotated[
+        bool, typer.Option("--flower", help="With Flower, on this machine alone.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Run a worker until Ctrl-C, with an embedded Valkey and SQLite where none is configured."""
@@ -69,17 +73,21 @@ def up(
             stack.enter_context(told_in(file, stack.enter_context(local_s3(LOCAL_BUCKET))))
             settings, variables = load_settings(), file
 
+        pages = [flower(settings)] if with_flower else []
+
         def tell() -> None:
-            for line in what_is_up(settings, variables):
+            for line in what_is_up(settings, variables, pages):
                 say(line)
 
-        supervisor = Supervisor(settings, say, worker_options=options, output=output, on_ready=tell)
+        supervisor = Supervisor(
+            settings, say, worker_options=options, output=output, on_ready=tell, pages=pages
+        )
         stop, hurry = _on_signals(say)
         supervisor.run(stop, hurry)
         say("Stopped.")
 
 
-def what_is_up(settings: "Settings", variables: Path | None) -> list[str]:
+def what_is_up(settings: "Settings", variables: Path | None, pages: Sequence[Page]) -> list[str]:
     """Say what a worker serves, and what to type next.
 
     `variables`: the file by which other terminals find the local S3 server.
@@ -97,6 +105,7 @@ def what_is_up(settings: "Settings", variables: Path | None) -> list[str]:
     ]
     if variables:
         lines.append(f"S3        a server in memory; in other terminals: . {quote(str(variables))}")
+    lines += [f"page      {each.name} at {each.url}" for each in pages]
     return [*lines, f"next      oneprefix enqueue {job} {quote(str(root / 'RUN4'))} --wait"]
 
 

@@ -2,8 +2,10 @@ import base64
 import json
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.error import HTTPError, URLError
 
@@ -24,6 +26,11 @@ class Flower:
         with urllib.request.urlopen(request, timeout=10) as answer:
             return json.load(answer)
 
+    def listed(self) -> list[dict[str, Any]]:
+        """The rows of the page that lists tasks."""
+        query = "draw=1&start=0&length=10&order[0][column]=0&columns[0][data]=received"
+        return list(self.get(f"/tasks/datatable?{query}")["data"])
+
     def is_up(self) -> bool:
         try:
             self.get("/api/tasks")
@@ -34,14 +41,12 @@ class Flower:
         return True
 
 
-@pytest.fixture
-def flower(running: Cluster) -> Iterator[Flower]:
-    """`celery -A tasks flower`, as the README has it."""
+@contextmanager
+def started(running: Cluster, *command: str) -> Iterator[tuple[Flower, subprocess.Popen[bytes]]]:
     log = running.directory / "flower.log"
-    command = [sys.executable, "-m", "celery", "-A", "tasks", "flower", "--address=127.0.0.1"]
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [*command, "--port=0"],
+            [sys.executable, *command, "--address=127.0.0.1", "--port=0"],
             env=running.environment
             | {
                 "ONEPREFIX_BROKER_URL": running.operators_broker_url,
@@ -51,17 +56,27 @@ def flower(running: Cluster) -> Iterator[Flower]:
             stdout=output,
             stderr=output,
         )
-    address = eventually(
-        lambda: [word for word in log.read_text().split() if word.startswith("http://")],
-        "Flower says where it is",
-    )
-    yield Flower(address[0].rstrip("/"))
-    process.terminate()
-    process.wait(timeout=30)
+    try:
+        address = eventually(
+            lambda: [word for word in log.read_text().split() if word.startswith("http://")],
+            "Flower says where it is",
+        )
+        shown = Flower(address[0].rstrip("/"))
+        eventually(shown.is_up, "Flower is up")
+        yield shown, process
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+@pytest.fixture
+def flower(running: Cluster) -> Iterator[Flower]:
+    """`celery -A tasks flower`, as the README has it."""
+    with started(running, "-m", "celery", "-A", "tasks", "flower") as (shown, _):
+        yield shown
 
 
 def test_flower_shows_a_retried_and_then_landed_upload(running: Cluster, flower: Flower) -> None:
-    eventually(flower.is_up, "Flower is up")
     running.start_worker()
     (running.results / "RUN4").mkdir()
     (running.results / "RUN4" / "out.csv").write_text("1,2\n")
@@ -77,5 +92,38 @@ def test_flower_shows_a_retried_and_then_landed_upload(running: Cluster, flower:
     running.strict.proxy.mend()
     running.wait_for(12, 4)
     eventually(lambda: state() == "SUCCESS", "SUCCESS is shown")
+    assert flower.get("/api/tasks")[task_id]["retries"] >= 1
+    [shown] = flower.listed()
+    assert (shown["name"], shown["state"]) == ("job 12 run 4", "SUCCESS")
+    assert shown["result"].endswith("/jobs/12/2025/10/23/211500/run_4_results.zip")
     with pytest.raises(HTTPError, match="401"):
         flower.get("/api/tasks", password="wrong")
+
+
+def test_flowers_history_survives_its_kill(running: Cluster) -> None:
+    """As `oneprefix up --flower` and compose run it, but that they save every five seconds."""
+    saved = running.directory / "flower"
+    options = ("--persistent=True", f"--db={saved}", "--state_save_interval=500")
+    command = ("-m", "tasks.monitor", *options)
+    (running.results / "RUN4").mkdir()
+    (running.results / "RUN4" / "out.csv").write_text("1,2\n")
+    running.start_worker()
+    with started(running, *command) as (flower, process):
+        task_id = running.send(12, 4, str(running.results / "RUN4"))
+        running.wait_for(12, 4)
+        eventually(
+            lambda: flower.get("/api/tasks").get(task_id, {}).get("state") == "SUCCESS", "shown"
+        )
+        seen_at = time.time()
+        eventually(
+            lambda: any(
+                file.stat().st_mtime > seen_at + 1
+                for file in saved.parent.glob("flower*")
+                if file.suffix != ".log"
+            ),
+            "saved",
+        )
+        process.kill()
+        process.wait()
+    with started(running, *command) as (flower, _):
+        assert [each["name"] for each in flower.listed()] == ["job 12 run 4"]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Engine, select
+from sqlalchemy import ColumnElement, Engine, Text, cast, select
 
 from worker.database.engine import SqlRepository, batched, transaction
 from worker.database.tables import jobs, runs
@@ -20,6 +20,12 @@ class SqlJobRepository(SqlRepository):
             problem = "NULL" if created_at is None else "no time of the years 1 to 9999"
             raise JobUnusable(f"its created_at is {problem}: set it, then try again", job_id=job_id)
         return Job(id=job_id, created_at=created_at)
+
+    def latest(self, beginning: str, *, limit: int) -> list[int]:
+        """The ids of the jobs created last, of those that begin with these digits."""
+        begins = cast(jobs.c.id, Text).startswith(beginning, autoescape=True)
+        query = select(jobs.c.id).where(begins).order_by(jobs.c.created_at.desc(), jobs.c.id.desc())
+        return [job_id for (job_id,) in self._rows(query.limit(limit))]
 
     def require(self, job_id: int) -> None:
         """Raise JobNotFound unless `jobs` has the job, whatever its creation time."""

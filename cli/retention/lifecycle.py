@@ -49,7 +49,7 @@ def apply(
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
-    """Show what would change in oneprefix's own rules, ask, and replace them; leave all others."""
+    """Replace oneprefix's own rules; leave all others untouched. Asks first on a terminal."""
     if storage_class and transition_days is None:
         raise typer.BadParameter("--storage-class needs --transition-days")
     to = storage_class or StorageClass.GLACIER
@@ -61,13 +61,11 @@ def apply(
         )
     except InvalidRequest as error:
         raise typer.BadParameter(str(error)) from error
-    if not (yes or dry_run or sys.stdin.isatty()):
-        raise typer.BadParameter("standard input is no terminal to confirm on: give --yes")
     with configured_services(as_json) as services:
         lifecycle = services.lifecycle
         rules = lifecycle.planned(ours)
         if not dry_run:
-            if not yes:
+            if sys.stdin.isatty() and not yes:
                 _confirm(lifecycle.lifecycle_rules(), rules)
             rules = lifecycle.apply(ours)
     _print(rules, as_json)

@@ -1,5 +1,6 @@
 """`oneprefix doctor` on real servers, healthy and ill."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -317,3 +318,11 @@ def test_rabbitmq_is_reached_with_its_password(tmp_path: Path) -> None:
         [refused] = Doctor(broker_checks(url.replace("guest@", "wrong@"), str))()
         assert refused.health is Health.BROKEN
         assert "wrong" not in refused.found
+
+
+def test_it_ends_with_a_verdict(installed: Installation) -> None:
+    last = installed.oneprefix("doctor").out.splitlines()[-1]
+    assert re.fullmatch(r"A worker can work here\. Of \d+ checks: \d+ ok(, \d+ warning)?\.", last)
+    assert installed.oneprefix("doctor", "--json").json["workers"] is None  # there is no broker
+    broken = installed.oneprefix("doctor", ONEPREFIX_BROKER_URL="redis://127.0.0.1:1/0")
+    assert broken.out.splitlines()[-1].startswith("No worker can work here. Of ")

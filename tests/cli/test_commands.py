@@ -123,7 +123,7 @@ def test_every_command_that_changes_objects_has_one_convention(
 
 
 def test_what_looks_like_markup_is_shown_as_it_is(oneprefix: Command) -> None:
-    assert "'[/x]'" in oneprefix("enqueue", "12", "4", "[/x]").err
+    assert "'/../[/x]'" in oneprefix("enqueue", "12", "4", "/../[/x]").err
     pattern = oneprefix.environment | {"ONEPREFIX_RUN_DIRECTORY_PATTERN": "RUN[a-z]*"}
     assert "RUN[a-z]*" in replace(oneprefix, environment=pattern)("settings").out
 

@@ -59,7 +59,7 @@ COMMANDS: dict[str, list[tuple[tuple[str, ...], bool]]] = {
     "lifecycle show": [((), False)],
     "lifecycle apply": [(("--dry-run",), False), (("--yes",), False)],
     "enqueue": [
-        (("12", "6", f"relative{HOSTILE}"), True),
+        (("12", "6", f"/results/../{HOSTILE}"), True),
         (("12", "6", f"/etc/{HOSTILE}"), False),
     ],
     "cancel": [(("12", "6"), False), (("12", "5"), False)],

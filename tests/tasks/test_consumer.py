@@ -53,6 +53,6 @@ def test_no_malformed_message_stops_a_worker_of_any_broker(tmp_path: Path) -> No
         check=False,
     )
     assert done.returncode == 0, done.stdout
-    assert "tasks.package_and_upload[good] received" in done.stdout
+    assert "job 12 run 4: received" in done.stdout
     assert done.stdout.count("a malformed message to 'uploads' is rejected: ") > 100
     assert done.stdout.count("Unrecoverable") == 0

@@ -10,7 +10,8 @@
 --   oneprefix_operator  orders give, show and cancel; tasks.give_order
 --   oneprefix_reader    status, failed, ls, urls, fetch, verify, inventory
 --
--- Nobody but the owner may delete a row, or create, change or drop a table.
+-- Nobody but the owner may delete a row, or create, change or drop a table; a worker folds the rows of
+-- the totals, which triggers write as their owner.
 
 DO $$
 DECLARE
@@ -31,13 +32,14 @@ END
 $$;
 
 REVOKE ALL
-    ON uploads, follow_ups, job_orders, deletions, oneprefix_version, oneprefix_installation, jobs, runs
+    ON uploads, follow_ups, job_orders, deletions, oneprefix_version, oneprefix_installation, oneprefix_totals,
+    jobs, runs
     FROM oneprefix_worker, oneprefix_producer, oneprefix_operator, oneprefix_reader;
 
 GRANT SELECT ON oneprefix_installation
     TO oneprefix_worker, oneprefix_producer, oneprefix_operator, oneprefix_reader;
 
-GRANT SELECT ON uploads, follow_ups, job_orders, deletions, oneprefix_version
+GRANT SELECT ON uploads, follow_ups, job_orders, deletions, oneprefix_version, oneprefix_totals
     TO oneprefix_worker, oneprefix_reader;
 
 -- The orchestrator's tables: what is read, and the columns that a landing writes.
@@ -58,6 +60,7 @@ END
 $$;
 
 GRANT INSERT, UPDATE ON uploads, follow_ups, job_orders, deletions TO oneprefix_worker;
+GRANT INSERT, UPDATE, DELETE ON oneprefix_totals TO oneprefix_worker;
 
 -- A producer requests, asks again, cancels and looks; where results landed it can't write.
 GRANT SELECT ON uploads, follow_ups, oneprefix_version TO oneprefix_producer;
@@ -83,7 +86,8 @@ DECLARE
     sequence text;
 BEGIN
     FOR sequence IN
-        SELECT pg_get_serial_sequence(name, 'id') FROM unnest(ARRAY['uploads', 'deletions']) AS name
+        SELECT pg_get_serial_sequence(name, 'id')
+        FROM unnest(ARRAY['uploads', 'deletions', 'oneprefix_totals']) AS name
     LOOP
         IF sequence IS NOT NULL THEN
             EXECUTE format('GRANT USAGE ON SEQUENCE %s TO oneprefix_worker', sequence);

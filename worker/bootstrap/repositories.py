@@ -15,6 +15,8 @@ from worker.database.inventory import SqlInventory
 from worker.database.jobs import SqlJobRepository, SqlRunRepository
 from worker.database.orders import SqlOrders
 from worker.database.result_locations import SqlResultLocations
+from worker.database.snapshot import SqlSnapshot
+from worker.database.totals import SqlTotals
 from worker.database.uploads.attempts import SqlUploadRepository
 from worker.database.uploads.cancellations import SqlCancellations
 from worker.database.uploads.follow_ups import SqlFollowUps
@@ -55,6 +57,8 @@ class Repositories:
     deletions = _of_engine(SqlDeletionRepository)
     inventory = _of_engine(SqlInventory)
     installation = _of_engine(SqlInstallation)
+    snapshot = _of_engine(SqlSnapshot)
+    totals = _of_engine(SqlTotals)
 
     @cached_property
     def uploads(self) -> SqlUploadRepository:

@@ -27,6 +27,7 @@ from worker.use_cases.retention.delete import DeleteJob
 from worker.use_cases.retention.restore import RestoreJob
 
 if TYPE_CHECKING:
+    from worker.metrics.exposition import Exposition
     from worker.packaging.reading.zip_reader import ZipReader
     from worker.storage.manage.lifecycle_rules import S3LifecycleRules
     from worker.storage.objects.seekable_object import RangeReader
@@ -47,6 +48,13 @@ class Services(RecoveryServices):
         from worker.bootstrap.doctor import make_doctor
 
         return make_doctor(self.settings)
+
+    def metrics(self) -> "Exposition":
+        """Read the metrics of the whole installation from SQL, as Prometheus scrapes them."""
+        from worker.metrics.exposition import exposition
+        from worker.metrics.installation import families
+
+        return exposition(families(self.snapshot.read()))
 
     @cached_property
     def find_artifacts(self) -> FindArtifacts:

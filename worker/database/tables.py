@@ -126,6 +126,21 @@ class DeletionColumns(TypedColumns):
     failures: Named[int | None] = Column(BigInteger)
 
 
+class TotalColumns(TypedColumns):
+    """What endings of uploads and orders add to the totals, written by triggers; one row or many.
+
+    `subject`: the table. `state`: REFUSED for refused messages. `ended`: how often an upload or
+    order came to be in that state, ever. `present`: how many more are in it now.
+    """
+
+    id = Column(BigInteger, primary_key=True)
+    subject: Named[str] = Column(Text)
+    state: Named[str] = Column(Text)
+    ended: Named[int] = Column(BigInteger)
+    present: Named[int] = Column(BigInteger)
+    bytes: Named[int] = Column(BigInteger)
+
+
 class InstallationColumns(TypedColumns):
     """One row."""
 
@@ -138,4 +153,5 @@ uploads = Table("uploads", metadata, UploadColumns)
 follow_ups = Table("follow_ups", metadata, FollowUpColumns)
 orders = Table("job_orders", metadata, OrderColumns)
 deletions = Table("deletions", metadata, DeletionColumns)
+totals = Table("oneprefix_totals", metadata, TotalColumns)
 installation = Table("oneprefix_installation", metadata, InstallationColumns)

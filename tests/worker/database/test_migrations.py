@@ -34,6 +34,7 @@ def test_an_empty_database_gets_all_tables(empty_engine: Engine) -> None:
         "job_orders",
         "oneprefix_version",
         "oneprefix_installation",
+        "oneprefix_totals",
     }
 
 
@@ -153,7 +154,7 @@ def test_a_schema_in_use_learns_of_cancelled_uploads_and_keeps_all_else(
     )
     before = indexes()
     upgrade_schema(empty_engine)
-    assert indexes() == before
+    assert indexes() == before | {"uploads_multipart"}
     with empty_engine.begin() as connection:
         [row] = connection.execute(text("SELECT path, state, error FROM failing"))
     assert tuple(row) == ("/r/RUN4", "REQUESTED", "why")

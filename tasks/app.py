@@ -62,8 +62,8 @@ app.steps["worker"].update((PoolStep, RecoveryStep, RevocationStep))
 def prepare_worker(conf: Any, options: dict[str, Any], **_: Any) -> None:
     """Check the settings before a worker starts, and have it check its broker's entries."""
     processes = options.get("concurrency") or conf.worker_concurrency or os.cpu_count() or 1
-    expect_processes(processes)
     try:
+        expect_processes(processes)
         require_guarantees(conf, options)
         require_semaphores(processes)
         require_worker_settings(load_settings())

@@ -10,12 +10,14 @@ from tasks.app import app
 from tasks.messaging.broker import use_own_transport
 from tasks.messaging.deliveries import KombuDeliveries
 from tasks.messaging.publisher import CeleryPublisher
-from tasks.services import services
+from tasks.services import join_pool, services, worker_pool
 from tasks.worker_process.log import log_as
 from tasks.worker_process.orders_process import OrdersProcess
+from worker.bootstrap.metrics import serve_metrics
 from worker.errors import ForeignBroker
 from worker.process.child_process import die_with
 from worker.process.watchdog import Watchdog
+from worker.settings import load_settings
 
 log = logging.getLogger("oneprefix.recovery")
 
@@ -27,6 +29,7 @@ HANGS_AFTER = 120.0
 def main(parent: int, *, with_orders: bool) -> None:
     """Recover every few seconds until SIGTERM, SIGINT, or the end of the process `parent`.
 
+    It serves the worker's metrics too: the main process, which forks, may have no thread of ours.
     EX_CONFIG tells that process that its broker is another installation's.
 
     `with_orders`: whether orders may be carried out beside this worker.
@@ -37,6 +40,8 @@ def main(parent: int, *, with_orders: bool) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     use_own_transport()
+    if pool := worker_pool():
+        serve_metrics(load_settings(), pool)
     orders = OrdersProcess()
     deliveries = KombuDeliveries(app)
     watchdog = Watchdog(HANGS_AFTER, _end)
@@ -63,4 +68,6 @@ def _end() -> None:
 
 
 if __name__ == "__main__":
+    if sys.argv[3:]:  # not forked, but started in the place of one that was
+        join_pool(*map(int, sys.argv[3:]))
     main(int(sys.argv[1]), with_orders=sys.argv[2] == "with-orders")

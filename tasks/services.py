@@ -6,6 +6,7 @@ import signal
 from dataclasses import dataclass
 from functools import cache
 
+from worker.bootstrap.metrics import inherited_counts, make_counts
 from worker.bootstrap.services import Services
 from worker.process.worker_pool import WorkerPool
 from worker.settings import load_settings
@@ -34,7 +35,17 @@ _worker = _Worker()
 
 def expect_processes(count: int) -> None:
     """Create what the `count` processes share that a worker is about to fork."""
-    _worker.pool = WorkerPool.of(count)
+    _worker.pool = WorkerPool.of(count, make_counts(load_settings(), count))
+
+
+def join_pool(processes: int, counts: int) -> None:
+    """Count where the worker's other processes do; `counts` is the inherited descriptor."""
+    _worker.pool = WorkerPool(processes, counts=inherited_counts(counts))
+
+
+def worker_pool() -> WorkerPool | None:
+    """What the worker's processes share, in one of them or in its main process."""
+    return _worker.pool
 
 
 def ask_to_stop(seconds: float) -> None:

@@ -179,6 +179,13 @@ class Settings(BaseSettings):
         description="directory whose files of requests the workers of this host take up, as"
         " oneprefix-client writes them while the database is away",
     )
+    metrics_port: int | None = Field(
+        None,
+        ge=1,
+        le=65535,
+        description="port at which a worker serves /metrics for Prometheus; off if not set",
+    )
+    metrics_host: str = Field("127.0.0.1", description="address that this port is opened on")
     data_dir: Path = Field(
         default_factory=_default_data_dir,
         description="directory of the embedded broker and of SQLite",

@@ -10,6 +10,7 @@ from celery.signals import worker_shutting_down
 from celery.worker import state
 
 from tasks.messaging.order_message import QUEUE as ORDERS
+from tasks.services import worker_pool
 from worker.process.fork import Fork
 
 #: Seconds between two looks at whether the recovery process still runs.
@@ -69,8 +70,12 @@ class RecoveryStep(bootsteps.StartStopStep):
         if ended == os.EX_CONFIG:
             state.should_stop = os.EX_CONFIG  # type: ignore[assignment]  # its stub has None alone
             return
+        pool = worker_pool()
+        counts = (pool.counts.descriptor,) if pool and pool.counts else ()
+        joined = [str(each) for each in (pool.processes, *counts)] if pool and counts else []
         self._process = subprocess.Popen(  # noqa: S603  the command is ours
-            [sys.executable, "-P", "-m", "tasks.recovery", str(os.getpid()), self._orders],
+            [sys.executable, "-P", "-m", "tasks.recovery", str(os.getpid()), self._orders, *joined],
             stdin=subprocess.DEVNULL,
             start_new_session=True,
+            pass_fds=counts,
         )

@@ -228,7 +228,7 @@ class FakeUploads:
             s3_key=artifact.key,
         )
 
-    def land(self, upload: Upload, *, results_url: str) -> None:
+    def land(self, upload: Upload, *, results_url: str) -> float:
         upload.to(UploadState.LANDED)
         run = self._database.runs.get(upload.run_id)
         if self._held(upload) and (run is None or run.job_id != upload.job_id):
@@ -247,6 +247,8 @@ class FakeUploads:
         )
         assert run
         self._database.runs[run.id] = replace(run, status="DONE", results_url=results_url)
+        assert upload.requested_at
+        return (later(0) - upload.requested_at).total_seconds()
 
     def retry(
         self, upload: Upload, *, error: str, delay: float, traceback: str, cut_back: bool = False

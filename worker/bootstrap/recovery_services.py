@@ -6,6 +6,7 @@ from random import SystemRandom
 from time import monotonic
 
 from worker.bootstrap.upload_services import UploadServices, new_task_id
+from worker.models.measured import Action
 from worker.process.identity import has_ended, this_machine
 from worker.use_cases.recovery.abort_orphans import AbortOrphans
 from worker.use_cases.recovery.adopt_messages import AdoptMessages
@@ -13,7 +14,7 @@ from worker.use_cases.recovery.answer_messages import AnswerMessages
 from worker.use_cases.recovery.answer_orders import AnswerOrders
 from worker.use_cases.recovery.find_lost_messages import FindLostMessages
 from worker.use_cases.recovery.ports import BrokerContents, Deliveries, RecoveryPublisher
-from worker.use_cases.recovery.recover import Recover
+from worker.use_cases.recovery.recover import Recover, Step
 from worker.use_cases.recovery.release_leases import ReleaseLeases
 from worker.use_cases.recovery.republish import Republish
 from worker.use_cases.recovery.start_orders import StartOrders
@@ -37,17 +38,27 @@ class RecoveryServices(UploadServices):
         """
         settings = self.settings
         grace = settings.publish_grace_seconds
+        counted = self._counted
         return Recover(
             (
                 # first: it ends recovery if the broker is another installation's
-                FindLostMessages(
-                    lambda: self.installation_id,
-                    contents,
-                    (self.outbox, self.follow_ups),
-                    monotonic,
+                counted(
+                    Action.LOST,
+                    FindLostMessages(
+                        lambda: self.installation_id,
+                        contents,
+                        (self.outbox, self.follow_ups),
+                        monotonic,
+                    ),
                 ),
-                ReleaseLeases(self.uploads, self.deaths.note, this_machine(), has_ended),
-                ReleaseLeases(self.orders, self.orders.release, this_machine(), has_ended),
+                counted(
+                    Action.RELEASED,
+                    ReleaseLeases(self.uploads, self.deaths.note, this_machine(), has_ended),
+                ),
+                counted(
+                    Action.ORDER_RELEASED,
+                    ReleaseLeases(self.orders, self.orders.release, this_machine(), has_ended),
+                ),
                 AdoptMessages(
                     deliveries,
                     self.read_message,
@@ -57,10 +68,10 @@ class RecoveryServices(UploadServices):
                     grace,
                 ),
                 *self._spool,
-                lambda: len(self.cancel_uploads.of_expired()),
-                Republish(self.outbox, publisher, new_task_id),
-                AnswerMessages(self.follow_ups, publisher),
-                AnswerOrders(self.orders, publisher),
+                counted(Action.EXPIRED, lambda: len(self.cancel_uploads.of_expired())),
+                counted(Action.REPUBLISHED, Republish(self.outbox, publisher, new_task_id)),
+                counted(Action.ANSWERED, AnswerMessages(self.follow_ups, publisher)),
+                counted(Action.ORDER_ANSWERED, AnswerOrders(self.orders, publisher)),
                 *([StartOrders(self.orders, carry_out_orders)] if carry_out_orders else []),
             ),
             lambda: self._sweep(moved),
@@ -72,13 +83,28 @@ class RecoveryServices(UploadServices):
         )
 
     @property
-    def _spool(self) -> tuple[TakeUpSpool, ...]:
+    def _spool(self) -> tuple[Step, ...]:
         spool, requests = self.settings.spool, self.requests
-        return (TakeUpSpool(spool, ReadMessage(requests), requests),) if spool else ()
+        if spool is None:
+            return ()
+        take_up = TakeUpSpool(spool, ReadMessage(requests), requests)
+        return (self._counted(Action.TAKEN_UP, take_up),)
+
+    def _counted(self, action: Action, step: Step) -> Step:
+        """The step, which also tells the meter how often it did something."""
+
+        def counted() -> int:
+            if count := step():
+                self.meter.recovered(action, count)
+            return count
+
+        return counted
 
     def _sweep(self, moved: Callable[[], None]) -> int:
         # not before the first sweep: a worker that has just started is busy enough
         from worker.storage.manage.incomplete_uploads import S3IncompleteUploads
 
+        self.totals.fold()
         incomplete = S3IncompleteUploads(self.bucket)
-        return AbortOrphans(self.upload_list, self.multipart_ids, incomplete, moved)()
+        abort = AbortOrphans(self.upload_list, self.multipart_ids, incomplete, moved)
+        return self._counted(Action.ABORTED, abort)()

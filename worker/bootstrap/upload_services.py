@@ -13,6 +13,7 @@ from worker.models.artifact import Artifact
 from worker.process.identity import has_ended, this_process
 from worker.process.limits import limit_met, oom_kills
 from worker.process.processors import processors
+from worker.use_cases.meter import Meter, Unmetered
 from worker.use_cases.requests.cancel import CancelUploads
 from worker.use_cases.requests.enqueue import EnqueueUpload
 from worker.use_cases.requests.give_order import GiveOrder
@@ -31,6 +32,7 @@ from worker.use_cases.upload.upload_results import UploadResults
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
+    from worker.metrics.meter import SharedMeter
     from worker.packaging.package import TreePackager
     from worker.process.worker_pool import WorkerPool
     from worker.storage.objects.bucket import Bucket
@@ -101,7 +103,20 @@ class UploadServices(Repositories):
             must_stop=pool.shutdown.has_passed,
             limit_met=limit_met,
             cancel_expired=self.cancel_uploads.of_expired,
+            meter=self.meter,
         )
+
+    @property
+    def meter(self) -> Meter:
+        return self._shared_meter or Unmetered()
+
+    @cached_property
+    def _shared_meter(self) -> "SharedMeter | None":
+        if self.pool is None or self.pool.counts is None:
+            return None
+        from worker.metrics.meter import SharedMeter
+
+        return SharedMeter(self.pool.counts)
 
     @property
     def retry_policy(self) -> RetryPolicy:
@@ -115,7 +130,7 @@ class UploadServices(Repositories):
 
     @property
     def deaths(self) -> Deaths:
-        return Deaths(self.uploads, self.retry_policy, SystemRandom(), oom_kills)
+        return Deaths(self.uploads, self.retry_policy, SystemRandom(), oom_kills, self.meter)
 
     @property
     def _leases(self) -> Leases:
@@ -162,6 +177,7 @@ class UploadServices(Repositories):
             part_size=settings.part_size_mib * MIB,
             memory=settings.memory_mib * MIB,
             bandwidth=BandwidthLimit(limit * MIB / self._processes) if limit else None,
+            **({"taken": self._shared_meter.sent} if self._shared_meter else {}),
         )
         bucket = make_bucket(settings, sending.connections)
         return S3ResultsStore(bucket, encryption(settings), sending)

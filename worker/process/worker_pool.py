@@ -5,6 +5,7 @@ from typing import Self
 
 from worker.process.company import Company
 from worker.process.semaphore import ProcessSemaphore
+from worker.process.shared_counts import SharedCounts
 from worker.process.shutdown import ShutdownDeadline
 
 
@@ -20,8 +21,10 @@ class WorkerPool:
     """Left by all others while a process uploads what killed its workers."""
     shutdown: ShutdownDeadline = field(default_factory=ShutdownDeadline)
     """By when a stopping worker's processes hand back unfinished uploads."""
+    counts: SharedCounts | None = None
+    """What the processes count; None if nobody asks."""
 
     @classmethod
-    def of(cls, processes: int) -> Self:
+    def of(cls, processes: int, counts: SharedCounts | None = None) -> Self:
         """All processes but one may upload large runs, so that a small run never waits long."""
-        return cls(processes, ProcessSemaphore(max(1, processes - 1)))
+        return cls(processes, ProcessSemaphore(max(1, processes - 1)), counts=counts)

@@ -147,7 +147,7 @@ class SqlUploadRepository(SqlRepository):
             s3_key=artifact.key,
         )
 
-    def land(self, upload: Upload, *, results_url: str) -> None:
+    def land(self, upload: Upload, *, results_url: str) -> float:
         upload.to(UploadState.LANDED)
         landed = _held(upload).values(
             state=UploadState.LANDED,
@@ -160,10 +160,12 @@ class SqlUploadRepository(SqlRepository):
             updated_at=now(),
             **NOBODY,
         )
+        times = landed.returning(uploads.c.requested_at, uploads.c.landed_at)
         run_landed = self._run_landed(upload, results_url)
         tells_changes = _has_updated_at(self.engine)  # before the transaction: SQLite has only one
         with transaction(self.engine) as connection:
-            if connection.execute(landed).rowcount == 0:
+            row = connection.execute(times).first()
+            if row is None:
                 raise _lost(upload)
             if connection.execute(run_landed).rowcount == 0:
                 raise RunNotFound(
@@ -174,6 +176,8 @@ class SqlUploadRepository(SqlRepository):
             if tells_changes:
                 changed = update(_CHANGED).where(_CHANGED.c.id == upload.run_id)
                 connection.execute(changed.values(updated_at=now()))
+        requested_at, landed_at = row
+        return max(0.0, (landed_at - requested_at).total_seconds()) if landed_at else 0.0
 
     def retry(
         self, upload: Upload, *, error: str, delay: float, traceback: str, cut_back: bool = False

@@ -39,6 +39,8 @@ class Sending:
     memory: int = 96 * MIB
     """Bytes of memory that one upload may take."""
     bandwidth: BandwidthLimit | None = None
+    taken: Callable[[int], None] = lambda _size: None
+    """Called from any thread with the bytes of each part, or small archive, that S3 has taken."""
 
     def before_piece(self, sent: Callable[[int], None], size: int) -> None:
         """Wait until a piece of a request may go, and count it; a negative one is taken back."""

@@ -136,6 +136,7 @@ class MultipartUpload:
         body = PartBody(part, self._before_piece)
         etag = self.requests.put(self.multipart_upload_id, number, body, checksums)
         self._sent[number - 1]["ETag"] = etag or self._upload_part(number, part, checksums)
+        self.sending.taken(part.size)
 
     def _upload_part(self, number: int, part: Part, checksums: dict[str, Any]) -> str:
         try:

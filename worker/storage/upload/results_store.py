@@ -90,6 +90,7 @@ class S3ResultsStore:
                 next(parts),
                 request=request,
                 before_piece=partial(sending.before_piece, sent),
+                taken=sending.taken,
             )
             yield _Archive(put, storing)
             return

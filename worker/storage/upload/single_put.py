@@ -26,15 +26,17 @@ class SinglePut:
         *,
         request: Mapping[str, Any],
         before_piece: Callable[[int], None],
+        taken: Callable[[int], None] = lambda _size: None,
     ) -> None:
         """`request`: arguments of PutObject beside body and checksums, as boto3 names them.
 
-        `before_piece`: see `PartBody`.
+        `before_piece`: see `PartBody`. `taken` is called with the bytes that S3 has taken.
         """
         self._client = bucket.client
         self._writer = writer
         self._part = part
         self._before_piece = before_piece
+        self._taken = taken
         digest = sha256()
         for piece in part.pieces:
             digest.update(piece)
@@ -54,4 +56,5 @@ class SinglePut:
     def _put(self, condition: Condition) -> str | None:
         body: Any = PartBody(self._part, self._before_piece)  # as much of a file as is read
         answer = self._client.put_object(Body=body, **self._request, **condition)
+        self._taken(self._part.size)
         return answer.get("ChecksumCRC32")

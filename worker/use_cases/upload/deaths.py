@@ -2,10 +2,11 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 
 from worker.models.upload import Upload, UploadState
+from worker.use_cases.meter import Meter, Unmetered
 from worker.use_cases.retry_policy import RetryPolicy
 from worker.use_cases.upload.ports import UploadRepository
 
@@ -25,6 +26,7 @@ class Deaths:
     random: Random
     oom_kills: Callable[[], int]
     """How many processes of this container the kernel has killed for want of memory."""
+    meter: Meter = field(default_factory=Unmetered)
 
     def note(self, upload: Upload, *, is_certain: bool = True) -> bool:
         """Count the death of the worker that held the upload, or was about to take it.
@@ -35,7 +37,8 @@ class Deaths:
         deaths = upload.deaths + 1
         attempts = upload.attempt + (upload.state is not UploadState.UPLOADING)
         told = "its worker was killed" if is_certain else "its worker was killed or cut off"
-        if is_certain and self.oom_kills() > upload.oom_kills:
+        of_memory = is_certain and self.oom_kills() > upload.oom_kills
+        if of_memory:
             told += " by the kernel, since its memory was exhausted"
         if deaths > 1:
             told += f"; that was number {deaths} in a row"
@@ -49,4 +52,8 @@ class Deaths:
         counted = self.uploads.died(upload, error=error, delay=delay, is_certain=is_certain)
         if counted:
             log.warning("%s", error)
+            if is_certain:
+                self.meter.died(of_memory=of_memory)
+            else:
+                self.meter.lease_expired()
         return counted

@@ -53,8 +53,11 @@ class UploadRepository(Protocol):
         """Record the object that is about to be completed, so that a later attempt knows it."""
         ...
 
-    def land(self, upload: Upload, *, results_url: str) -> None:
-        """Record LANDED, and the run's location, time and status, in one transaction."""
+    def land(self, upload: Upload, *, results_url: str) -> float:
+        """Record LANDED, and the run's location, time and status, in one transaction.
+
+        Returns the seconds since the request.
+        """
         ...
 
     def retry(

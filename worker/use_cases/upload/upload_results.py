@@ -6,9 +6,10 @@ step leaves what the next attempt needs, wherever a worker dies.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from random import Random
+from time import perf_counter
 
 from worker.errors import (
     AttemptsExhausted,
@@ -24,9 +25,11 @@ from worker.errors import (
 from worker.models.artifact import Artifact
 from worker.models.job import Run
 from worker.models.job_s3_prefix import JobS3Prefix
+from worker.models.measured import Stage
 from worker.models.upload import Upload, UploadState
 from worker.models.upload_request import UploadRequest
 from worker.use_cases.lease import Lease
+from worker.use_cases.meter import Meter, Unmetered
 from worker.use_cases.ports import JobRepository, RunRepository
 from worker.use_cases.requests.ports import RequestRepository
 from worker.use_cases.retry_policy import RetryPolicy
@@ -69,6 +72,7 @@ class UploadResults:
     """Which limit of this process an error tells of, if any."""
     cancel_expired: Callable[[], list[Upload]] = list
     """Cancels the uploads that wait and have expired, and returns them."""
+    meter: Meter = field(default_factory=Unmetered)
 
     def __call__(
         self, request: UploadRequest, progress: Progress = lambda _done, _total: None
@@ -94,6 +98,7 @@ class UploadResults:
         raise _why_not(upload)
 
     def _attempt(self, lease: Lease[Upload], progress: Progress) -> str:
+        self.meter.began(lease.held)
         try:
             with lease:
                 return self._upload(lease, progress)
@@ -106,6 +111,7 @@ class UploadResults:
                 random=self.random,
                 limit_met=self.limit_met,
             )
+            self.meter.failed(failure)
             if failure is error:
                 raise
             raise failure from error
@@ -129,11 +135,13 @@ class UploadResults:
         seen = self.settling.seen(upload)
         self.large_runs.require_slot(upload.bytes_total or 0, seen)  # as measured before
         less = cutbacks(upload)
+        passed = _stopwatch(self.meter)
         with self.packager.open(upload.path, lease.moved, cutbacks=less) as package:
             self.settling.require_settled(upload, package)
             self.large_runs.require_slot(package.bytes_total, seen)
             progress = SentProgress(package, lease.moved)
             lease.progress = lambda: progress.bytes_done
+            passed(Stage.MEASURING)
             with self.results.begin(
                 prefix,
                 run,
@@ -148,7 +156,10 @@ class UploadResults:
             ) as sending:
                 self._record_opened(upload, key, package, sending)
                 artifact = sending.send_parts()
+                self.meter.packed(package.archive)
+                passed(Stage.SENDING)
                 complete(sending, artifact, seal=partial(self._seal, lease, package))
+                passed(Stage.COMPLETING)
 
     def _require_attempts_left(self, upload: Upload) -> None:
         if upload.attempt > self.retry_policy.max_attempts:
@@ -221,8 +232,9 @@ class UploadResults:
 
     def _land(self, upload: Upload, key: str) -> str:
         url = self.results.url(key)
+        passed = _stopwatch(self.meter)
         try:
-            self.uploads.land(upload, results_url=url)
+            seconds = self.uploads.land(upload, results_url=url)
         except DatabaseUnavailable as error:
             raise RecordNotWritten(
                 f"{key} is complete, but its row could not be written: {error.message}",
@@ -230,7 +242,22 @@ class UploadResults:
                 job_id=upload.job_id,
                 run_id=upload.run_id,
             ) from error
+        passed(Stage.RECORDING)
+        self.meter.landed(seconds)
         return url
+
+
+def _stopwatch(meter: Meter) -> Callable[[Stage], None]:
+    """What tells the meter of a stage that has just been completed, since the one before it."""
+    since = perf_counter()
+
+    def passed(stage: Stage) -> None:
+        nonlocal since
+        now = perf_counter()
+        meter.passed(stage, now - since)
+        since = now
+
+    return passed
 
 
 def _why_not(upload: Upload) -> OneprefixError:

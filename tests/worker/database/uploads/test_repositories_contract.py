@@ -1,5 +1,6 @@
 """What every implementation of the repositories does, the fake like the real ones."""
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -76,7 +77,7 @@ def test_an_upload_whose_lease_ran_out_can_be_claimed_and_its_holder_finds_out(
     second = claim(store)
     assert (second.fence, second.attempt) == (first.fence + 1, 2)
     uploads = store.uploads
-    late_writes: list[Callable[[], None]] = [
+    late_writes: list[Callable[[], object]] = [
         lambda: uploads.renew(first, lease=60, bytes_done=1),
         lambda: uploads.opened(first, multipart_id="m", file_count=1, bytes_total=1, s3_key="k"),
         lambda: uploads.seal(first, archive=ARCHIVE, artifact=ARTIFACT),
@@ -130,6 +131,13 @@ def test_landing_writes_the_run_and_ends_the_lease(store: Store) -> None:
     run = store.runs.get(4)
     assert (run.status, run.results_url) == ("DONE", URL)
     assert store.runs.get(5).results_url is None
+
+
+def test_landing_tells_the_seconds_since_the_request(store: Store) -> None:
+    ask(store)
+    claimed = claim(store)
+    time.sleep(0.2)
+    assert 0.15 < store.uploads.land(claimed, results_url=URL) < 30
 
 
 def test_a_run_that_disappeared_lets_nothing_land(store: Store) -> None:

@@ -446,10 +446,10 @@ class Unrecordable(FakeUploads):
 
     broken = True
 
-    def land(self, upload: Upload, *, results_url: str) -> None:
+    def land(self, upload: Upload, *, results_url: str) -> float:
         if self.broken:
             raise DatabaseUnavailable("the connection was cut")
-        super().land(upload, results_url=results_url)
+        return super().land(upload, results_url=results_url)
 
     def retry(self, upload: Upload, **told: Any) -> None:
         if self.broken:

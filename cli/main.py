@@ -20,6 +20,7 @@ from cli.operations import (
     doctor,
     inventory,
     job,
+    metrics,
     migrate,
     orders,
     settings,
@@ -85,6 +86,7 @@ app.command()(retry.retry)
 app.command()(cancel.cancel)
 app.command()(migrate.migrate)
 app.command()(inventory.inventory)
+app.command()(metrics.metrics)
 app.command(name="settings")(settings.settings)
 app.add_typer(job.app, name="job")
 app.add_typer(lifecycle.app, name="lifecycle")

@@ -54,6 +54,7 @@ COMMANDS: dict[str, list[tuple[tuple[str, ...], bool]]] = {
     "orders cancel": [(("waiting" + HOSTILE,), False), ((HOSTILE,), True)],
     "migrate": [(("12", "--dry-run"), False)],
     "inventory": [(("--since", "2025-01-01"), False)],
+    "metrics": [((), False)],
     "doctor": [((), False)],
     "settings": [((), True)],
     "lifecycle show": [((), False)],

@@ -8,7 +8,7 @@
 --                       and the commands about whole jobs
 --   oneprefix_producer  an orchestrator, with oneprefix-client, tasks.enqueue or SQL of its own
 --   oneprefix_operator  orders give, show and cancel; tasks.give_order
---   oneprefix_reader    status, failed, ls, urls, fetch, verify, inventory
+--   oneprefix_reader    status, failed, ls, urls, fetch, verify, inventory, metrics
 --
 -- Nobody but the owner may delete a row, or create, change or drop a table; a worker folds the rows of
 -- the totals, which triggers write as their owner.

@@ -9,7 +9,9 @@ from tests.servers.postgres import PostgresServer, with_least_rights
 from worker.database.engine import make_engine
 from worker.database.jobs import add_job
 from worker.database.schema import upgrade_schema
+from worker.database.snapshot import SqlSnapshot
 from worker.database.tables import metadata
+from worker.models.upload import UploadState
 
 NOBODYS = [
     "DELETE FROM uploads",
@@ -37,6 +39,9 @@ NOT_A_PRODUCERS = [
     "SELECT * FROM job_orders",
     "INSERT INTO job_orders (id, kind, arguments) VALUES ('a', 'delete', '{}')",
     "SELECT * FROM deletions",
+    "SELECT * FROM oneprefix_totals",
+    "INSERT INTO oneprefix_totals VALUES (DEFAULT, 'uploads', 'LANDED', 1, 1, 1)",
+    "SELECT uploads_deleted()",
 ]
 NOT_A_READERS = [
     "INSERT INTO uploads (job_id, run_id, path) VALUES (12, 6, '/r/RUN6')",
@@ -44,6 +49,7 @@ NOT_A_READERS = [
     "UPDATE runs SET status = 'DONE'",
     "INSERT INTO deletions (job_id) VALUES (12)",
     "UPDATE job_orders SET state = 'CANCELLED'",
+    "DELETE FROM oneprefix_totals",
 ]
 
 
@@ -81,6 +87,20 @@ def test_a_producer_requests_and_can_not_say_that_something_has_landed(owners_ur
     url = with_least_rights(owners_url, "producer")
     assert [each for each in NOT_A_PRODUCERS if not refused(url, each)] == []
     assert not refused(url, "INSERT INTO uploads (job_id, run_id, path) VALUES (12, 4, '/r/RUN4')")
+
+
+def test_what_a_producer_does_is_counted_though_it_may_not_count(owners_url: str) -> None:
+    url = with_least_rights(owners_url, "producer")
+    for statement in (
+        "INSERT INTO uploads (job_id, run_id, path) VALUES (12, 5, '/r/RUN5')",
+        "UPDATE uploads SET state = 'CANCELLED' WHERE run_id = 5",
+        "UPDATE uploads SET state = 'REQUESTED' WHERE run_id = 5",
+    ):
+        assert not refused(url, statement)
+    engine = make_engine(owners_url)
+    cancelled = SqlSnapshot(engine).read().ended_uploads[UploadState.CANCELLED]
+    engine.dispose()
+    assert (cancelled.ever, cancelled.present) == (1, 0)
 
 
 def test_a_reader_sees_our_tables_and_writes_none(owners_url: str) -> None:

@@ -1,5 +1,6 @@
 """What a worker's processes count, and where it is served."""
 
+import logging
 from typing import TYPE_CHECKING
 
 from worker.settings import Settings
@@ -8,6 +9,8 @@ if TYPE_CHECKING:
     from worker.metrics.exposition import Exposition
     from worker.process.shared_counts import SharedCounts
     from worker.process.worker_pool import WorkerPool
+
+log = logging.getLogger(__name__)
 
 #: Processes that count beside the pool's: recovery, and those that an autoscaled pool has more.
 SPARE = 32
@@ -28,7 +31,10 @@ def inherited_counts(descriptor: int) -> "SharedCounts | None":
     from worker.metrics.catalogue import WIDTH
     from worker.process.shared_counts import SharedCounts
 
-    return SharedCounts.inherited(descriptor, WIDTH)
+    counts = SharedCounts.inherited(descriptor, WIDTH)
+    if counts is None:
+        log.warning("no metrics until the worker is started anew: it is of another release")
+    return counts
 
 
 def serve_metrics(settings: Settings, pool: "WorkerPool") -> None:

@@ -104,7 +104,9 @@ class RecoveryServices(UploadServices):
         # not before the first sweep: a worker that has just started is busy enough
         from worker.storage.manage.incomplete_uploads import S3IncompleteUploads
 
-        self.totals.fold()
-        incomplete = S3IncompleteUploads(self.bucket)
-        abort = AbortOrphans(self.upload_list, self.multipart_ids, incomplete, moved)
-        return self._counted(Action.ABORTED, abort)()
+        try:
+            incomplete = S3IncompleteUploads(self.bucket)
+            abort = AbortOrphans(self.upload_list, self.multipart_ids, incomplete, moved)
+            return self._counted(Action.ABORTED, abort)()
+        finally:  # also if S3 does not answer
+            self.totals.fold()

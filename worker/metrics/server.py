@@ -35,7 +35,7 @@ def _serve(host: str, port: int, answer: Callable[[], Exposition]) -> None:
             with MetricsServer(host, port, answer) as server:
                 log.info("metrics are at http://%s:%d%s", host, server.server_port, PATH)
                 server.serve_forever()
-        except (OSError, OverflowError) as error:
+        except (OSError, ValueError) as error:  # ValueError: of a host that is no name
             if not has_warned:
                 log.warning("no metrics at %s:%d: %s; it is tried again", host, port, error)
             has_warned = True

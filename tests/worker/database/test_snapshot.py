@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from math import isfinite
 from typing import Any
 
 import pytest
@@ -163,6 +164,16 @@ def test_ages_are_those_of_the_oldest_and_of_the_first_that_is_due(engine: Engin
         UploadState.RETRYING: 40,
     }
     assert found.expired_leases == 1
+
+
+@pytest.mark.parametrize("time", ["infinity", "-infinity"])
+def test_a_time_that_no_clock_tells_makes_no_metric_impossible(engine: Engine, time: str) -> None:
+    ask(engine, 1)
+    execute(engine, f"UPDATE uploads SET requested_at = '{time}'")
+    found = snapshot(engine).uploads[UploadState.REQUESTED]
+    assert found.count == 1
+    assert isfinite(found.oldest)
+    assert found.oldest >= 0
 
 
 def test_incomplete_multipart_uploads_are_held_resumable_or_left(engine: Engine) -> None:

@@ -81,6 +81,23 @@ def test_a_taken_port_is_warned_of_once_and_served_once_it_is_free(
     assert answered(port) == ANSWER.body
 
 
+@pytest.mark.parametrize("host", ["no.such.host.invalid", "a" * 300, "256.1.1.1"])
+def test_a_host_that_is_none_is_warned_of_once(
+    host: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    tried = []
+
+    def pause(_seconds: float) -> None:
+        tried.append(host)
+        if len(tried) > 2:
+            raise SystemExit  # which ends the thread
+
+    monkeypatch.setattr(module, "sleep", pause)
+    with pytest.raises(SystemExit):
+        module._serve(host, 9, lambda: ANSWER)
+    assert [each.levelname for each in caplog.records] == ["WARNING"]
+
+
 def test_it_listens_on_ipv6_too() -> None:
     if not socket.has_ipv6:
         pytest.skip("no IPv6 here")

@@ -1,5 +1,7 @@
 """What a meter counts is what the exposition says, and nothing that a stranger wrote is in it."""
 
+from timeit import repeat
+
 import pytest
 
 from tests.servers.scrape import Samples, samples
@@ -103,6 +105,20 @@ def test_an_error_of_another_module_is_counted_as_what_it_is_one_of(meter: Share
     meter.failed(ChecksumsRefused("md5"))
     parent = ChecksumsRefused.__mro__[1]
     assert told(meter)["oneprefix_worker_retries_total", parent.__name__] == 1
+
+
+def test_all_that_an_upload_tells_takes_less_than_a_tenth_of_a_millisecond(
+    meter: SharedMeter,
+) -> None:
+    def land() -> None:
+        meter.began(Upload(12, 4, "/r"))
+        for stage in Stage:
+            meter.passed(stage, 0.01)
+        meter.packed(Archive(file_count=3, bytes_total=300, size=120))
+        meter.sent(120)
+        meter.landed(0.02)
+
+    assert min(repeat(land, number=100, repeat=10)) < 100 * 0.0001
 
 
 def test_labels_are_the_same_whatever_was_counted(meter: SharedMeter) -> None:

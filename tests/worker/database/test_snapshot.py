@@ -220,7 +220,7 @@ def test_orders_are_counted_and_their_totals_kept(engine: Engine) -> None:
 
 
 def test_an_upgrade_counts_what_had_ended_before(empty_engine: Engine) -> None:
-    upgrade_schema(empty_engine, "0009")
+    upgrade_schema(empty_engine, "0010")
     columns = "(job_id, run_id, path, state, archive_size)"
     execute(
         empty_engine,

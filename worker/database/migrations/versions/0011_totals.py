@@ -7,8 +7,8 @@ row of its own for each ending, since programs that added to one row would wait 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0010"
-down_revision = "0009"
+revision = "0011"
+down_revision = "0010"
 
 _id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _TABLE = "oneprefix_totals"

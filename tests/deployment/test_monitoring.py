@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 from ruamel.yaml import YAML
 
+from cli.main import app
 from tests.deployment.compose import ROOT
 from worker.bootstrap.services import Services
 from worker.metrics import worker
@@ -164,9 +166,30 @@ def test_each_alert_has_a_severity_texts_and_a_section_in_the_runbook() -> None:
     assert sections == [alert["alert"] for alert in alerts()]
 
 
+@pytest.mark.parametrize("page", ["docs/metrics.md", "docs/operations.md"])
+def test_every_file_that_a_page_links_exists(page: str) -> None:
+    targets = re.findall(r"\]\((?!http)([^)#]+)", (ROOT / page).read_text())
+    assert targets
+    assert [each for each in targets if not (ROOT / "docs" / each).exists()] == []
+
+
 def test_each_section_of_the_runbook_tells_how_to_look_and_what_to_do() -> None:
     for section in re.split(r"^## (?=Oneprefix)", RUNBOOK, flags=re.MULTILINE)[1:]:
         assert re.findall(r"^\*\*(\w+)\.\*\*", section, re.MULTILINE) == ["Means", "Look", "Do"]
+
+
+def test_commands_settings_and_panels_that_the_runbook_names_exist() -> None:
+    known: Any = typer.main.get_command(app)
+    for words in re.findall(r"\boneprefix ([a-z]+(?: [a-z]+)?)", RUNBOOK.replace("\n", " ")):
+        first, _, second = words.partition(" ")
+        assert first in known.commands, words
+        assert second in getattr(known.commands[first], "commands", {second: None}), words
+    variables = set(re.findall(r"ONEPREFIX_(\w+)", RUNBOOK))
+    assert {each.lower() for each in variables} <= set(Settings.model_fields)
+    titles = {panel["title"] for panel in panels()}
+    shown = {" ".join(each.split()) for each in re.findall(r"[^*]\*([A-Z][^*]+)\*[^*]", RUNBOOK)}
+    assert len(shown) > 3
+    assert shown - titles == {"Status, Targets"}  # a page of Prometheus' own
 
 
 def test_each_alert_has_a_case_in_which_it_fires_and_one_in_which_it_is_silent() -> None:

@@ -32,8 +32,9 @@ from worker.models.order import OrderState
 from worker.models.snapshot import Ended, IncompleteUploads, Snapshot, UnderWay
 from worker.models.upload import UploadState
 
-_UPLOADS_UNDER_WAY = [state for state in UploadState if not state.is_over]
-_ORDERS_UNDER_WAY = [state for state in OrderState if not state.is_over]
+#: States in which they are under way.
+_UPLOADS = [state for state in UploadState if not state.is_over]
+_ORDERS = [state for state in OrderState if not state.is_over]
 
 
 class SqlSnapshot(SqlRepository):
@@ -43,34 +44,24 @@ class SqlSnapshot(SqlRepository):
         What is under way is counted row by row, by the indexes of recovery; what is over is read
         from its totals.
         """
-        under_way = {row.state: row for row in self._rows(_uploads_under_way())}
+        uploads_under_way = {row.state: row for row in self._rows(_uploads_under_way())}
         orders_under_way = {row.state: row for row in self._rows(_orders_under_way())}
-        ended = {(row.subject, row.state): row for row in self._rows(_totals())}
-        none = Ended()
+        sums = {(row.subject, row.state): row for row in self._rows(_totals())}
 
-        def total(subject: str, state: str) -> Ended:
-            row = ended.get((subject, state))
-            return Ended(row.ended, row.present) if row else none
+        def ended(subject: str, state: str) -> Ended:
+            row = sums.get((subject, state))
+            return Ended(row.ended, row.present) if row else Ended()
 
-        landed = ended.get(("uploads", UploadState.LANDED))
+        landed = sums.get(("uploads", UploadState.LANDED))
         return Snapshot(
-            uploads={state: _counted(under_way[state]) for state in _UPLOADS_UNDER_WAY},
-            ended_uploads={
-                state: total("uploads", state) for state in UploadState if state.is_over
-            },
+            uploads={state: _counted(uploads_under_way.get(state)) for state in _UPLOADS},
+            ended_uploads={each: ended("uploads", each) for each in UploadState if each.is_over},
             landed_bytes=landed.bytes if landed else 0,
-            refused_messages=total("uploads", "REFUSED").ever,
-            expired_leases=under_way[UploadState.UPLOADING].expired,
+            refused_messages=ended("uploads", "REFUSED").ever,
+            expired_leases=uploads_under_way[UploadState.UPLOADING].expired,
             incomplete_uploads=self._incomplete_uploads(),
-            orders={
-                state: _counted(orders_under_way[state])
-                if state in orders_under_way
-                else UnderWay()
-                for state in _ORDERS_UNDER_WAY
-            },
-            ended_orders={
-                state: total("job_orders", state) for state in OrderState if state.is_over
-            },
+            orders={state: _counted(orders_under_way.get(state)) for state in _ORDERS},
+            ended_orders={each: ended("job_orders", each) for each in OrderState if each.is_over},
         )
 
     def _incomplete_uploads(self) -> IncompleteUploads:
@@ -101,7 +92,7 @@ def _uploads_under_way() -> Any:
     return union_all(
         *(
             select(literal(state.value).label("state"), *columns).where(uploads.c.state == state)
-            for state in _UPLOADS_UNDER_WAY
+            for state in _UPLOADS
         )
     )
 
@@ -118,9 +109,7 @@ def _orders_under_way() -> Select[Any]:
     )
     columns = _columns(orders.c.given_at, due_at, has_expired)
     return (
-        select(orders.c.state, *columns)
-        .where(orders.c.state.in_(_ORDERS_UNDER_WAY))
-        .group_by(orders.c.state)
+        select(orders.c.state, *columns).where(orders.c.state.in_(_ORDERS)).group_by(orders.c.state)
     )
 
 
@@ -136,7 +125,10 @@ def _columns(
     )
 
 
-def _counted(row: Any) -> UnderWay:
+def _counted(row: Any | None) -> UnderWay:
+    if row is None:
+        return UnderWay()
+
     def age(moment: Any) -> float:
         return max(0.0, (row.read_at - moment).total_seconds()) if moment else 0.0
 

@@ -1,8 +1,10 @@
 """Uploads and orders are counted as they are, and totals never fall, on each kind of database."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from math import isfinite
+from threading import Event
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from sqlalchemy import Engine, event, text
 
 from tests.servers.postgres import PostgresServer, with_least_rights
 from tests.worker.database.landed import claim, land
+from worker.database import totals as totals_module
 from worker.database.engine import make_engine
 from worker.database.jobs import add_job
 from worker.database.schema import upgrade_schema
@@ -289,6 +292,55 @@ def test_no_upload_that_has_landed_is_looked_at(postgres: PostgresServer) -> Non
     assert sum("on uploads" in plan for plan in plans) == 2
     scans = [plan for plan in plans if re.search("Seq Scan on (uploads|job_orders)", plan)]
     assert scans == []
+
+
+def test_what_is_folded_while_others_write_is_neither_lost_nor_seen_to_fall(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(totals_module, "WORTHWHILE", 3)
+    monkeypatch.setattr(totals_module, "BATCH", 7)
+    stop, number = Event(), 60
+
+    def fail(job: int) -> None:
+        for run in range(1, number + 1):
+            values = f"({job}, {run}, '/r', 'FAILED')"
+            execute(engine, f"INSERT INTO uploads (job_id, run_id, path, state) VALUES {values}")
+
+    def fold() -> int:
+        folded = 0
+        while not stop.is_set():
+            folded += SqlTotals(engine).fold()
+        return folded
+
+    def read() -> list[int]:
+        seen = []
+        while not stop.is_set():
+            seen.append(snapshot(engine).ended_uploads[FAILED].ever)
+        return seen
+
+    with ThreadPoolExecutor(5) as threads:
+        folds, reads = [threads.submit(fold) for _ in range(2)], threads.submit(read)
+        for writer in [threads.submit(fail, job) for job in (13, 14)]:
+            writer.result()
+        stop.set()
+        assert sum(each.result() for each in folds) > number
+        seen = reads.result()
+    assert seen
+    assert seen == sorted(seen)
+    assert snapshot(engine).ended_uploads[FAILED] == Ended(2 * number, 2 * number)
+
+
+def test_tables_may_lie_in_a_schema_of_their_own(postgres: PostgresServer) -> None:
+    url = postgres.new_database()
+    owner = make_engine(url)
+    execute(owner, 'CREATE SCHEMA "their own"')
+    owner.dispose()
+    engine = make_engine(url + "&options=-csearch_path%3D%22their%5C%20own%22")
+    upgrade_schema(engine)
+    add_job(engine, 12, CREATED_AT, [1])
+    seal_and_land(engine, 1, 100)
+    assert snapshot(engine).landed_bytes == 100
+    engine.dispose()
 
 
 def ago(engine: Engine, seconds: float) -> str:

@@ -124,7 +124,7 @@ def test_a_death_in_an_attempt_and_its_recovery_are_counted(running: Cluster, po
 
 
 @pytest.mark.thorough("half a minute: three workers start")
-def test_two_workers_of_one_machine_count_apart_and_wait_for_a_port(
+def test_workers_of_one_machine_count_apart_and_a_killed_ones_port_goes_to_who_waits_for_it(
     running: Cluster, port: int
 ) -> None:
     other = free_port()
@@ -135,7 +135,7 @@ def test_two_workers_of_one_machine_count_apart_and_wait_for_a_port(
         land(running, run_id)
     eventually(lambda: "no metrics at 127.0.0.1" in running.log(1), "the port is taken")
     landed = scrape(port)[LANDINGS] + scrape(other)[LANDINGS]
-    first.send_signal(signal.SIGTERM)
+    first.kill()
     first.wait(timeout=30)
     eventually(lambda: "metrics are at" in running.log(1), "the port is free")
     assert running.log(1).count("no metrics at") == 1

@@ -69,6 +69,19 @@ def test_who_connects_and_says_nothing_keeps_others_out_for_seconds_at_most(
         each.close()
 
 
+def test_an_answer_that_fails_is_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    def fail() -> Exposition:
+        raise ValueError("no such column")
+
+    with MetricsServer("127.0.0.1", 0, fail) as server:
+        thread = Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        assert get(server.server_port, "/metrics")[0].status == 500
+        server.shutdown()
+        thread.join()
+    assert "no such column" in caplog.text
+
+
 def test_a_taken_port_is_warned_of_once_and_served_once_it_is_free(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ReleaseLeases(Generic[Held]):
-    """`end`: ends a lease of a process that is dead.
+    """`end`: ends a lease of a process that is dead; False if somebody else was first.
     `machine`: the name of this machine in the leases' owners; empty where nothing names it.
     `has_ended`: whether the process of this machine with that owner's name is dead.
     """
@@ -31,6 +31,5 @@ class ReleaseLeases(Generic[Held]):
             if held.owner and self.has_ended(held.owner):
                 worker = held.owner.partition("@")[0]
                 log.info("%s: released, its worker %s is gone", held.title, worker)
-                self.end(held)
-                released += 1
+                released += self.end(held) is not False
         return released

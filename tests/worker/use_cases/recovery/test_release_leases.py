@@ -52,3 +52,12 @@ def test_where_nothing_tells_one_machine_from_another_no_lease_is_touched() -> N
     here.ended = {"host:1"}
     assert here.release(machine="") == 0
     assert not here.is_due(1)
+
+
+def test_a_lease_that_another_recovery_has_released_is_not_counted() -> None:
+    here = Here()
+    here.hold(1, f"host:1@{HERE}.5")
+    here.ended = {f"host:1@{HERE}.5"}
+    uploads = FakeUploads(here.database)
+    release = ReleaseLeases(uploads, lambda _held: False, HERE, here.ended.__contains__)
+    assert release() == 0

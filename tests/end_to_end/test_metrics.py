@@ -83,6 +83,7 @@ def test_a_worker_tells_what_landed_and_what_failed_and_why(running: Cluster, po
     assert running.log().count("metrics are at") == 1
 
 
+@pytest.mark.thorough("a dozen seconds: recovery is killed, and replaced, twice")
 def test_what_was_counted_outlives_the_processes_that_counted(running: Cluster, port: int) -> None:
     worker = running.start_worker()
     land(running, 4)
@@ -142,6 +143,7 @@ def test_workers_of_one_machine_count_apart_and_a_killed_ones_port_goes_to_who_w
     assert landed + scrape(port)[LANDINGS] == 3
 
 
+@pytest.mark.thorough("ten seconds: a worker of its own")
 def test_no_port_means_no_metrics(running: Cluster, port: int) -> None:
     del running.settings["ONEPREFIX_METRICS_PORT"]
     running.start_worker()

@@ -6,7 +6,7 @@ import signal
 from dataclasses import dataclass
 from functools import cache
 
-from worker.bootstrap.metrics import inherited_counts, make_counts
+from worker.bootstrap.metrics import joined, make_counts
 from worker.bootstrap.services import Services
 from worker.process.worker_pool import WorkerPool
 from worker.settings import load_settings
@@ -38,9 +38,9 @@ def expect_processes(count: int) -> None:
     _worker.pool = WorkerPool.of(count, make_counts(load_settings(), count))
 
 
-def join_pool(processes: int, counts: int) -> None:
-    """Count where the worker's other processes do; `counts` is the inherited descriptor."""
-    _worker.pool = WorkerPool(processes, counts=inherited_counts(counts))
+def join_pool(*handed_on: int) -> None:
+    """Count where the worker's other processes do; see `worker.bootstrap.metrics.handed_on`."""
+    _worker.pool = joined(*handed_on)
 
 
 def worker_pool() -> WorkerPool | None:

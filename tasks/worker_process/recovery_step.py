@@ -11,6 +11,7 @@ from celery.worker import state
 
 from tasks.messaging.order_message import QUEUE as ORDERS
 from tasks.services import worker_pool
+from worker.bootstrap.metrics import handed_on
 from worker.process.fork import Fork
 
 #: Seconds between two looks at whether the recovery process still runs.
@@ -70,12 +71,11 @@ class RecoveryStep(bootsteps.StartStopStep):
         if ended == os.EX_CONFIG:
             state.should_stop = os.EX_CONFIG  # type: ignore[assignment]  # its stub has None alone
             return
-        pool = worker_pool()
-        counts = (pool.counts.descriptor,) if pool and pool.counts else ()
-        joined = [str(each) for each in (pool.processes, *counts)] if pool and counts else []
+        counts = handed_on(worker_pool())
+        command = [sys.executable, "-P", "-m", "tasks.recovery", str(os.getpid()), self._orders]
         self._process = subprocess.Popen(  # noqa: S603  the command is ours
-            [sys.executable, "-P", "-m", "tasks.recovery", str(os.getpid()), self._orders, *joined],
+            [*command, *map(str, counts)],
             stdin=subprocess.DEVNULL,
             start_new_session=True,
-            pass_fds=counts,
+            pass_fds=counts[1:2],
         )

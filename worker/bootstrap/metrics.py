@@ -26,15 +26,25 @@ def make_counts(settings: Settings, processes: int) -> "SharedCounts | None":
     return SharedCounts(WIDTH, processes + SPARE)
 
 
-def inherited_counts(descriptor: int) -> "SharedCounts | None":
-    """What the process that started this one counts in; None if it is of another release."""
-    from worker.metrics.catalogue import WIDTH
-    from worker.process.shared_counts import SharedCounts
+def handed_on(pool: "WorkerPool | None") -> tuple[int, ...]:
+    """What a command needs to count where the pool does, the descriptor second: see `joined`."""
+    if pool is None or pool.counts is None:
+        return ()
+    from worker.metrics.catalogue import LAYOUT
 
-    counts = SharedCounts.inherited(descriptor, WIDTH)
-    if counts is None:
+    return pool.processes, pool.counts.descriptor, LAYOUT
+
+
+def joined(processes: int, descriptor: int, layout: int) -> "WorkerPool":
+    """The pool of the worker that started this process; it counts nothing for another release."""
+    from worker.metrics.catalogue import LAYOUT, WIDTH
+    from worker.process.shared_counts import SharedCounts
+    from worker.process.worker_pool import WorkerPool
+
+    if layout != LAYOUT:
         log.warning("no metrics until the worker is started anew: it is of another release")
-    return counts
+        return WorkerPool(processes)
+    return WorkerPool(processes, counts=SharedCounts(WIDTH, processes + SPARE, file=descriptor))
 
 
 def serve_metrics(settings: Settings, pool: "WorkerPool") -> None:

@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass
+from zlib import crc32
 
 from worker import errors
 from worker.errors import OneprefixError, PermanentError, Postponed, TransientError
@@ -124,3 +125,5 @@ def _placed() -> Iterator[tuple[tuple[str, str], int]]:
 COLUMNS = dict(_placed())
 #: Columns in all.
 WIDTH = sum(family.width * len(family.values) for family in CATALOGUE)
+#: Another number in a release that counts other things, or in another order.
+LAYOUT = crc32(repr(CATALOGUE).encode())

@@ -3,10 +3,10 @@
 import fcntl
 import logging
 import os
+import weakref
 from collections.abc import Iterable
 from mmap import mmap
 from threading import Lock
-from typing import Self
 
 log = logging.getLogger(__name__)
 
@@ -23,25 +23,18 @@ class SharedCounts:
     """
 
     def __init__(self, columns: int, rows: int, *, file: int | None = None) -> None:
-        """`file`: the descriptor of an existing table, from `descriptor` of another process."""
+        """`file`: the inherited descriptor of a table like this, which another process made."""
         self._columns, self._rows = columns, rows
         self.descriptor = os.memfd_create("counts") if file is None else file
         if file is None:
             os.ftruncate(self.descriptor, columns * rows * _SIZE)
+            weakref.finalize(self, os.close, self.descriptor)
         self._numbers = memoryview(mmap(self.descriptor, columns * rows * _SIZE)).cast("d")
         self._lock = Lock()
         self._owner: int | None = None
         """The process that holds `_start`'s row; a fork has another id, and holds none."""
         self._start: int | None = None
         """Where the row begins; None if no row was free."""
-
-    @classmethod
-    def inherited(cls, descriptor: int, columns: int) -> Self | None:
-        """The table of another process; None if its release counts other things."""
-        size = os.fstat(descriptor).st_size
-        if size % (columns * _SIZE):
-            return None
-        return cls(columns, size // (columns * _SIZE), file=descriptor)
 
     def add(self, amounts: Iterable[tuple[int, float]]) -> None:
         """Add each amount to its column of this process's row. From any thread."""

@@ -77,24 +77,24 @@ def test_threads_of_a_process_lose_nothing() -> None:
 JOIN = """
 import sys
 from worker.process.shared_counts import SharedCounts
-counts = SharedCounts.inherited(int(sys.argv[1]), int(sys.argv[2]))
-print(counts and [counts.add([(1, 5)]), counts.totals()][1])
+counts = SharedCounts(3, 2, file=int(sys.argv[1]))
+counts.add([(1, 5)])
+print(counts.totals())
 """
 
 
-@pytest.mark.parametrize(("columns", "told"), [(3, "[1.0, 5.0, 0.0]"), (7, "None")])
-def test_a_command_joins_unless_it_counts_other_things(columns: int, told: str) -> None:
+def test_a_command_that_inherits_the_descriptor_counts_too() -> None:
     counts = SharedCounts(columns=3, rows=2)
     counts.add([(0, 1)])
     done = subprocess.run(
-        [sys.executable, "-c", JOIN, str(counts.descriptor), str(columns)],
+        [sys.executable, "-c", JOIN, str(counts.descriptor)],
         pass_fds=(counts.descriptor,),
         capture_output=True,
         text=True,
         check=True,
     )
-    assert done.stdout.strip() == told
-    assert counts.totals()[1] == (5 if columns == 3 else 0)
+    assert done.stdout.strip() == "[1.0, 5.0, 0.0]"
+    assert counts.totals() == [1, 5, 0]
 
 
 def test_counting_takes_microseconds() -> None:

@@ -18,8 +18,9 @@ from cli.main import app
 from tests.deployment.compose import ROOT
 from worker.bootstrap.services import Services
 from worker.metrics import worker
-from worker.metrics.catalogue import WIDTH
+from worker.metrics.catalogue import FAILURES, POSTPONEMENTS, RETRIES, WIDTH
 from worker.metrics.exposition import exposition
+from worker.models.measured import Action
 from worker.settings import Settings
 
 DIRECTORY = ROOT / "deploy" / "monitoring"
@@ -153,6 +154,14 @@ def _documented(family: Metric) -> tuple[str, str, str, str]:
     shown = ", ".join(f"`{label}`" for label in labels if label != "le")
     name = {"counter": f"{family.name}_total", "gauge": family.samples[0].name}
     return name.get(family.type, family.name), family.type, shown, family.documentation
+
+
+def test_causes_and_actions_that_the_documentation_names_are_those_that_are_told() -> None:
+    causes = {value for family in (RETRIES, POSTPONEMENTS, FAILURES) for value in family.values}
+    named = set(re.findall(r"`([A-Z][a-z]+[A-Z]\w+)`", DOCS))
+    assert len(named) > 15
+    assert named <= causes
+    assert {each for each in Action if f"`{each}`" not in DOCS} == set()
 
 
 def test_each_alert_has_a_severity_texts_and_a_section_in_the_runbook() -> None:

@@ -349,17 +349,19 @@ def ago(engine: Engine, seconds: float) -> str:
     return f"now() - interval '{seconds:g} seconds'"
 
 
-def test_a_worker_folds_and_a_reader_reads_and_nobody_else_may_write(
-    postgres: PostgresServer,
+def test_a_worker_folds_and_a_reader_reads_with_the_rights_that_they_have(
+    postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(totals_module, "WORTHWHILE", 2)
     url = postgres.new_database()
     owner = make_engine(url)
     upgrade_schema(owner)
-    add_job(owner, 12, CREATED_AT, [1])
+    add_job(owner, 12, CREATED_AT, [1, 2])
     worker = make_engine(with_least_rights(url, "worker"))
-    land(worker, 1)
-    assert SqlTotals(worker).fold() == 0
+    for run_id in (1, 2):
+        land(worker, run_id)
+    assert SqlTotals(worker).fold() == 2
     reader = make_engine(with_least_rights(url, "reader"))
-    assert snapshot(reader).ended_uploads[LANDED] == Ended(1, 1)
+    assert snapshot(reader).ended_uploads[LANDED] == Ended(2, 2)
     for engine in (owner, worker, reader):
         engine.dispose()

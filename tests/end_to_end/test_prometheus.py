@@ -31,12 +31,12 @@ def installation_served(running: Cluster) -> Iterator[str]:
     owners = running.engine.url.render_as_string(hide_password=False)
     services = Services(Settings(database_url=with_least_rights(owners, "reader")))
     with MetricsServer("127.0.0.1", 0, services.metrics) as server:
-        thread = Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        yield f"127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
-    services.engine.dispose()
+        Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        try:
+            yield f"127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            services.engine.dispose()
 
 
 @contextmanager

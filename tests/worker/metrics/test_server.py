@@ -19,11 +19,9 @@ ANSWER = Exposition(b"oneprefix_x 1\n", "text/plain; version=0.0.4; charset=utf-
 @pytest.fixture
 def port() -> Iterator[int]:
     with MetricsServer("127.0.0.1", 0, lambda: ANSWER) as server:
-        thread = Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
+        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield server.server_port
         server.shutdown()
-        thread.join()
 
 
 def get(port: int, path: str, method: str = "GET") -> tuple[HTTPResponse, bytes]:
@@ -74,11 +72,9 @@ def test_an_answer_that_fails_is_in_the_log(caplog: pytest.LogCaptureFixture) ->
         raise ValueError("no such column")
 
     with MetricsServer("127.0.0.1", 0, fail) as server:
-        thread = Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
+        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         assert get(server.server_port, "/metrics")[0].status == 500
         server.shutdown()
-        thread.join()
     assert "no such column" in caplog.text
 
 

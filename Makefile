@@ -55,7 +55,7 @@ bench-full: $(BENCH_INSTALLED) ## measure with the full data sets, in about half
 
 audit: $(AUDIT_INSTALLED) ## known vulnerabilities, and dependencies that are missing or not used
 	@.venv/bin/python .ci/audit
-	@.venv/bin/deptry worker tasks cli
+	@.venv/bin/deptry worker tasks cli web
 
 dist: $(INSTALLED) ## build the wheel and the source distribution, with manual page and completions, into dist
 	@rm -rf build dist
@@ -79,7 +79,7 @@ format: $(INSTALLED) ## format, and correct what the linter can
 	.venv/bin/ruff check --fix .
 
 requirements: $(INSTALLED) ## pin the newest versions that pyproject.toml allows
-	.venv/bin/uv pip compile $(COMPILE) pyproject.toml --extra flower -o requirements.txt
+	.venv/bin/uv pip compile $(COMPILE) pyproject.toml --extra flower --extra web -o requirements.txt
 	.venv/bin/uv pip compile $(COMPILE) pyproject.toml --all-extras --group dev -c requirements.txt -o requirements-dev.txt
 	.venv/bin/uv pip compile $(COMPILE) pyproject.toml --all-extras --group bench -c requirements-dev.txt -o requirements-bench.txt
 	.venv/bin/uv pip compile $(COMPILE) --group audit -c requirements-dev.txt -o requirements-audit.txt

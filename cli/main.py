@@ -25,6 +25,7 @@ from cli.operations import (
     orders,
     settings,
     up,
+    web,
     worker,
     workers,
 )
@@ -62,6 +63,7 @@ app = typer.Typer(
 )
 app.command()(demo.demo)
 app.command()(up.up)
+app.command()(web.web)
 app.command(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
     add_help_option=False,

@@ -108,17 +108,5 @@ def as_it_stands(upload: Upload | None) -> str:
     return "nobody has asked for its upload" if upload is None else f"it is {upload.state}"
 
 
-def human_size(size: int | None) -> str:
-    """Format bytes in binary units: 1536 is 1.5 KiB; unknown is a dash."""
-    if size is None:
-        return "-"
-    amount, unit = float(size), "B"
-    for following in ("KiB", "MiB", "GiB", "TiB"):
-        if amount < 1024:
-            break
-        amount, unit = amount / 1024, following
-    return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
-
-
 def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else str(value)

@@ -26,6 +26,9 @@ DATABASES = ("postgresql", "postgres", "sqlite")
 #: What a bucket may be called; also the ARN of an access point.
 BUCKET = re.compile(r"[A-Za-z0-9._-]{1,255}|arn:.+")
 
+#: Characters of a secret that a person chooses and anybody may guess at.
+MIN_SECRET = 12
+
 
 def _default_data_dir() -> Path:
     base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
@@ -174,6 +177,22 @@ class Settings(BaseSettings):
         2, gt=0, description="longest wait before the second attempt; doubles with each attempt"
     )
     backoff_cap_seconds: float = Field(900, gt=0, description="longest wait before any attempt")
+    web_password: SecretStr | None = Field(
+        None,
+        min_length=MIN_SECRET,
+        description="password of `oneprefix web`; only on a loopback address it needs none",
+    )
+    web_operator_token: SecretStr | None = Field(
+        None,
+        min_length=MIN_SECRET,
+        description="token of who may retry, cancel and enqueue in `oneprefix web`; nobody may if"
+        " not set",
+    )
+    web_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="names, separated by commas, under which a proxy passes on requests to"
+        " `oneprefix web` on a loopback address",
+    )
     spool: Path | None = Field(
         None,
         description="directory whose files of requests the workers of this host take up, as"
@@ -224,7 +243,7 @@ class Settings(BaseSettings):
     def _split(cls, value: Any) -> Any:
         return tuple(filter(None, value.split(":"))) if isinstance(value, str) else value
 
-    @field_validator("order_buckets", mode="before")
+    @field_validator("order_buckets", "web_hosts", mode="before")
     @classmethod
     def _listed(cls, value: Any) -> Any:
         if not isinstance(value, str):

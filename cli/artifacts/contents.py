@@ -3,10 +3,10 @@
 from typing import TYPE_CHECKING, Any
 
 from cli.arguments import JobId, RunId
-from cli.output import Json, errors, human_size, print_json, print_line, print_lines
+from cli.output import Json, errors, print_json, print_line, print_lines
 from cli.services import configured_services
 from worker.models.archive import ArchiveMember
-from worker.wording import counted
+from worker.wording import counted, human_size
 
 if TYPE_CHECKING:
     from worker.storage.objects.seekable_object import RangeReader

@@ -10,13 +10,13 @@ from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, TransferSpeedColumn
 
 from cli.arguments import DryRun, JobId, with_optional_run
-from cli.output import Json, console, errors, human_size, print_error, print_json, print_line
+from cli.output import Json, console, errors, print_error, print_json, print_line
 from cli.progress import above_bar, progress_bar
 from cli.services import configured_services
 from worker.errors import OneprefixError
 from worker.use_cases.job.fetch import Fetched
 from worker.use_cases.job.fetch_plan import FetchPlan, PlannedFetch
-from worker.wording import counted
+from worker.wording import counted, human_size
 
 
 def fetch(

@@ -9,11 +9,11 @@ from rich.table import Table
 from rich.tree import Tree
 
 from cli.arguments import JobId
-from cli.output import Json, console, human_size, print_json
+from cli.output import Json, console, print_json
 from cli.services import configured_services
 from worker.models.upload import UploadState
 from worker.use_cases.job.find import Findings, FoundArtifact, Missing
-from worker.wording import counted
+from worker.wording import counted, human_size
 
 
 def ls(

@@ -8,11 +8,12 @@ from typing import Annotated
 import typer
 
 from cli.arguments import DryRun, Expires, JobId, Yes, with_optional_run
-from cli.output import Json, errors, human_size, print_json, print_line
+from cli.output import Json, errors, print_json, print_line
 from cli.services import configured_services
 from worker.models.artifact import ArtifactId, ArtifactKind
 from worker.models.presigned_url import UploadLocation
 from worker.use_cases.job.upload_urls import HOUR
+from worker.wording import human_size
 
 
 def put(

@@ -8,12 +8,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.arguments import DryRun, JobId, OptionalRunId
-from cli.output import Json, console, human_size, print_json
+from cli.output import Json, console, print_json
 from cli.progress import counting
 from cli.services import configured_services
 from worker.use_cases.job.verification import Verdict, Verification, VerificationPlan
 from worker.use_cases.job.verify import VerifyJob
-from worker.wording import counted
+from worker.wording import counted, human_size
 
 #: Counted, but not listed one by one.
 _QUIET = (Verdict.VERIFIED, Verdict.SIZE_ONLY, Verdict.UNRECORDED)

@@ -14,12 +14,13 @@ from rich.tree import Tree
 from cli.demo.results import write_run
 from cli.demo.surroundings import configure, running_worker, workplace
 from cli.operations.local_s3 import local_s3
-from cli.output import Json, PrintableConsole, console, human_size, print_json, reported
+from cli.output import Json, PrintableConsole, console, print_json, reported
 from cli.uploads.status import table_of
 from worker.errors import PermanentError, TransientError
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.stored_object import StoredObject
 from worker.models.upload import Upload, UploadState
+from worker.wording import human_size
 
 if TYPE_CHECKING:
     from worker.database.uploads.upload_list import SqlUploadList

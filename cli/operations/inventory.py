@@ -9,9 +9,10 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from cli.output import Json, console, human_size, print_json
+from cli.output import Json, console, print_json
 from cli.services import configured_services
 from worker.models.inventory import By, Landed
+from worker.wording import human_size
 
 DAY = "%Y-%m-%d"
 NEVER = datetime(9999, 12, 31, tzinfo=UTC)

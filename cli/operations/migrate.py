@@ -10,12 +10,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.arguments import DryRun, JobIds, Yes
-from cli.output import Json, console, errors, human_size, print_error, print_json, print_line
+from cli.output import Json, console, errors, print_error, print_json, print_line
 from cli.services import configured_services
 from worker.errors import OneprefixError
 from worker.use_cases.migration.migrate import MigrateArtifacts
 from worker.use_cases.migration.plan import Decision, Kept, Move
-from worker.wording import counted
+from worker.wording import counted, human_size
 
 
 def migrate(

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from cli.arguments import DryRun, MovedTo, Yes, whole_number
-from cli.output import Json, errors, human_size, print_error, print_json, print_line
+from cli.output import Json, errors, print_error, print_json, print_line
 from cli.progress import collected
 from cli.services import configured_services
 from cli.user import user
@@ -16,7 +16,7 @@ from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.retention import Deletion
 from worker.use_cases.retention.delete import DeleteJob
 from worker.use_cases.retention.outcome import Outcome
-from worker.wording import counted
+from worker.wording import counted, human_size
 
 
 def _prefix(text: str) -> str:

@@ -9,8 +9,9 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from cli.output import console, human_size, print_error, print_json, print_line
+from cli.output import console, print_error, print_json, print_line
 from worker.use_cases.retention.outcome import Outcome
+from worker.wording import human_size
 
 
 def show(outcomes: Iterable[Outcome], as_json: bool, **about: Any) -> None:

@@ -14,12 +14,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.arguments import OptionalJobId
-from cli.output import Json, as_row, console, human_size, print_json
+from cli.output import Json, as_row, console, print_json
 from cli.services import configured_services, require_known
 from cli.uploads.waiting import speed
 from worker.models.upload import Upload, UploadState
 from worker.models.upload_request import Refusal
-from worker.wording import counted
+from worker.wording import counted, human_size
 
 if TYPE_CHECKING:
     from worker.database.uploads.upload_list import IncompleteUploadCounts, SqlUploadList

@@ -72,7 +72,7 @@ COMMANDS: dict[str, list[tuple[tuple[str, ...], bool]]] = {
 }
 #: Run processes for as long as a person wants; what they print of strangers are log lines, see
 #: tests/tasks/test_log.py.
-OTHERS = {"demo", "up", "worker"}
+OTHERS = {"demo", "up", "web", "worker"}
 
 
 def names(command: Any, above: str = "") -> Iterator[str]:

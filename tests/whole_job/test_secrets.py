@@ -40,6 +40,8 @@ SETTINGS: dict[str, dict[str, str]] = {
     "another broker": {"ONEPREFIX_BROKER_URL": f"foo://ada:{SECRET}@{NOWHERE}/"},
     "a result backend": {"ONEPREFIX_RESULT_BACKEND": f"redis://:{SECRET}@{NOWHERE}/0"},
     "another result backend": {"ONEPREFIX_RESULT_BACKEND": f"foo://:{SECRET}@{NOWHERE}/0"},
+    "the page's password": {"ONEPREFIX_WEB_PASSWORD": SECRET},
+    "the page's token": {"ONEPREFIX_WEB_OPERATOR_TOKEN": SECRET},
     "a secret key": {"AWS_SECRET_ACCESS_KEY": SECRET},
     "a secret key nowhere": {
         "AWS_SECRET_ACCESS_KEY": SECRET,

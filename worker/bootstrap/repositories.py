@@ -24,6 +24,7 @@ from worker.database.uploads.multipart_ids import SqlMultipartIds
 from worker.database.uploads.outbox import SqlOutbox
 from worker.database.uploads.requests import SqlRequestRepository
 from worker.database.uploads.upload_list import SqlUploadList
+from worker.database.uploads.upload_pages import SqlUploadPages
 from worker.settings import Settings
 
 R = TypeVar("R")
@@ -51,6 +52,7 @@ class Repositories:
     runs = _of_engine(SqlRunRepository)
     requests = _of_engine(SqlRequestRepository)
     upload_list = _of_engine(SqlUploadList)
+    upload_pages = _of_engine(SqlUploadPages)
     multipart_ids = _of_engine(SqlMultipartIds)
     result_locations = _of_engine(SqlResultLocations)
     cancellations = _of_engine(SqlCancellations)

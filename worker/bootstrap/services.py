@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from worker.storage.objects.seekable_object import RangeReader
     from worker.storage.presigned_urls import S3PresignedUrls
 
+#: Bytes of an archive's directory that a page reads: some 80,000 members.
+MAX_DIRECTORY = 8 << 20
+
 
 @dataclass(frozen=True)
 class Services(RecoveryServices):
@@ -98,6 +101,11 @@ class Services(RecoveryServices):
     @cached_property
     def read_archive(self) -> ReadArchive:
         return ReadArchive(self.jobs, self.runs, self.upload_list, self.bucket, _open_remote)
+
+    @cached_property
+    def glance_at_archive(self) -> ReadArchive:
+        """As `read_archive`, for pages: an archive whose directory is large is refused."""
+        return ReadArchive(self.jobs, self.runs, self.upload_list, self.bucket, _open_small)
 
     @cached_property
     def change_storage_class(self) -> ChangeStorageClass:
@@ -191,6 +199,11 @@ def _open_remote(file: "RangeReader") -> "ZipReader":
     from worker.packaging.reading.zip_reader import open_zip
 
     return open_zip(file, file.expect)
+
+
+def _open_small(file: "RangeReader") -> "ZipReader":
+    file.max_read = MAX_DIRECTORY
+    return _open_remote(file)
 
 
 def _utc_now() -> datetime:

@@ -93,6 +93,14 @@ class now(FunctionElement[datetime]):  # noqa: N801  it reads as the SQL functio
         super().__init__(float(seconds))
 
 
+class utc_hour(FunctionElement[str]):  # noqa: N801  it reads as an SQL function
+    """The hour in UTC of a stored time, as `2026-01-31 18`."""
+
+    type = String()
+    inherit_cache = True
+    name = "utc_hour"
+
+
 def instant(moment: Moment | None) -> ColumnElement[datetime] | None:
     """The time as a value in a statement: seconds count from now, on the database's clock."""
     if moment is None:
@@ -122,3 +130,14 @@ def _as_it_is(element: within_years, compiler: SQLCompiler, **options: Any) -> s
 def _sqlite(element: now, compiler: SQLCompiler, **options: Any) -> str:
     seconds = compiler.process(element.clauses, **options)
     return f"strftime('{SQLITE_FORMAT}', 'now', printf('%+.3f seconds', {seconds}))"
+
+
+@compiles(utc_hour, "postgresql")
+def _formatted(element: utc_hour, compiler: SQLCompiler, **options: Any) -> str:
+    time = compiler.process(element.clauses, **options)
+    return f"to_char({time} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24')"
+
+
+@compiles(utc_hour, "sqlite")
+def _of_text(element: utc_hour, compiler: SQLCompiler, **options: Any) -> str:
+    return f"strftime('%Y-%m-%d %H', {compiler.process(element.clauses, **options)})"

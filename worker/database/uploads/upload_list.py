@@ -3,9 +3,9 @@
 from dataclasses import replace
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, func, select, true
+from sqlalchemy import ColumnElement, and_, func, select, true
 
-from worker.database.engine import SqlRepository
+from worker.database.engine import SqlRepository, batched
 from worker.database.tables import deletions, uploads
 from worker.database.types import FIRST
 from worker.database.uploads.conditions import UPLOAD, as_upload, is_leased
@@ -23,7 +23,7 @@ URGENCY = (
     UploadState.LANDED,
 )
 #: Rows without usable ids are refused messages.
-_HAS_IDS = (uploads.c.job_id > 0) & (uploads.c.run_id > 0)
+HAS_IDS = (uploads.c.job_id > 0) & (uploads.c.run_id > 0)
 
 
 class IncompleteUploadCounts(NamedTuple):
@@ -62,9 +62,7 @@ class SqlUploadList(SqlRepository):
         if state is not None:
             chosen &= uploads.c.state == state
         query = select(*UPLOAD).where(chosen).order_by(uploads.c.updated_at.desc())
-        found = [as_upload(row) for row in self._rows(query.limit(limit))]
-        if any(_names_deletion(upload) for upload in found):
-            found = self._with_deletions(found, select(uploads.c.job_id).where(chosen))
+        found = self.with_deletions([as_upload(row) for row in self._rows(query.limit(limit))])
         return sorted(found, key=lambda upload: (upload.job_id, upload.run_id))
 
     def most_urgent(self, job_id: int | None = None, *, limit: int) -> list[Upload]:
@@ -76,14 +74,18 @@ class SqlUploadList(SqlRepository):
                 found += sorted(some, key=lambda each: each.updated_at or FIRST, reverse=True)
         return found
 
-    def _with_deletions(self, found: list[Upload], job_ids: Select[int | None]) -> list[Upload]:
+    def with_deletions(self, found: list[Upload]) -> list[Upload]:
         """The uploads with who deleted their results, and when."""
-        columns = deletions.c.id, deletions.c.who, deletions.c.begun_at
-        query = select(*columns).where(deletions.c.job_id.in_(job_ids))
-        records = {row.id: row for row in self._rows(query)}
+        named = sorted({number for upload in found if (number := _names_deletion(upload))})
+        columns = deletions.c.id, deletions.c.job_id, deletions.c.who, deletions.c.begun_at
+        records = {
+            (row.job_id, row.id): row
+            for some in batched(named)
+            for row in self._rows(select(*columns).where(deletions.c.id.in_(some)))
+        }
         return [
             replace(upload, deleted_by=record.who, deleted_at=record.begun_at)
-            if (record := records.get(_names_deletion(upload)))
+            if (record := records.get((upload.job_id, _names_deletion(upload) or 0)))
             else upload
             for upload in found
         ]
@@ -118,7 +120,7 @@ class SqlUploadList(SqlRepository):
                 uploads.c.error,
                 uploads.c.task_id,
             )
-            .where(_HAS_IDS.is_not(True))
+            .where(HAS_IDS.is_not(True))
             .order_by(uploads.c.id.desc())
             .limit(limit)
         )
@@ -132,4 +134,4 @@ def _names_deletion(upload: Upload) -> int | None:
 
 
 def _of(job_id: int | None) -> ColumnElement[bool]:
-    return _HAS_IDS if job_id is None else and_(_HAS_IDS, uploads.c.job_id == job_id)
+    return HAS_IDS if job_id is None else and_(HAS_IDS, uploads.c.job_id == job_id)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from struct import unpack_from
 from typing import Protocol
-from zipfile import ZipFile, ZipInfo
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 from worker.errors import InvalidArchive, OneprefixError
 from worker.models.archive import ArchiveMember
@@ -66,6 +66,13 @@ class ZipReader:
                 yield chunk
             if size != member.size:
                 raise InvalidArchive(f"{member.shown} has {size} bytes, not {member.size}")
+
+    def is_bounded(self, member: ArchiveMember) -> bool:
+        """Whether the member is inflated in pieces of CHUNK, whatever it claims.
+
+        The decompressors of other methods give all that a piece of their input unpacks to.
+        """
+        return self._infos[member].compress_type in (ZIP_STORED, ZIP_DEFLATED)
 
     def require_apart(self) -> None:
         """Raise InvalidArchive for members that share bytes: they could unpack to any size."""

@@ -1,10 +1,12 @@
 """Presigned URLs from which a job's artifacts can be downloaded."""
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from worker.errors import ArtifactNotFound, RunNotFound
 from worker.models.artifact import ArtifactId
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.presigned_url import DownloadLocation
@@ -45,6 +47,21 @@ class LocateArtifacts:
         if not found:
             raise nothing_found(self.runs, uploads, self.bucket, prefix, run_id)
         return found
+
+    def one(self, job_id: int, key: str, *, expires_in: timedelta) -> DownloadLocation:
+        """The location of one object under the job's prefix; raises ArtifactNotFound."""
+        prefix = prefix_of(self.jobs, self.runs, job_id)
+        run_id = run_of(key, prefix)
+        uploads = self.uploads.uploads(job_id, run_id) if run_id else []
+        runs = []
+        if run_id:
+            with suppress(RunNotFound):
+                runs.append(self.runs.get(run_id))
+        objects = JobObjects.of(prefix, self.bucket, runs, uploads)
+        placed = objects.find(key) if key.startswith(prefix.folder) else None
+        if placed is None:
+            raise ArtifactNotFound(f"nothing lies under {key!r:.200}", job_id=job_id)
+        return self._location(placed, prefix, expires_in)
 
     def _location(
         self, placed: PlacedObject, prefix: JobS3Prefix, expires_in: timedelta

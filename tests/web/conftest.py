@@ -1,0 +1,89 @@
+"""The pages as a browser reaches them: by uvicorn, over rows and a bucket that are real."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from sqlalchemy import Engine
+
+from tests.servers.s3 import S3Server
+from tests.web.client import Client
+from web.app import make_app
+from worker.bootstrap.services import Services
+from worker.bootstrap.upload_services import new_task_id
+from worker.models.upload import Upload
+from worker.models.upload_request import UploadRequest
+from worker.settings import load_settings
+
+PASSWORD, TOKEN = "password-of-the-tests", "token-of-the-tests"
+
+
+@contextmanager
+def served(services: Services, enqueue: Callable[..., Upload]) -> Iterator[str]:
+    """The pages' address while they are served on the loopback."""
+    app = make_app(services, enqueue, host="127.0.0.1")
+    config = uvicorn.Config(app, port=0, lifespan="off", log_level="warning", access_log=False)
+    config.timeout_graceful_shutdown = 1
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            time.sleep(0.01)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@dataclass
+class Site:
+    """An installation and its pages."""
+
+    services: Services
+    enqueued: list[tuple[Any, ...]] = field(default_factory=list)
+
+    @property
+    def engine(self) -> Engine:
+        return self.services.engine
+
+    @contextmanager
+    def open(self, **settings: Any) -> Iterator[Client]:
+        """Serve the pages under the settings, with services of their own as after a restart."""
+        changed = self.services.settings.model_copy(update=settings)
+        services = Services(changed)
+
+        def enqueue(job_id: int, run_id: int, path: str, *, replace: bool = False) -> Upload:
+            self.enqueued.append((job_id, run_id, path, replace))
+            asked = UploadRequest(job_id, run_id, path, replace=replace, task_id=new_task_id())
+            return services.requests.request(asked, published=False)
+
+        with served(services, enqueue) as address:
+            yield Client(address)
+        services.engine.dispose()
+
+
+@pytest.fixture
+def site(
+    engine: Engine, moto: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Site]:
+    """Pages over an empty, migrated database of each kind."""
+    values = moto.environment() | {
+        "ONEPREFIX_DATABASE_URL": engine.url.render_as_string(hide_password=False),
+        "ONEPREFIX_DATA_DIR": str(tmp_path / "data"),
+        "ONEPREFIX_S3_BUCKET": "bucket-of-the-pages",
+        "ONEPREFIX_BROKER_URL": "redis://127.0.0.1:1/0",
+    }
+    for name, value in values.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    services = Services(load_settings())
+    yield Site(services)
+    services.engine.dispose()

@@ -1,0 +1,33 @@
+"""Every page, over rows of each kind of database."""
+
+import pytest
+
+from tests.web.conftest import Site
+from tests.web.sample import HOSTILE, add_sample
+
+PAGES = ["/", "/jobs", "/uploads", "/jobs/12", "/jobs/12/timeline", "/jobs/12/runs/36"]
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_shows_what_the_rows_say_also_after_a_restart(site: Site, path: str) -> None:
+    add_sample(site.engine)
+    with site.open() as ask:
+        before = ask(path)
+    with site.open() as ask:
+        after = ask(path)
+    assert before.status == after.status == 200
+    assert after.headers["content-type"] == "text/html; charset=utf-8"
+    assert "Job 12" in after.text or ">12<" in after.text
+
+
+def test_the_page_of_a_job_counts_its_runs_by_state_and_lists_each(site: Site) -> None:
+    add_sample(site.engine)
+    with site.open() as ask:
+        page = ask("/jobs/12").text
+    assert "<b>24</b> of 40 runs landed, 1 deleted since" in page
+    assert page.count('<tr id="r-') == 40
+    assert "s3://bucket-of-the-pages/jobs/12/2025/10/23/211500/" in page
+    assert "lies outside the results roots" in page
+    assert HOSTILE not in page
+    assert "<script>alert" not in page
+    assert r"\x1b[31m\u202efdp.exe" in page

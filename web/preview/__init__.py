@@ -1,0 +1,1 @@
+"""Parts of an archive's members, made harmless to look at."""

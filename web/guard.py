@@ -1,5 +1,6 @@
 """What each request has to pass before a page sees it, and the headers of each answer."""
 
+import asyncio
 from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import quote, urlsplit
@@ -14,6 +15,8 @@ from web.sessions import COOKIE, Gate, Role, Session
 
 #: Reached without a session: what the page for signing in is made of.
 OPEN = ("/sign-in", "/static/")
+#: Seconds that a wrong secret takes.
+PENALTY = 1.0
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 #: Everything comes from here, no script or style stands in a page, and nobody frames one.
 POLICY = (
@@ -24,7 +27,8 @@ HEADERS = {
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
+    # not no-referrer, under which a browser hides from us too where a form comes from
+    "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
@@ -49,6 +53,9 @@ class Guard:
         role = max(session.role, self.gate.least)
         scope["state"] = {"session": session, "role": role, "gate": self.gate}
         answer = self._refusal(connection, role) or self.app
+        if session.is_program and session.role is Role.VISITOR:  # so that guessing takes long
+            await asyncio.sleep(PENALTY)
+            answer = refusal(connection, HTTPStatus.UNAUTHORIZED, "That is no secret of this page.")
         await answer(scope, receive, _with_headers(send))
 
     def _session(self, connection: HTTPConnection) -> Session:

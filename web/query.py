@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from worker.database.uploads.upload_pages import UploadFilter
+from worker.database.uploads.upload_pages import WAITING, UploadFilter
 from worker.errors import InvalidRequest
 from worker.models.upload import UploadState
 from worker.models.upload_request import MAX_ID
@@ -17,6 +17,13 @@ MAX_PAGE = 100_000
 #: The ages that a filter offers, in seconds.
 AGES = {"1m": 60.0, "10m": 600.0, "1h": 3600.0, "1d": 86400.0, "7d": 604800.0}
 UNREQUESTED = "unrequested"
+#: By what an address says. Runs that nobody has asked for have no state.
+STATES: dict[str, tuple[UploadState, ...]] = {
+    "": (),
+    "waiting": WAITING,
+    **{each.value: (each,) for each in UploadState},
+    UNREQUESTED: (),
+}
 FORMATS = ("csv", "json")
 DONE = ("requested", "cancelled")
 
@@ -28,6 +35,8 @@ class Query:
     """From 1."""
     format: str | None
     """One of FORMATS; None for a page."""
+    state: str = ""
+    """One of STATES, as the address says it."""
     done: str | None = None
     """What an action has just done, in words of ours."""
 
@@ -38,11 +47,10 @@ class Query:
     @classmethod
     def of(cls, given: Mapping[str, str]) -> Self:
         """Raises InvalidRequest; an empty value is none, as forms send it."""
-        state, age = given.get("state", "").upper(), given.get("age", "")
-        is_unrequested = state == UNREQUESTED.upper()
+        state, age = given.get("state", ""), given.get("age", "")
         chosen = UploadFilter(
-            state=_state(state) if state and not is_unrequested else None,
-            unrequested=is_unrequested,
+            states=_states(state),
+            unrequested=state == UNREQUESTED,
             job_id=id_of("job", given["job"]) if given.get("job") else None,
             older_than=_age(age) if age else None,
         )
@@ -50,7 +58,7 @@ class Query:
         if wanted not in (None, *FORMATS):
             raise InvalidRequest(f"format is csv or json, not {wanted!r:.40}")
         page = whole("page", given.get("page") or "1", MAX_PAGE)
-        return cls(chosen, page, wanted, _done(given.get("done", "")))
+        return cls(chosen, page, wanted, state, _done(given.get("done", "")))
 
 
 def id_of(name: str, text: str) -> int:
@@ -66,12 +74,11 @@ def whole(name: str, text: str, most: int) -> int:
     return int(text)
 
 
-def _state(text: str) -> UploadState:
-    try:
-        return UploadState(text)
-    except ValueError:
-        known = ", ".join([*UploadState, UNREQUESTED])
-        raise InvalidRequest(f"state is one of {known}, not {text!r:.40}") from None
+def _states(text: str) -> tuple[UploadState, ...]:
+    if text not in STATES:
+        known = ", ".join(filter(None, STATES))
+        raise InvalidRequest(f"state is one of {known}, not {text!r:.40}")
+    return STATES[text]
 
 
 def _age(text: str) -> float:

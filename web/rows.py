@@ -27,7 +27,9 @@ class Row:
     attempts: int
     archive_size: int | None
     age: float | None
-    """Since the request; for a LANDED one until it landed."""
+    """Since the request."""
+    took: float | None
+    """From the request until it landed."""
     requested_at: datetime | None
     begun_at: datetime | None
     landed_at: datetime | None
@@ -39,7 +41,6 @@ class Row:
     @classmethod
     def of(cls, upload: Upload, now: datetime) -> Self:
         progress = progress_of(upload, now)
-        until = upload.landed_at if upload.state is UploadState.LANDED else now
         return cls(
             job_id=upload.job_id,
             run_id=upload.run_id,
@@ -51,7 +52,8 @@ class Row:
             seconds_left=progress.seconds_left,
             attempts=upload.attempt,
             archive_size=upload.archive_size,
-            age=_seconds(upload.requested_at, until),
+            age=_seconds(upload.requested_at, now),
+            took=_seconds(upload.requested_at, upload.landed_at),
             requested_at=upload.requested_at,
             begun_at=getattr(upload, "begun_at", None),
             landed_at=upload.landed_at,

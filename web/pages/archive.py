@@ -1,5 +1,6 @@
 """What a run's archive holds, and a look at one of its members, read by range."""
 
+from codecs import getincrementaldecoder
 from collections.abc import Iterator
 from typing import Any
 
@@ -56,14 +57,15 @@ def file(site: Site, request: Request) -> Response:
         member = _member(archive, request.query_params.get("name", ""))
         is_image = member.name.lower().endswith(IMAGES)
         content = b"" if is_image else first_bytes(archive, member, MOST_OF_A_TEXT)
-    text = None if is_image or b"\0" in content else content.decode(errors="surrogateescape")
-    table = table_of(text, member.name, is_whole=len(content) >= member.size) if text else None
+    is_cut = len(content) < member.size
+    text = None if is_image or b"\0" in content else _text(content, is_cut=is_cut)
+    table = table_of(text, member.name, is_whole=not is_cut) if text else None
     values = {
         "job_id": job_id,
         "run_id": run_id,
         "member": member,
         "is_image": is_image,
-        "is_cut": len(content) < member.size,
+        "is_cut": is_cut,
         "most": MOST_OF_AN_IMAGE if is_image else MOST_OF_A_TEXT,
         "text": text,
         "table": table,
@@ -97,6 +99,12 @@ def _member(archive: RemoteArchive, name: str) -> ArchiveMember:
     if not found or found[-1].is_directory:
         raise MemberNotFound(f"the archive holds no file {name!r:.200}")
     return found[-1]
+
+
+def _text(content: bytes, *, is_cut: bool) -> str:
+    """The bytes as text; those that are no UTF-8 are shown as escapes."""
+    decoder = getincrementaldecoder("utf-8")("surrogateescape")
+    return decoder.decode(content, final=not is_cut)
 
 
 def _plot(table: Table | None, request: Request) -> Plot | None:

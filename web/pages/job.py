@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from web.live import View
-from web.query import AGES, PAGE, UNREQUESTED, Query, id_of
+from web.query import AGES, PAGE, STATES, Query, id_of
 from web.rendering import cells
 from web.rows import Row
 from web.site import Site
@@ -126,7 +126,7 @@ def _values(summary: Summary, query: Query, found: list[RunOfJob]) -> dict[str, 
         "job_id": summary.job_id,
         "query": query,
         "has_more": len(found) > PAGE,
-        "states": [*UploadState, UNREQUESTED],
+        "states": STATES,
         "ages": AGES,
         "done": query.done,
     }

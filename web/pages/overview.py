@@ -1,6 +1,7 @@
 """The first page: what is under way, what waits, what has failed, what has landed."""
 
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from markupsafe import Markup
 from starlette.requests import Request
@@ -8,7 +9,7 @@ from starlette.responses import Response
 
 from web.live import View
 from web.query import AGES
-from web.rendering import cells
+from web.rendering import cells, duration
 from web.rows import Row
 from web.site import Site
 from web.tables import as_table
@@ -29,9 +30,9 @@ def overview(site: Site, request: Request) -> View | Response:
         rows = ({"hour": h.hour, "landed": h.landed, "bytes": h.archive_size} for h in hours)
         return as_table(rows, ("hour", "landed", "bytes"), wanted, "landed-by-hour")
     lists = {
-        "in-flight": pages.listed(UploadFilter(UploadState.UPLOADING), limit=SHOWN),
-        "waiting": pages.waiting(limit=SHOWN),
-        "failed": pages.listed(UploadFilter(UploadState.FAILED), limit=SHOWN),
+        "in-flight": pages.listed(UploadFilter((UploadState.UPLOADING,)), limit=SHOWN),
+        "waiting": pages.listed(UploadFilter(WAITING), limit=SHOWN),
+        "failed": pages.listed(UploadFilter((UploadState.FAILED,)), limit=SHOWN),
     }
     refusals = site.services.upload_list.refusals(limit=SHOWN)
     macros = cells("overview_parts.html")
@@ -40,7 +41,7 @@ def overview(site: Site, request: Request) -> View | Response:
         "figures": macros.figures(counts, hours[-1], sum(each.landed for each in hours)),
         "workers": macros.workers(site.workers.known()),
         "landed": macros.landed(hours, max(1, *(each.landed for each in hours))),
-        "ages": macros.ages(list(AGES), pages.waiting_by_age(list(AGES.values()))),
+        "ages": macros.ages(_classes(pages.waiting_by_age(list(AGES.values())))),
         **{f"{name}-none": macros.empty(name, bool(found)) for name, found in lists.items()},
     }
     tables = {name: _rows(name, found, now) for name, found in lists.items()}
@@ -53,6 +54,14 @@ def _rows(table: str, found: list[Upload], now: datetime) -> dict[str, Markup]:
     return {
         f"{table}-{each.job_id}-{each.run_id}": macros.any_job(Row.of(each, now)) for each in found
     }
+
+
+def _classes(counts: list[int]) -> list[tuple[str, int]]:
+    """What each class of ages is called, and how many it has."""
+    limits = [duration(seconds) for seconds in AGES.values()]
+    between = [f"{shorter} to {longer}" for shorter, longer in pairwise(limits)]
+    names = [f"under {limits[0]}", *between, f"over {limits[-1]}"]
+    return list(zip(names, counts, strict=True))
 
 
 def _counts(pages: SqlUploadPages) -> dict[str, int]:

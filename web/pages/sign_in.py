@@ -10,12 +10,13 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from web.forms import Form, post
+from web.guard import PENALTY
 from web.rendering import rendered
 from web.sessions import COOKIE, LIFETIME, Role, Session
 from web.site import Site
 
-#: Seconds that a wrong secret takes, and how many are tried at a time: some thousands an hour.
-PENALTY, AT_ONCE = 1.0, 2
+#: Secrets that are tried at a time.
+AT_ONCE = 4
 _trials = BoundedSemaphore(AT_ONCE)
 
 

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from web.live import View
-from web.query import AGES, PAGE, Query
+from web.query import AGES, PAGE, STATES, UNREQUESTED, Query
 from web.rendering import cells
 from web.rows import Row
 from web.site import Site
@@ -20,6 +20,8 @@ from worker.models.upload import UploadState
 #: Rows of a table's CSV or JSON where it has no other end; the latest, or those that wait longest.
 MOST_ROWS = 100_000
 JOBS = 50
+#: What the filter offers: only a job has runs without uploads.
+OF_UPLOADS = [each for each in STATES if each != UNREQUESTED]
 
 
 def uploads(site: Site, request: Request) -> View | Response:
@@ -35,7 +37,7 @@ def uploads(site: Site, request: Request) -> View | Response:
     rows = {
         f"u-{each.job_id}-{each.run_id}": macros.any_job(Row.of(each, now)) for each in found[:PAGE]
     }
-    values = {"query": query, "has_more": len(found) > PAGE, "states": UploadState, "ages": AGES}
+    values = {"query": query, "has_more": len(found) > PAGE, "states": OF_UPLOADS, "ages": AGES}
     return View("uploads.html", values, {}, {"uploads": rows})
 
 
@@ -62,7 +64,6 @@ def jobs(site: Site, request: Request) -> View | Response:
         "rows": [(each, prefix(each)) for each in found[:JOBS]],
         "query": query,
         "has_more": len(found) > JOBS,
-        "states": UploadState,
     }
     return View("jobs.html", values)
 

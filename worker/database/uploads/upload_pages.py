@@ -24,6 +24,7 @@ from worker.database.uploads.conditions import UPLOAD
 from worker.database.uploads.upload_list import HAS_IDS, SqlUploadList
 from worker.models.upload import Upload, UploadState
 
+#: The states in which an upload waits for an attempt.
 WAITING = (UploadState.REQUESTED, UploadState.RETRYING)
 #: Characters of a reason that a list shows; a run's own page has all of it.
 SHORT = 300
@@ -44,9 +45,9 @@ class RunOfJob(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class UploadFilter:
-    """`state` None takes every upload; `older_than` counts seconds since the request."""
+    """No `states` take every upload; `older_than` counts seconds since the request."""
 
-    state: UploadState | None = None
+    states: tuple[UploadState, ...] = ()
     unrequested: bool = False
     """The runs that nobody has asked an upload for, and no others; only a job has those."""
     job_id: int | None = None
@@ -115,10 +116,12 @@ class SqlUploadPages(SqlUploadList):
         self, job_id: int, chosen: UploadFilter, *, limit: int, offset: int = 0
     ) -> list[RunOfJob]:
         """The job's runs that the filter takes, by id, also those that only `uploads` has."""
-        parts: list[Select[Any]] = []
-        if not chosen.unrequested:
-            parts.append(select(uploads.c.run_id.label("id")).where(_taken_by(chosen, job_id)))
-        if chosen.state is None and chosen.older_than is None:
+        parts: list[Select[Any]] = [
+            select(uploads.c.run_id.label("id")).where(_taken_by(chosen, job_id))
+        ]
+        if chosen.unrequested:
+            parts = [_unrequested(job_id)]
+        elif not chosen.states and chosen.older_than is None:
             parts.append(_unrequested(job_id))
         found = union_all(*parts).subquery()
         query = select(found.c.id).order_by(found.c.id).limit(limit).offset(offset)
@@ -132,18 +135,13 @@ class SqlUploadPages(SqlUploadList):
 
         Without a state, the latest requests come first, as indexes have them.
         """
-        order: list[Any] = [uploads.c.id.desc()]
-        if chosen.state in WAITING or chosen.state is UploadState.UPLOADING:
+        order: list[Any] = [uploads.c.updated_at.desc(), uploads.c.id.desc()]
+        if not chosen.states:
+            order = [uploads.c.id.desc()]
+        elif not any(state.is_over for state in chosen.states):
             order = [uploads.c.requested_at, uploads.c.id]
-        elif chosen.state:
-            order = [uploads.c.updated_at.desc(), uploads.c.id.desc()]
         query = select(*_LISTED).where(_taken_by(chosen, chosen.job_id)).order_by(*order)
         return self._listed(query.limit(limit).offset(offset))
-
-    def waiting(self, *, limit: int) -> list[Upload]:
-        """The uploads that wait for an attempt, oldest first."""
-        query = select(*_LISTED).where(HAS_IDS, uploads.c.state.in_(WAITING))
-        return self._listed(query.order_by(uploads.c.requested_at, uploads.c.id).limit(limit))
 
     def waiting_by_age(self, limits: Sequence[float]) -> list[int]:
         """How many wait for less than each of the ages, in seconds, and how many for longer."""
@@ -180,10 +178,14 @@ class SqlUploadPages(SqlUploadList):
             .where(HAS_IDS, uploads.c.job_id.in_([row[0] for row in found]))
             .group_by(uploads.c.job_id, uploads.c.state)
         )
-        counts: dict[int | None, dict[UploadState, int]] = {}
-        for job_id, state, count in self._rows(counted):
-            counts.setdefault(job_id, {})[UploadState(state)] = count
-        return [ListedJob(*row, counts.get(row[0], {})) for row in found]
+        counts = {(row[0], row[1]): row[2] for row in self._rows(counted)}
+        return [
+            ListedJob(
+                *row,
+                {each: counts[row[0], each] for each in UploadState if (row[0], each) in counts},
+            )
+            for row in found
+        ]
 
     def _listed(self, query: Select[Any]) -> list[Upload]:
         found = [
@@ -206,8 +208,8 @@ def _taken_by(chosen: UploadFilter, job_id: int | None) -> ColumnElement[bool]:
     conditions: list[ColumnElement[bool]] = [HAS_IDS]
     if job_id is not None:
         conditions.append(uploads.c.job_id == job_id)
-    if chosen.state is not None:
-        conditions.append(uploads.c.state == chosen.state)
+    if chosen.states:
+        conditions.append(uploads.c.state.in_(chosen.states))
     if chosen.older_than is not None:
         conditions.append(uploads.c.requested_at <= now(-chosen.older_than))
     return and_(*conditions)

@@ -2,11 +2,12 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import uvicorn
@@ -14,9 +15,11 @@ from sqlalchemy import Engine
 
 from tests.servers.s3 import S3Server
 from tests.web.client import Client
+from tests.worker.packaging.trees import Node, make
 from web.app import make_app
 from worker.bootstrap.services import Services
 from worker.bootstrap.upload_services import new_task_id
+from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.upload import Upload
 from worker.models.upload_request import UploadRequest
 from worker.settings import load_settings
@@ -48,11 +51,26 @@ class Site:
     """An installation and its pages."""
 
     services: Services
+    results: Path
     enqueued: list[tuple[Any, ...]] = field(default_factory=list)
 
     @property
     def engine(self) -> Engine:
         return self.services.engine
+
+    @property
+    def prefix(self) -> JobS3Prefix:
+        return JobS3Prefix.from_job(self.services.jobs.get(12))
+
+    def land(self, run_id: int, files: Mapping[str, Node]) -> None:
+        """Upload such a directory as a worker does, as a run of job 12."""
+        directory = self.results / f"RUN{run_id}"
+        make(directory, files)
+        assert self.services.upload_results(UploadRequest(12, run_id, str(directory)))
+
+    def put(self, key: str, content: bytes) -> None:
+        bucket = self.services.bucket
+        bucket.client.put_object(Bucket=bucket.name, Key=key, Body=content)
 
     @contextmanager
     def open(self, **settings: Any) -> Iterator[Client]:
@@ -75,15 +93,19 @@ def site(
     engine: Engine, moto: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Site]:
     """Pages over an empty, migrated database of each kind."""
+    results = tmp_path / "results"
+    results.mkdir()
     values = moto.environment() | {
         "ONEPREFIX_DATABASE_URL": engine.url.render_as_string(hide_password=False),
         "ONEPREFIX_DATA_DIR": str(tmp_path / "data"),
-        "ONEPREFIX_S3_BUCKET": "bucket-of-the-pages",
+        "ONEPREFIX_S3_BUCKET": f"bucket-{uuid4().hex}",
+        "ONEPREFIX_RESULTS_ROOTS": str(results),
         "ONEPREFIX_BROKER_URL": "redis://127.0.0.1:1/0",
     }
     for name, value in values.items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
     services = Services(load_settings())
-    yield Site(services)
+    services.bucket.create()
+    yield Site(services, results)
     services.engine.dispose()

@@ -26,7 +26,7 @@ def test_the_page_of_a_job_counts_its_runs_by_state_and_lists_each(site: Site) -
         page = ask("/jobs/12").text
     assert "<b>24</b> of 40 runs landed, 1 deleted since" in page
     assert page.count('<tr id="r-') == 40
-    assert "s3://bucket-of-the-pages/jobs/12/2025/10/23/211500/" in page
+    assert f"s3://{site.services.bucket.name}/jobs/12/2025/10/23/211500/" in page
     assert "lies outside the results roots" in page
     assert HOSTILE not in page
     assert "<script>alert" not in page

@@ -2,7 +2,7 @@
 
 import os
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -56,19 +56,19 @@ class ZipReader:
     def members(self) -> Sequence[ArchiveMember]:
         return list(self._infos)
 
-    def read(self, member: ArchiveMember) -> Iterator[bytes]:
+    def read(self, member: ArchiveMember, chunk_size: int = CHUNK) -> Generator[bytes]:
         """Yield the member's bytes. InvalidArchive before their end if size or CRC-32 differ."""
         self._expect(member.offset, self._end(member))
         size = 0
         with _translated_zip_errors(member.shown), self._zip.open(self._infos[member]) as opened:
-            while chunk := opened.read(CHUNK):
+            while chunk := opened.read(chunk_size):
                 size += len(chunk)
                 yield chunk
             if size != member.size:
                 raise InvalidArchive(f"{member.shown} has {size} bytes, not {member.size}")
 
     def is_bounded(self, member: ArchiveMember) -> bool:
-        """Whether the member is inflated in pieces of CHUNK, whatever it claims.
+        """Whether the member is inflated in pieces of that size, whatever it claims.
 
         The decompressors of other methods give all that a piece of their input unpacks to.
         """

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 
@@ -23,14 +22,13 @@ _STATIC = Path(__file__).with_name("static")
 _RUN = "/jobs/{job}/runs/{run}"
 
 
-def make_app(services: Services, enqueue: Callable[..., Upload], *, host: str) -> Starlette:
+def make_app(services: Services, enqueue: Callable[..., Upload], *, host: str) -> Guard:
     """The pages, for an address to listen on; InvalidSettings if the settings do not protect it."""
     settings = services.settings
     require_protected(settings, host)
     hosts = (*LOOPBACK, host, *settings.web_hosts) if host in LOOPBACK else ()
     app = Starlette(
         routes=routes(),
-        middleware=[Middleware(Guard, gate=Gate.of(settings), hosts=hosts)],
         exception_handlers={
             OneprefixError: errors.of_oneprefix,
             HTTPException: errors.of_http,
@@ -38,7 +36,8 @@ def make_app(services: Services, enqueue: Callable[..., Upload], *, host: str) -
         },
     )
     app.state.site = Site(services, enqueue)
-    return app
+    # around everything, also the answer to a defect
+    return Guard(app, Gate.of(settings), hosts)
 
 
 def routes() -> list[BaseRoute]:

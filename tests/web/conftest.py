@@ -18,7 +18,6 @@ from tests.web.client import Client
 from tests.worker.packaging.trees import Node, make
 from web.app import make_app
 from worker.bootstrap.services import Services
-from worker.bootstrap.upload_services import new_task_id
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.upload import Upload
 from worker.models.upload_request import UploadRequest
@@ -44,6 +43,11 @@ def served(services: Services, enqueue: Callable[..., Upload]) -> Iterator[str]:
     finally:
         server.should_exit = True
         thread.join()
+
+
+class NoBroker:
+    def publish(self, request: UploadRequest, *, urgent: bool = False) -> bool:
+        return False
 
 
 @dataclass
@@ -79,9 +83,9 @@ class Site:
         services = Services(changed)
 
         def enqueue(job_id: int, run_id: int, path: str, *, replace: bool = False) -> Upload:
+            upload = services.enqueue_upload(NoBroker())(job_id, run_id, path, replace=replace)
             self.enqueued.append((job_id, run_id, path, replace))
-            asked = UploadRequest(job_id, run_id, path, replace=replace, task_id=new_task_id())
-            return services.requests.request(asked, published=False)
+            return upload
 
         with served(services, enqueue) as address:
             yield Client(address)

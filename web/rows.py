@@ -55,7 +55,7 @@ class Row:
             age=_seconds(upload.requested_at, now),
             took=_seconds(upload.requested_at, upload.landed_at),
             requested_at=upload.requested_at,
-            begun_at=getattr(upload, "begun_at", None),
+            begun_at=upload.begun_at,
             landed_at=upload.landed_at,
             next_attempt_at=upload.next_attempt_at,
             holder=holder_of(upload),

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Self
 
+from worker.models.history import past_attempts
 from worker.models.upload import Upload, UploadState
-from worker.models.validation import stored_json, utc
 
 _ENDS = {
     UploadState.LANDED: "landed",
@@ -65,8 +65,9 @@ class Story:
 def story_of(upload: Upload, now: datetime) -> Story:
     attempts = tuple(attempts_of(upload))
     marks = [Mark("requested", upload.requested_at)] if upload.requested_at else []
-    marks += [Mark("retry", each.ended_at) for each in attempts if each.reason and each.ended_at]
     kind = _ENDS.get(upload.state)
+    retried = attempts[:-1] if upload.state is UploadState.FAILED else attempts
+    marks += [Mark("retry", each.ended_at) for each in retried if each.reason and each.ended_at]
     ended_at = upload.landed_at if kind == "landed" else upload.updated_at
     if kind and ended_at:
         marks.append(Mark(kind, ended_at))
@@ -75,37 +76,19 @@ def story_of(upload: Upload, now: datetime) -> Story:
 
 def attempts_of(upload: Upload) -> Iterator[Attempt]:
     """The attempts that the row tells of, oldest first."""
-    last = 0
-    for told in _history(upload):
-        last = told.number
-        yield told
-    begun_at = getattr(upload, "begun_at", None)
-    if begun_at is None or last >= upload.attempt:
+    last = None
+    for past in past_attempts(upload.history):
+        last = past.begun_at
+        yield Attempt(past.number, past.begun_at, past.ended_at, past.reason)
+    begun_at = upload.begun_at
+    # a history has whole seconds
+    if begun_at is None or begun_at.replace(microsecond=0) == last:
         return
-    ended_at = upload.landed_at if upload.state is UploadState.LANDED else upload.updated_at
     if upload.state is UploadState.UPLOADING:
-        ended_at = None
-    yield Attempt(upload.attempt, begun_at, ended_at, None)
-
-
-def _history(upload: Upload) -> Iterator[Attempt]:
-    found = stored_json(getattr(upload, "history", None))
-    for each in found if isinstance(found, list) else []:
-        if isinstance(each, dict) and isinstance(each.get("attempt"), int):
-            reason = each.get("reason")
-            yield Attempt(
-                each["attempt"],
-                _time(each.get("begun_at")),
-                _time(each.get("ended_at")),
-                str(reason) if reason else "ended",
-            )
-
-
-def _time(text: Any) -> datetime | None:
-    try:
-        return utc(datetime.fromisoformat(text))
-    except (TypeError, ValueError, OverflowError):
-        return None
+        yield Attempt(upload.attempt, begun_at, None, None)
+    elif upload.state in _ENDS:
+        ended_at = upload.landed_at if upload.state is UploadState.LANDED else upload.updated_at
+        yield Attempt(upload.attempt, begun_at, ended_at, None)
 
 
 @dataclass(frozen=True, slots=True)

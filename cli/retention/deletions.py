@@ -8,10 +8,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.arguments import OptionalJobId
-from cli.output import Json, console, human_size, print_json
+from cli.output import Json, console, print_json
 from cli.services import configured_services
 from worker.models.retention import DeletionRecord
-from worker.wording import counted
+from worker.wording import counted, human_size
 
 
 def deletions(

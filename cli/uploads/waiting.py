@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, TextColumn
 
-from cli.output import human_size, print_error
+from cli.output import print_error
 from cli.progress import progress_bar
 from worker.errors import OneprefixError
 from worker.models import pace
 from worker.models.upload import Upload, UploadState
+from worker.wording import human_size
 
 if TYPE_CHECKING:
     from worker.database.uploads.upload_list import SqlUploadList

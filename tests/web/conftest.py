@@ -46,7 +46,7 @@ def served(services: Services, enqueue: Callable[..., Upload]) -> Iterator[str]:
 
 
 class NoBroker:
-    def publish(self, request: UploadRequest, *, urgent: bool = False) -> bool:
+    def publish(self, request: UploadRequest, *, urgent: bool = False, retries: int = 0) -> bool:
         return False
 
 

@@ -10,6 +10,7 @@ from worker.database.engine import transaction
 from worker.database.jobs import add_job
 from worker.database.tables import uploads
 from worker.database.types import now
+from worker.models.history import told
 from worker.models.upload import UploadState
 
 #: HTML, quotes, a control, an override of direction, a formula.
@@ -24,6 +25,20 @@ REASONS = {
     37: HOSTILE,
 }
 MIB = 1 << 20
+
+
+def history(time: datetime, attempts: int) -> str:
+    """As many attempts as a worker writes them, the last of which ended a minute ago."""
+    lines = []
+    for number in range(1, attempts + 1):
+        ended = time - timedelta(seconds=60 + 240 * (attempts - number))
+        begun = ended - timedelta(seconds=90)
+        lines.append(f"{number} {stamp(begun)} {stamp(ended)} {told(LONG)}\n")
+    return "".join(lines)
+
+
+def stamp(time: datetime) -> str:
+    return f"{time:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def add_sample(engine: Engine, job_id: int = 12) -> None:
@@ -44,6 +59,7 @@ def add_sample(engine: Engine, job_id: int = 12) -> None:
                 "bytes_total": size,
                 "attempt": 1,
                 "fence": 1,
+                "begun_at": begun - timedelta(seconds=3),
             }
             connection.execute(
                 insert(uploads).values(values | _standing(number, size, begun, time))
@@ -71,6 +87,10 @@ def _standing(number: int, size: int, begun: datetime, time: datetime) -> dict[s
         return {
             "state": UploadState.FAILED,
             "attempt": 20 if number == 36 else 1,
+            "history": history(time, 20 if number == 36 else 1),
+            "begun_at": time - timedelta(seconds=150),
+            "updated_at": time - timedelta(seconds=60),
+            "bytes_done": size // 5,
             "error": f"job 12, run {number}: {REASONS[number]}",
             "path": f"/results/{HOSTILE}" if number == 37 else f"/results/job_12/RUN{number}",
             "traceback": f"Traceback (most recent call last):\n  …\nTreeChanged: {LONG}",
@@ -93,12 +113,15 @@ def _unfinished(number: int, size: int, time: datetime) -> dict[str, Any]:
             "owner": f"solver-{number}.cluster.example@{number}@1",
             "lease_until": time + timedelta(seconds=60),
             "updated_at": time,
+            "begun_at": time - timedelta(seconds=20 * (number - 24)),
         }
     if number <= 31:
         return {
             "state": UploadState.RETRYING,
             "bytes_done": size // 4,
             "attempt": 3,
+            "begun_at": time - timedelta(seconds=150),
+            "history": history(time, 3),
             "error": f"job 12, run {number}: {LONG}",
             "next_attempt_at": time + timedelta(seconds=95),
         }

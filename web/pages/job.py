@@ -72,7 +72,7 @@ def timeline(site: Site, request: Request) -> View | Response:
     """Answer `/jobs/12/timeline`."""
     job_id, query = id_of("job", request.path_params["job"]), Query.of(request.query_params)
     summary = summary_of(site, job_id)
-    found, now = _page(site, job_id, query)
+    found, now = _page(site, job_id, query, with_history=True)
     stories = {each.run_id: story_of(each.upload, now) for each in found[:PAGE] if each.upload}
     if query.format:
         events = (event for story in stories.values() for event in story.events())
@@ -113,10 +113,14 @@ def rows_of(site: Site, job_id: int, chosen: UploadFilter) -> Iterator[dict[str,
         offset += PAGE
 
 
-def _page(site: Site, job_id: int, query: Query) -> tuple[list[RunOfJob], datetime]:
+def _page(
+    site: Site, job_id: int, query: Query, *, with_history: bool = False
+) -> tuple[list[RunOfJob], datetime]:
     """The page's runs, one more if there is another page, and the database's time."""
     pages = site.services.upload_pages
-    found = pages.runs_of(job_id, query.chosen, limit=PAGE + 1, offset=query.offset)
+    found = pages.runs_of(
+        job_id, query.chosen, limit=PAGE + 1, offset=query.offset, with_history=with_history
+    )
     return found, pages.clock()
 
 

@@ -133,11 +133,11 @@ def _sqlite(element: now, compiler: SQLCompiler, **options: Any) -> str:
 
 
 @compiles(utc_hour, "postgresql")
-def _formatted(element: utc_hour, compiler: SQLCompiler, **options: Any) -> str:
+def _hour(element: utc_hour, compiler: SQLCompiler, **options: Any) -> str:
     time = compiler.process(element.clauses, **options)
     return f"to_char({time} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24')"
 
 
 @compiles(utc_hour, "sqlite")
-def _of_text(element: utc_hour, compiler: SQLCompiler, **options: Any) -> str:
+def _hour_of_text(element: utc_hour, compiler: SQLCompiler, **options: Any) -> str:
     return f"strftime('%Y-%m-%d %H', {compiler.process(element.clauses, **options)})"

@@ -28,12 +28,13 @@ from worker.models.upload import Upload, UploadState
 WAITING = (UploadState.REQUESTED, UploadState.RETRYING)
 #: Characters of a reason that a list shows; a run's own page has all of it.
 SHORT = 300
-#: A list needs neither tracebacks nor the names of what was left out.
+#: A list needs neither tracebacks nor the names of what was left out; a timeline, the history.
 _LISTED = [
     func.substr(each, 1, SHORT).label("error") if each.name == "error" else each
     for each in UPLOAD
-    if each.name not in ("traceback", "left_out")
+    if each.name not in ("traceback", "left_out", "history")
 ]
+_WITH_HISTORY = [*_LISTED, uploads.c.history]
 
 
 class RunOfJob(NamedTuple):
@@ -113,7 +114,13 @@ class SqlUploadPages(SqlUploadList):
         return count
 
     def runs_of(
-        self, job_id: int, chosen: UploadFilter, *, limit: int, offset: int = 0
+        self,
+        job_id: int,
+        chosen: UploadFilter,
+        *,
+        limit: int,
+        offset: int = 0,
+        with_history: bool = False,
     ) -> list[RunOfJob]:
         """The job's runs that the filter takes, by id, also those that only `uploads` has."""
         parts: list[Select[Any]] = [
@@ -127,7 +134,8 @@ class SqlUploadPages(SqlUploadList):
         query = select(found.c.id).order_by(found.c.id).limit(limit).offset(offset)
         ids = [run_id for (run_id,) in self._rows(query)]
         asked = and_(HAS_IDS, uploads.c.job_id == job_id, uploads.c.run_id.in_(ids))
-        rows = {each.run_id: each for each in self._listed(select(*_LISTED).where(asked))}
+        columns = _WITH_HISTORY if with_history else _LISTED
+        rows = {each.run_id: each for each in self._listed(select(*columns).where(asked))}
         return [RunOfJob(run_id, rows.get(run_id)) for run_id in ids]
 
     def listed(self, chosen: UploadFilter, *, limit: int, offset: int = 0) -> list[Upload]:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, and_, func, select, true
+from sqlalchemy import ColumnElement, and_, func, literal, select, true
 
 from worker.database.engine import SqlRepository, batched
 from worker.database.tables import deletions, uploads
@@ -22,8 +22,10 @@ URGENCY = (
     UploadState.CANCELLED,
     UploadState.LANDED,
 )
+#: As the text that it is, so that a partial index is used.
+_ZERO = literal(0, literal_execute=True)
 #: Rows without usable ids are refused messages.
-HAS_IDS = (uploads.c.job_id > 0) & (uploads.c.run_id > 0)
+HAS_IDS = (uploads.c.job_id > _ZERO) & (uploads.c.run_id > _ZERO)
 
 
 class IncompleteUploadCounts(NamedTuple):

@@ -13,7 +13,9 @@ from sqlalchemy import (
     case,
     cast,
     func,
+    literal,
     not_,
+    or_,
     select,
     union_all,
 )
@@ -143,12 +145,8 @@ class SqlUploadPages(SqlUploadList):
 
         Without a state, the latest requests come first, as indexes have them.
         """
-        order: list[Any] = [uploads.c.updated_at.desc(), uploads.c.id.desc()]
-        if not chosen.states:
-            order = [uploads.c.id.desc()]
-        elif not any(state.is_over for state in chosen.states):
-            order = [uploads.c.requested_at, uploads.c.id]
-        query = select(*_LISTED).where(_taken_by(chosen, chosen.job_id)).order_by(*order)
+        query = select(*_LISTED).where(_taken_by(chosen, chosen.job_id))
+        query = query.order_by(*_order(chosen.states))
         return self._listed(query.limit(limit).offset(offset))
 
     def waiting_by_age(self, limits: Sequence[float]) -> list[int]:
@@ -157,12 +155,12 @@ class SqlUploadPages(SqlUploadList):
             *((uploads.c.requested_at > now(-each), at) for at, each in enumerate(limits)),
             else_=len(limits),
         )
-        query = select(age, func.count()).where(HAS_IDS, uploads.c.state.in_(WAITING))
+        query = select(age, func.count()).where(HAS_IDS, _is_in(*WAITING))
         found: dict[int, int] = {row[0]: row[1] for row in self._rows(query.group_by(age))}
         return [found.get(at, 0) for at in range(len(limits) + 1)]
 
     def count(self, *states: UploadState) -> int:
-        query = select(func.count()).where(HAS_IDS, uploads.c.state.in_(states))
+        query = select(func.count()).where(HAS_IDS, _is_in(*states))
         [(count,)] = self._rows(query)
         return count
 
@@ -171,7 +169,7 @@ class SqlUploadPages(SqlUploadList):
         hour = utc_hour(uploads.c.landed_at).label("hour")
         query = (
             select(hour, func.count(), _sum(uploads.c.archive_size))
-            .where(uploads.c.landed_at >= now(-3600 * hours))
+            .where(_is_in(UploadState.LANDED), uploads.c.landed_at >= now(-3600 * hours))
             .group_by(hour)
             .order_by(hour)
         )
@@ -202,6 +200,23 @@ class SqlUploadPages(SqlUploadList):
         return self.with_deletions(found)
 
 
+def _is_in(*states: UploadState) -> ColumnElement[bool]:
+    """The upload is in one of the states, said so that the index of each is used."""
+    return or_(*(uploads.c.state == literal(state.value, literal_execute=True) for state in states))
+
+
+def _order(states: tuple[UploadState, ...]) -> list[ColumnElement[Any]]:
+    """As the indexes have it, then by id."""
+    match states:
+        case ():
+            return [uploads.c.id.desc()]
+        case (UploadState.LANDED,):
+            return [uploads.c.landed_at.desc(), uploads.c.id.desc()]
+        case (state, *_) if not state.is_over:
+            return [uploads.c.requested_at, uploads.c.id]
+    return [uploads.c.updated_at.desc(), uploads.c.id.desc()]
+
+
 def _sum(column: ColumnElement[Any]) -> ColumnElement[int]:
     """The sum, 0 of nothing; PostgreSQL's sum of BIGINT would be a NUMERIC."""
     return cast(func.coalesce(func.sum(column), 0), BigInteger)
@@ -217,7 +232,7 @@ def _taken_by(chosen: UploadFilter, job_id: int | None) -> ColumnElement[bool]:
     if job_id is not None:
         conditions.append(uploads.c.job_id == job_id)
     if chosen.states:
-        conditions.append(uploads.c.state.in_(chosen.states))
+        conditions.append(_is_in(*chosen.states))
     if chosen.older_than is not None:
         conditions.append(uploads.c.requested_at <= now(-chosen.older_than))
     return and_(*conditions)

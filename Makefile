@@ -17,7 +17,7 @@ BENCH_INSTALLED := .venv/installed-bench
 AUDIT_INSTALLED := .venv/installed-audit
 SBOM := build/sbom.cdx.json
 
-.PHONY: dist try-dist help demo test test-all check chaos fuzz bench bench-full audit sbom format requirements clean
+.PHONY: dist try-dist help demo test test-all check chaos fuzz bench bench-full bench-web audit sbom format requirements clean
 
 help: ## list what a person can do here
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -52,6 +52,9 @@ bench: $(BENCH_INSTALLED) ## measure speed and memory against other tools, in ab
 
 bench-full: $(BENCH_INSTALLED) ## measure with the full data sets, in about half an hour
 	@.venv/bin/python -m benchmarks full $(ARGS)
+
+bench-web: $(INSTALLED) ## measure the pages of a job of 10,000 runs, in about a minute
+	@.venv/bin/python -m benchmarks.web
 
 audit: $(AUDIT_INSTALLED) ## known vulnerabilities, and dependencies that are missing or not used
 	@.venv/bin/python .ci/audit

@@ -9,7 +9,7 @@ ENV UV_COMPILE_BYTECODE=1 \
 COPY requirements-uv.txt ./
 RUN pip install --no-cache-dir --require-hashes -r requirements-uv.txt
 
-# What a worker needs, and the extra `flower`, since one image serves both in docker-compose.yml.
+# What a worker needs, and the extras `flower` and `web`, since one image serves all in docker-compose.yml.
 # Before the code, so that this layer is built anew only when a pin changes. Wheels only: there is
 # no compiler here, and building a source package would run its code.
 COPY requirements.txt ./
@@ -20,6 +20,7 @@ RUN uv venv /opt/oneprefix \
 COPY requirements-dev.txt pyproject.toml LICENSE README.md ./
 COPY cli/ cli/
 COPY tasks/ tasks/
+COPY web/ web/
 COPY worker/ worker/
 RUN uv build --wheel --build-constraints requirements-dev.txt --require-hashes --out-dir /dist \
     && uv pip install --python /opt/oneprefix --no-deps --no-index /dist/*.whl

@@ -25,6 +25,7 @@ from tests.deployment.commands import SCRIPTS, complaint_about
 from tests.deployment.compose import FILE, ROOT, defaults, ours, project, services
 from tests.servers.postgres import PostgresServer
 from tests.servers.processes import running
+from web.app import require_protected
 from worker.bootstrap.preflight import require_worker_settings
 from worker.bootstrap.urls import broker_url, database_url
 from worker.database.engine import make_engine
@@ -118,7 +119,24 @@ def test_the_workers_s3_user_has_the_operators_rights_in_the_bucket(secrets: Pat
     assert (secrets / "worker_policy.json").read_text() == policy.replace("BUCKET", "results")
 
 
-def test_the_workers_role_in_the_database_is_its_logins(
+def test_the_pages_s3_user_has_the_readers_rights_in_the_bucket(secrets: Path) -> None:
+    policy = (ROOT / "deploy" / "iam" / "reader.json").read_text()
+    assert (secrets / "web_policy.json").read_text() == policy.replace("BUCKET", "results")
+
+
+def test_the_page_is_reached_by_others_and_so_has_a_password(
+    secrets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(mounted("web", secrets, tmp_path / "here")))
+    monkeypatch.chdir(tmp_path)
+    settings = load_settings()
+    require_protected(settings, "0.0.0.0")
+    assert settings.web_operator_token != settings.web_password
+    assert "--host" in services()["web"]["command"]
+    assert not given("web").keys() & {"worker_aws_credentials", "owner_database_url"}
+
+
+def test_the_roles_in_the_database_are_those_of_its_logins(
     secrets: Path, postgres: PostgresServer
 ) -> None:
     url = postgres.new_database()
@@ -129,8 +147,14 @@ def test_the_workers_role_in_the_database_is_its_logins(
         for _ in range(2):  # `docker compose up` gives them each time
             driver.execute((ROOT / "deploy" / "postgres-roles.sql").read_text())
             driver.execute((secrets / "logins.sql").read_text())
-        query = "SELECT rolcanlogin, pg_has_role(oid, 'oneprefix_worker', 'USAGE') FROM pg_roles"
-        assert driver.execute(f"{query} WHERE rolname = 'worker'").fetchone() == (True, True)
+        query = "SELECT rolcanlogin AND pg_has_role(rolname, %s, 'USAGE') FROM pg_roles"
+        roles = {"worker": {"worker"}, "web": {"reader", "producer"}}
+        for login, members in roles.items():
+            for role in ("worker", "reader", "producer", "operator"):
+                found = driver.execute(
+                    f"{query} WHERE rolname = %s", (f"oneprefix_{role}", login)
+                ).fetchone()
+                assert found == (role in members,), (login, role)
     engine.dispose()
 
 

@@ -83,7 +83,7 @@ def refused(server: ValkeyServer, user: str, command: tuple[str, ...]) -> bool:
     return False
 
 
-@pytest.mark.parametrize("user", ["worker", "producer", "flower"])
+@pytest.mark.parametrize("user", ["worker", "producer", "flower", "web"])
 def test_nobody_but_the_administrator_rules_the_server_or_reaches_others_keys(
     server: ValkeyServer, user: str
 ) -> None:
@@ -98,6 +98,18 @@ def test_a_producer_can_enqueue_and_neither_read_nor_control(server: ValkeyServe
     with server.admin() as admin:
         waiting = [admin.llen("uploads"), admin.llen("uploads\x06\x169")]
     assert waiting == [2, 1]
+
+
+def test_the_page_can_enqueue_and_ask_workers_and_can_not_read_what_is_queued(
+    server: ValkeyServer,
+) -> None:
+    may = [
+        ("PUBLISH", "/0.celery.pidbox", "{}"),
+        ("SREM", "_kombu.binding.uploads", "a"),
+        ("EVAL", "return 1", "0"),
+    ]
+    denied = [each for each in NOT_A_PRODUCERS if each not in may]
+    assert [each for each in denied if not refused(server, "web", each)] == []
 
 
 def test_flower_reads_no_results(server: ValkeyServer) -> None:

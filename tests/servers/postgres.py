@@ -151,17 +151,18 @@ def _ended_with_this_process(pid: int, data: Path) -> Iterator[None]:
             watcher.kill()
 
 
-def with_least_rights(url: str, role: str) -> str:
+def with_least_rights(url: str, *roles: str) -> str:
     """The URL of the migrated database, for a login of `oneprefix_{role}`; SQLite's as it is."""
     parsed = sqlalchemy.make_url(url)
     if parsed.get_backend_name() != "postgresql":
         return url
-    login = f"{role}_of_the_tests"
+    login = f"{'_and_'.join(roles)}_of_the_tests"
+    members = ", ".join(f"oneprefix_{role}" for role in roles)
     statements = [
         ROLES.read_text(),
         f"""
         DO $$ BEGIN
-            CREATE ROLE {login} LOGIN IN ROLE oneprefix_{role};
+            CREATE ROLE {login} LOGIN IN ROLE {members};
         EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
         END $$
         """,

@@ -15,7 +15,7 @@ from worker.embedded.loopback import HOST, free_port, wait_for
 from worker.process.child_process import spawn
 
 USERS = Path(__file__).parents[2] / "deploy" / "valkey-users.acl"
-NAMES = ("admin", "worker", "producer", "flower")
+NAMES = ("admin", "worker", "producer", "flower", "web")
 
 
 @dataclass

@@ -48,6 +48,7 @@ SERVING = {
     "celery -A tasks worker --loglevel=INFO": " ready.",
     "celery -A tasks flower --address=127.0.0.1": "Visit me",
     "oneprefix status 12 --watch": "No uploads.",
+    "oneprefix web": "http://127.0.0.1:",
 }
 FLOWER_OPTIONS = ("flower_basic_auth",)
 EXPORTS = [line for line in COMMANDS if line.startswith("export ")]

@@ -53,6 +53,7 @@ class Query:
             unrequested=state == UNREQUESTED,
             job_id=id_of("job", given["job"]) if given.get("job") else None,
             older_than=_age(age) if age else None,
+            by_run=given.get("sort") == "run",
         )
         wanted = given.get("format") or None
         if wanted not in (None, *FORMATS):

@@ -1,7 +1,9 @@
 """Serves the application by uvicorn until a signal."""
 
+import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import uvicorn
@@ -38,7 +40,16 @@ def serve(settings: Settings, host: str, port: int, say: Callable[[str], None]) 
             timeout_graceful_shutdown=GRACE,
         )
         say(f"http://{name}:{listener.getsockname()[1]}/")
-        uvicorn.Server(config).run(sockets=[listener])
+        _Server(config).run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """End with code 0 on SIGINT and SIGTERM, which uvicorn would raise once more at the end."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self.handle_exit)
+        yield
 
 
 def _listening(host: str, port: int) -> socket.socket:

@@ -102,7 +102,7 @@ def site(
     values = moto.environment() | {
         "ONEPREFIX_DATABASE_URL": engine.url.render_as_string(hide_password=False),
         "ONEPREFIX_DATA_DIR": str(tmp_path / "data"),
-        "ONEPREFIX_S3_BUCKET": f"bucket-{uuid4().hex}",
+        "ONEPREFIX_S3_BUCKET": f"results-{uuid4().hex[:8]}",
         "ONEPREFIX_RESULTS_ROOTS": str(results),
         "ONEPREFIX_BROKER_URL": "redis://127.0.0.1:1/0",
     }

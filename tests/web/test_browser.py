@@ -167,7 +167,7 @@ def test_a_row_that_comes_is_added_and_the_focus_stays(site: Site, opened: Open)
 
 
 def test_everything_is_reached_by_keys(opened: Open, address: str) -> None:
-    page = opened("/jobs/12")
+    page = opened("/jobs/12?sort=run")
     page.keyboard.press("j")
     page.keyboard.press("j")
     page.keyboard.press("k")
@@ -189,7 +189,7 @@ def test_everything_is_reached_by_keys(opened: Open, address: str) -> None:
 def test_a_filter_is_chosen_and_cleared(opened: Open, address: str) -> None:
     page = opened("/jobs/12")
     page.select_option("select[name=state]", "FAILED")
-    page.wait_for_url(f"{address}/jobs/12?state=FAILED&age=")
+    page.wait_for_url(f"{address}/jobs/12?state=FAILED&sort=&age=")
     assert page.locator("#runs tr").count() == 3
     page.click("text=Clear")
     page.wait_for_url(f"{address}/jobs/12")
@@ -217,7 +217,7 @@ def test_a_page_works_without_javascript(opened: Open, address: str) -> None:
     assert page.locator("#runs tr").count() == 3
     page.select_option("select[name=state]", "LANDED")
     page.click("button:text('Filter')")
-    page.wait_for_url(f"{address}/jobs/12?state=LANDED&age=")
+    page.wait_for_url(f"{address}/jobs/12?state=LANDED&sort=&age=")
     assert page.locator("#runs tr").count() == 25
 
 
@@ -284,7 +284,7 @@ def between(told: dict[float, float], at: float) -> float:
 @pytest.mark.skipif("ONEPREFIX_SCREENSHOTS" not in os.environ, reason="writes docs/images")
 def test_screenshots(opened: Open) -> None:
     shots = {
-        "web-light": (1280, 900, "light", "/jobs/12?page=1"),
+        "web-light": (1280, 900, "light", "/jobs/12"),
         "web-dark": (1280, 900, "dark", "/"),
         "web-phone": (390, 844, "light", "/jobs/12?state=UPLOADING"),
     }

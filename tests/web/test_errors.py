@@ -127,6 +127,11 @@ def test_a_page_has_some_rows_and_leads_to_the_next(
         every = ask("/jobs/12?format=json").json
         listed = ask("/uploads?page=2&state=LANDED").text
     assert first.text.count('<tr id="r-') == 15
+    assert (
+        first.text.index('id="r-25"')
+        < first.text.index('id="r-30"')
+        < first.text.index('id="r-35"')
+    )
     assert 'rel="next" href="/jobs/12?page=2"' in first.text
     assert last.text.count('<tr id="r-') == 10
     assert 'rel="next"' not in last.text
@@ -142,7 +147,7 @@ def test_a_page_has_some_rows_and_leads_to_the_next(
         ("state=unrequested", [40]),
         ("state=unrequested&age=1m", [40]),
         ("state=FAILED&age=10m", [35, 36, 37]),
-        ("age=1h", list(range(1, 16))),
+        ("age=1h", [36, *range(1, 16)]),
         ("state=&age=&page=", list(range(1, 41))),
     ],
 )
@@ -150,7 +155,7 @@ def test_filters_take_runs_by_state_and_age(site: Site, query: str, runs: list[i
     add_sample(site.engine)
     with site.open() as ask:
         found = ask(f"/jobs/12?format=json&{query}").json
-    assert [row["run_id"] for row in found] == runs
+    assert sorted(row["run_id"] for row in found) == sorted(runs)
 
 
 def test_an_installation_without_jobs_says_what_to_do(site: Site) -> None:

@@ -1,7 +1,7 @@
 """The page of a job: its prefix, its figures, and every run."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +18,7 @@ from web.timeline import Scale, Story, story_of
 from worker.database.uploads.upload_pages import RunOfJob, StateFigures, UploadFilter
 from worker.errors import JobNotFound, JobUnusable
 from worker.models.job_s3_prefix import JobS3Prefix
+from worker.models.pace import rate
 from worker.models.upload import UploadState
 
 
@@ -31,6 +32,8 @@ class Summary:
     bucket: str | None
     by_state: dict[UploadState, StateFigures]
     unrequested: int
+    rate: float | None
+    """Bytes per second of the attempts under way together; None if there are none."""
 
     @property
     def runs(self) -> int:
@@ -59,7 +62,7 @@ def job(site: Site, request: Request) -> View | Response:
     job_id, query = id_of("job", request.path_params["job"]), Query.of(request.query_params)
     summary = summary_of(site, job_id)
     if query.format:
-        every = rows_of(site, job_id, query.chosen)
+        every = rows_of(site, job_id, replace(query.chosen, by_run=True))
         return as_table(every, Row.__slots__, query.format, f"job-{job_id}-runs")
     found, now = _page(site, job_id, query)
     macros = cells("rows.html")
@@ -101,7 +104,11 @@ def summary_of(site: Site, job_id: int) -> Summary:
         pass  # its runs' reasons say so
     unrequested = services.upload_pages.unrequested(job_id)
     ordered = {state: by_state[state] for state in UploadState if state in by_state}
-    return Summary(job_id, prefix, services.settings.s3_bucket, ordered, unrequested)
+    under_way = UploadFilter((UploadState.UPLOADING,), job_id=job_id)
+    sending = services.upload_pages.listed(under_way, limit=PAGE) if by_state else []
+    rates = [speed for each in sending if (speed := rate(each))]
+    bucket = services.settings.s3_bucket
+    return Summary(job_id, prefix, bucket, ordered, unrequested, sum(rates) or None)
 
 
 def rows_of(site: Site, job_id: int, chosen: UploadFilter) -> Iterator[dict[str, Any]]:

@@ -14,48 +14,59 @@ document.addEventListener("DOMContentLoaded", () => {
   }
 });
 
-// Replace what differs, and leave what a person has selected or focused alone.
+// Replace what differs, and leave what a person has focused or selected elsewhere alone.
 function replaceInner(element, html) {
-  const fresh = document.createElement(element.tagName === "TR" || element.tagName === "TBODY" ? "template" : "div");
-  fresh.innerHTML = html;
-  const parts = fresh.content ?? fresh;
-  const [old, now] = [[...element.children], [...parts.children]];
-  if (old.length === now.length && old.length > 0 && old.every((each, i) => each.tagName === now[i].tagName)) {
-    old.forEach((each, i) => { if (!each.isEqualNode(now[i])) swap(each, now[i]); });
-  } else if (element.innerHTML !== html) {
-    swapInner(element, parts);
+  const template = document.createElement("template");
+  template.innerHTML = html;
+  const focused = element.contains(document.activeElement) ? document.activeElement : null;
+  if (element.tagName === "TBODY") replaceRows(element, template.content);
+  else replaceChildren(element, template.content);
+  if (focused && document.activeElement !== focused) restoreFocus(focused, element);
+}
+
+// Rows that were there are kept, and moved to where they belong.
+function replaceRows(body, fresh) {
+  const known = new Map([...body.rows].map((row) => [row.id, row]));
+  const rows = [...fresh.children].map((row) => {
+    const old = known.get(row.id);
+    if (old) replaceChildren(old, row);
+    return old ?? row;
+  });
+  const isSame = rows.length === body.rows.length && rows.every((row, at) => row === body.rows[at]);
+  if (!isSame) body.replaceChildren(...rows);
+}
+
+function replaceChildren(element, fresh) {
+  const [old, now] = [[...element.children], [...fresh.children]];
+  const isAlike = old.length === now.length && old.length > 0
+    && old.every((each, at) => each.tagName === now[at].tagName);
+  if (!isAlike) {
+    element.replaceChildren(...fresh.childNodes);
+    return;
   }
+  old.forEach((each, at) => {
+    if (!each.isEqualNode(now[at])) swap(each, now[at]);
+  });
 }
 
 function swap(old, now) {
-  const bars = [old.querySelector("progress"), now.querySelector("progress")];
-  if (bars[0] && bars[1]) { // keep the bar, so that it glides
-    bars[0].value = bars[1].value;
-    const alike = old.cloneNode(true);
-    alike.querySelector("progress").replaceWith(bars[1].cloneNode(true));
-    for (const name of ["b", ".sizes"]) {
-      const [was, is] = [old.querySelector(name), now.querySelector(name)];
-      if (was && is) was.textContent = is.textContent;
-    }
+  const [was, is] = [old, now].map((each) => each.querySelector("progress"));
+  if (!was || !is) {
+    old.replaceWith(now);
     return;
   }
-  const focused = old.contains(document.activeElement) ? document.activeElement : null;
-  old.replaceWith(now);
-  restoreFocus(focused, now);
-}
-
-function swapInner(element, parts) {
-  const focused = element.contains(document.activeElement) ? document.activeElement : null;
-  element.replaceChildren(...parts.childNodes);
-  restoreFocus(focused, element);
+  was.value = is.value; // the bar is kept, so that it glides
+  for (const name of ["b", ".sizes"]) {
+    const [text, told] = [old, now].map((each) => each.querySelector(name));
+    if (text && told) text.textContent = told.textContent;
+  }
 }
 
 function restoreFocus(focused, within) {
-  if (!focused) return;
-  const href = focused.getAttribute("href");
-  const same = [...within.querySelectorAll(focused.tagName)].find(
-    (each) => each.getAttribute("href") === href && each.textContent === focused.textContent);
-  same?.focus({ preventScroll: true });
+  const isSame = (each) => each.getAttribute("href") === focused.getAttribute("href")
+    && each.textContent === focused.textContent;
+  const found = focused.isConnected ? focused : [...within.querySelectorAll(focused.tagName)].find(isSame);
+  found?.focus({ preventScroll: true });
 }
 
 function followLive() {
@@ -132,7 +143,7 @@ function offerKeys() {
     "?": () => dialog.showModal(),
   };
   document.addEventListener("keydown", (event) => {
-    const isTyping = event.target.closest("input, select, textarea, dialog");
+    const isTyping = event.target.closest("input, select, textarea, dialog[open]");
     if (isTyping || event.ctrlKey || event.metaKey || event.altKey || !Object.hasOwn(keys, event.key)) return;
     event.preventDefault();
     keys[event.key]();

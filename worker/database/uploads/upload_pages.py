@@ -23,7 +23,7 @@ from sqlalchemy import (
 from worker.database.tables import jobs, runs, uploads
 from worker.database.types import now, utc_hour
 from worker.database.uploads.conditions import UPLOAD
-from worker.database.uploads.upload_list import HAS_IDS, SqlUploadList
+from worker.database.uploads.upload_list import HAS_IDS, URGENCY, SqlUploadList
 from worker.models.upload import Upload, UploadState
 
 #: The states in which an upload waits for an attempt.
@@ -55,6 +55,8 @@ class UploadFilter:
     """The runs that nobody has asked an upload for, and no others; only a job has those."""
     job_id: int | None = None
     older_than: float | None = None
+    by_run: bool = False
+    """Whether a job's runs are sorted by id alone, not by URGENCY first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,16 +126,18 @@ class SqlUploadPages(SqlUploadList):
         offset: int = 0,
         with_history: bool = False,
     ) -> list[RunOfJob]:
-        """The job's runs that the filter takes, by id, also those that only `uploads` has."""
-        parts: list[Select[Any]] = [
-            select(uploads.c.run_id.label("id")).where(_taken_by(chosen, job_id))
-        ]
+        """The job's runs that the filter takes, also those that only `uploads` has."""
+        rank = case({state.value: at for at, state in enumerate(URGENCY)}, value=uploads.c.state)
+        asked_for = select(uploads.c.run_id.label("id"), rank.label("rank"))
+        parts: list[Select[Any]] = [asked_for.where(_taken_by(chosen, job_id))]
+        others = _unrequested(job_id).add_columns(literal(len(URGENCY)).label("rank"))
         if chosen.unrequested:
-            parts = [_unrequested(job_id)]
+            parts = [others]
         elif not chosen.states and chosen.older_than is None:
-            parts.append(_unrequested(job_id))
+            parts.append(others)
         found = union_all(*parts).subquery()
-        query = select(found.c.id).order_by(found.c.id).limit(limit).offset(offset)
+        order = [found.c.id] if chosen.by_run else [found.c.rank, found.c.id]
+        query = select(found.c.id).order_by(*order).limit(limit).offset(offset)
         ids = [run_id for (run_id,) in self._rows(query)]
         asked = and_(HAS_IDS, uploads.c.job_id == job_id, uploads.c.run_id.in_(ids))
         columns = _WITH_HISTORY if with_history else _LISTED

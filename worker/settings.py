@@ -107,6 +107,12 @@ class Settings(BaseSettings):
         None, description="encryption requested for every object; the bucket's default if not set"
     )
     kms_key_id: str | None = Field(None, description="KMS key for aws:kms")
+    presigned_endpoint: str | None = Field(
+        None,
+        pattern="^https?://[^@/]+/?$",
+        description="endpoint that presigned URLs name, where people reach the store by another one"
+        " than programs do",
+    )
     threads: int | None = Field(
         None,
         ge=1,

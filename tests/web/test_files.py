@@ -85,6 +85,13 @@ def test_the_tree_has_every_artifact_with_its_size_and_a_download(site: Site) ->
             assert ZipFile(io.BytesIO(download.read())).namelist() == ["RUN4/", "RUN4/out.csv"]
 
 
+def test_a_download_names_the_store_as_people_reach_it(site: Site) -> None:
+    site.land(4, {"out.csv": b"1,2\n"})
+    with site.open(presigned_endpoint="http://store.example:9000") as ask:
+        answer = ask("/jobs/12/runs/4/download")
+    assert answer.headers["location"].startswith("http://store.example:9000/")
+
+
 @pytest.mark.parametrize("key", ["jobs/13/secret", "secret", "jobs/12", "", "jobs/12/../13/secret"])
 def test_nothing_outside_the_jobs_prefix_can_be_downloaded(site: Site, key: str) -> None:
     for there in ("jobs/13/secret", "secret"):

@@ -15,7 +15,7 @@ from web.rows import Row
 from web.site import Site
 from web.tables import as_table
 from web.timeline import Scale, Story, story_of
-from worker.database.uploads.upload_pages import RunOfJob, StateFigures, UploadFilter
+from worker.database.uploads.upload_pages import PROGRESS, RunOfJob, StateFigures, UploadFilter
 from worker.errors import JobNotFound, JobUnusable
 from worker.models.job_s3_prefix import JobS3Prefix
 from worker.models.pace import rate
@@ -103,7 +103,7 @@ def summary_of(site: Site, job_id: int) -> Summary:
     except JobUnusable:
         pass  # its runs' reasons say so
     unrequested = services.upload_pages.unrequested(job_id)
-    ordered = {state: by_state[state] for state in UploadState if state in by_state}
+    ordered = {state: by_state[state] for state in PROGRESS if state in by_state}
     under_way = UploadFilter((UploadState.UPLOADING,), job_id=job_id)
     sending = services.upload_pages.listed(under_way, limit=PAGE) if by_state else []
     rates = [speed for each in sending if (speed := rate(each))]

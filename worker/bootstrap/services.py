@@ -86,6 +86,8 @@ class Services(RecoveryServices):
 
         # one client lists and signs, so that it has met each bucket's region when it signs
         bucket = Bucket(self._presigned_urls.client, bucket_name(self.settings))
+        if self.settings.presigned_endpoint:  # which may not be reached from here
+            bucket = self.bucket
         return LocateArtifacts(self.jobs, self.runs, self.upload_list, bucket, self._presigned_urls)
 
     @cached_property
@@ -190,7 +192,8 @@ class Services(RecoveryServices):
         from worker.storage.client import make_client_and_credentials
         from worker.storage.presigned_urls import S3PresignedUrls
 
-        client, credentials = make_client_and_credentials()
+        endpoint = self.settings.presigned_endpoint
+        client, credentials = make_client_and_credentials(endpoint=endpoint)
         bucket, encrypted = bucket_name(self.settings), encryption(self.settings)
         return S3PresignedUrls(client, credentials, bucket, encrypted)
 

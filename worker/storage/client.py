@@ -49,9 +49,16 @@ def make_client(connections: int = 10, *, quick: bool = False, copies: bool = Fa
 
 
 def make_client_and_credentials(
-    connections: int = 10, *, quick: bool = False, copies: bool = False
+    connections: int = 10,
+    *,
+    quick: bool = False,
+    copies: bool = False,
+    endpoint: str | None = None,
 ) -> tuple["S3Client", Credentials | None]:
-    """Make a client, and return the credentials that it signs with; None if the chain has none."""
+    """Make a client, and return the credentials that it signs with; None if the chain has none.
+
+    `endpoint`: another one than the chain's.
+    """
     with translated_s3_errors("making the S3 client"):
         look_up = partial(_credentials, quick=quick)
         found = look_up()
@@ -70,17 +77,18 @@ def make_client_and_credentials(
         if quick:
             config = config.merge(_QUICK)
         if found is None:
-            return _client(session, config), None
+            return _client(session, config, endpoint), None
         rotating = RotatingCredentials(found, look_up)
         session.register_component("credential_provider", rotating)
-        client = _client(session, config)
+        client = _client(session, config, endpoint)
         events: Any = client.meta.events  # whose stub knows no handler that answers
         events.register("needs-retry.s3", rotating.retry_if_renewed)
         return client, found
 
 
-def _client(session: botocore.session.Session, config: Config) -> "S3Client":
-    client = cast("S3Client", session.create_client("s3", config=config))
+def _client(session: botocore.session.Session, config: Config, endpoint: str | None) -> "S3Client":
+    made = session.create_client("s3", config=config, endpoint_url=endpoint)
+    client = cast("S3Client", made)
     if "@" in urlsplit(client.meta.endpoint_url).netloc:
         raise StorageRefused(
             "the S3 endpoint's URL holds a user or a password, which would be in every location:"

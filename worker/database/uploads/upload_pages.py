@@ -28,6 +28,15 @@ from worker.models.upload import Upload, UploadState
 
 #: The states in which an upload waits for an attempt.
 WAITING = (UploadState.REQUESTED, UploadState.RETRYING)
+#: States from what is done to what never will be, as bars show them.
+PROGRESS = (
+    UploadState.LANDED,
+    UploadState.UPLOADING,
+    UploadState.RETRYING,
+    UploadState.REQUESTED,
+    UploadState.FAILED,
+    UploadState.CANCELLED,
+)
 #: Characters of a reason that a list shows; a run's own page has all of it.
 SHORT = 300
 #: A list needs neither tracebacks nor the names of what was left out; a timeline, the history.
@@ -192,7 +201,7 @@ class SqlUploadPages(SqlUploadList):
         return [
             ListedJob(
                 *row,
-                {each: counts[row[0], each] for each in UploadState if (row[0], each) in counts},
+                {each: counts[row[0], each] for each in PROGRESS if (row[0], each) in counts},
             )
             for row in found
         ]

@@ -183,7 +183,12 @@ def test_the_quickstart_works_from_its_first_to_its_last_line(tmp_path: Path) ->
         assert serving.wait(timeout=60) == 0, log.read_text()
     assert not (tmp_path / ".local/share/oneprefix/local-s3.env").exists()
     told = log.read_text()
-    for line in ("bucket    s3://oneprefix/", f"results   {work}/results", "next      oneprefix"):
+    for line in (
+        "bucket    s3://oneprefix/",
+        f"results   {work}/results",
+        "next      oneprefix",
+        "page      oneprefix web",
+    ):
         assert line in told
     assert "job 12 run 4: succeeded in" in told
 

@@ -10,7 +10,7 @@ from starlette.staticfiles import StaticFiles
 
 from web import errors
 from web.guard import LOOPBACK, Guard
-from web.pages import actions, archive, artifacts, job, overview, run, sign_in, uploads
+from web.pages import actions, archive, artifacts, job, metrics, overview, run, sign_in, uploads
 from web.sessions import Gate
 from web.site import Site, live, of_s3
 from worker.bootstrap.services import Services
@@ -41,7 +41,7 @@ def make_app(services: Services, enqueue: Callable[..., Upload], *, host: str) -
 
 
 def routes() -> list[BaseRoute]:
-    """Every address. One that only reads SQL, such as a route for metrics, is added with `live`."""
+    """Every address."""
     return [
         live("/", overview.overview),
         live("/uploads", uploads.uploads),
@@ -52,6 +52,7 @@ def routes() -> list[BaseRoute]:
         of_s3("/jobs/{job}/download", artifacts.download),
         live(_RUN, run.run),
         live("/runs/{run}", run.any_run),
+        live("/metrics", metrics.metrics),
         of_s3(f"{_RUN}/download", artifacts.download_results),
         of_s3(f"{_RUN}/files", archive.files),
         of_s3(f"{_RUN}/file", archive.file),

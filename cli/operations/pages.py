@@ -8,13 +8,14 @@ from importlib.util import find_spec
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from cli.operations.web import require_extra
 from worker.errors import InvalidSettings
 from worker.process.child_process import spawn
 
 if TYPE_CHECKING:
     from worker.settings import Settings
 
-FLOWER_PORT = 5555
+WEB_PORT, FLOWER_PORT = 5050, 5555
 #: Seconds before a dead one is started again, and times that it may die in a row within so many
 #: seconds of its start.
 PAUSE, MAX_FAILED_STARTS, STARTS_WITHIN = 1.0, 3, 15.0
@@ -59,6 +60,13 @@ class Page:
     def _start(self) -> None:
         self._process = spawn(self.command, output=subprocess.DEVNULL)
         self._started_at = monotonic()
+
+
+def web() -> Page:
+    """The pages of jobs and runs; InvalidSettings without what they need."""
+    require_extra()
+    command = [sys.executable, "-P", "-m", "cli", "web", f"--port={WEB_PORT}"]
+    return Page("oneprefix web", f"http://127.0.0.1:{WEB_PORT}/", command)
 
 
 def flower(settings: "Settings") -> Page:

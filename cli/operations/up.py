@@ -14,8 +14,9 @@ import typer
 from rich.markup import escape
 
 from cli.operations.local_s3 import local_s3, told_in
-from cli.operations.pages import Page, flower
+from cli.operations.pages import Page, flower, web
 from cli.operations.supervisor import Supervisor
+from cli.operations.web import has_extra
 from cli.output import Json, console, print_json, reported
 from worker.errors import InvalidSettings
 from worker.redaction import redacted
@@ -41,6 +42,10 @@ def up(
     s3: Annotated[
         S3 | None,
         typer.Option(help="`local`: with an S3 server in memory, for trying; it forgets all."),
+    ] = None,
+    with_web: Annotated[
+        bool | None,
+        typer.Option("--web/--no-web", help="With `oneprefix web`; by default where it is there."),
     ] = None,
     with_flower: Annotated[
         bool, typer.Option("--flower", help="With Flower, on this machine alone.")
@@ -73,7 +78,8 @@ def up(
             stack.enter_context(told_in(file, stack.enter_context(local_s3(LOCAL_BUCKET))))
             settings, variables = load_settings(), file
 
-        pages = [flower(settings)] if with_flower else []
+        wants_web = has_extra() if with_web is None else with_web
+        pages = _pages(settings, with_web=wants_web, with_flower=with_flower)
 
         def tell() -> None:
             for line in what_is_up(settings, variables, pages):
@@ -85,6 +91,10 @@ def up(
         stop, hurry = _on_signals(say)
         supervisor.run(stop, hurry)
         say("Stopped.")
+
+
+def _pages(settings: "Settings", *, with_web: bool, with_flower: bool) -> list[Page]:
+    return ([web()] if with_web else []) + ([flower(settings)] if with_flower else [])
 
 
 def what_is_up(settings: "Settings", variables: Path | None, pages: Sequence[Page]) -> list[str]:

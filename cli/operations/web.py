@@ -25,13 +25,17 @@ def web(
             console.print(f"[bold]oneprefix:[/] {url}", soft_wrap=True)
 
     with reported(as_json):
-        _require_extra()
+        require_extra()
         from web.server import serve
         from worker.settings import load_settings
 
         serve(load_settings(), host, port, say)
 
 
-def _require_extra() -> None:
-    if any(find_spec(name) is None for name in ("jinja2", "starlette", "uvicorn")):
+def has_extra() -> bool:
+    return all(find_spec(name) for name in ("jinja2", "starlette", "uvicorn"))
+
+
+def require_extra() -> None:
+    if not has_extra():
         raise InvalidSettings("the pages are missing: `pip install 'oneprefix[web]'`")

@@ -59,3 +59,11 @@ def test_refused_messages_are_told_on_the_first_page(site: Site) -> None:
         page = ask("/").text
     assert "Refused messages" in page
     assert "<script>alert" not in page
+
+
+def test_the_metrics_are_those_of_the_command(site: Site) -> None:
+    add_sample(site.engine)
+    with site.open() as ask:
+        answer = ask("/metrics")
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert 'oneprefix_uploads{state="UPLOADING"} 5.0' in answer.text

@@ -19,6 +19,9 @@ class Flower:
     def __init__(self, url: str) -> None:
         self._url = url
 
+    def url(self, path: str) -> str:
+        return self._url + path
+
     def get(self, path: str, *, password: str = "pw") -> Any:
         request = urllib.request.Request(self._url + path)
         token = base64.b64encode(f"ops:{password}".encode()).decode()

@@ -13,10 +13,14 @@ def main(arguments: list[str]) -> None:
 
 
 def run(command: str, arguments: list[str]) -> None:
-    """End with `celery`'s exit code, after one line for what it can't start with."""
+    """End with `celery`'s exit code, after one line for what it can't start with.
+
+    If the first argument is --quiet, Celery's banner is left out.
+    """
+    quiet = [each for each in arguments[:1] if each == "--quiet"]
     commands: Any = celery  # its stub lacks the parameters
     commands.params[0].default = app
-    commands.main([command, *arguments])
+    commands.main([*quiet, command, *arguments[len(quiet) :]])
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ class Supervisor:
         self._on_ready = on_ready
         self._pages = pages
         self._command = [
-            *(sys.executable, "-P", "-m", "tasks.worker"),
+            *(sys.executable, "-P", "-m", "tasks.worker", "--quiet"),
             *worker_options,
         ]
         self._broker = None if settings.broker_url else embedded_broker(settings)

@@ -17,7 +17,7 @@ from cli.operations.local_s3 import local_s3, told_in
 from cli.operations.pages import Page, flower, web
 from cli.operations.supervisor import Supervisor
 from cli.operations.web import has_extra
-from cli.output import Json, console, print_json, reported
+from cli.output import Json, console, print_json, print_line, reported
 from worker.errors import InvalidSettings
 from worker.redaction import redacted
 
@@ -64,7 +64,7 @@ def up(
         if as_json:
             print_json({"event": line})
         else:
-            console.print(f"[bold]oneprefix:[/] {escape(line)}")
+            console.print(f"[bold]oneprefix:[/] {escape(line)}", soft_wrap=True)
 
     # with --json, standard output is JSON alone
     output = sys.stderr.buffer if as_json else None
@@ -83,7 +83,7 @@ def up(
 
         def tell() -> None:
             for line in what_is_up(settings, variables, pages):
-                say(line)
+                say(line) if as_json else print_line(f"  {line}")
 
         supervisor = Supervisor(
             settings, say, worker_options=options, output=output, on_ready=tell, pages=pages

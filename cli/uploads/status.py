@@ -12,6 +12,7 @@ from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from cli.arguments import OptionalJobId
 from cli.output import Json, as_row, console, print_json
@@ -63,7 +64,7 @@ def status(
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
+class Look:
     uploads: list[Upload]
     counts: dict[UploadState, int]
     deleted: int
@@ -101,9 +102,9 @@ class _Look:
         """Totals first, then as many uploads as fit, each on one line."""
         head = [self._totals or "No uploads.", *self._remarks][: height - 3]
         fits = max(0, height - len(head) - 2)
-        table = table_of(self.uploads[:fits])
-        for column in table.columns:
-            column.no_wrap, column.overflow = True, "ellipsis"
+        table = table_of(self.uploads[:fits], one_line=True)
+        for column in table.columns[:-1]:
+            column.no_wrap = True
         return Group(*head, table)
 
     @property
@@ -120,16 +121,19 @@ class _Look:
         return parts + [f"[red]refused:[/] {escape(each.reason)}" for each in self.refusals]
 
 
-def _looks(listed: "SqlUploadList", job: int | None, limit: int, *, watch: bool) -> Iterator[_Look]:
+def _looks(listed: "SqlUploadList", job: int | None, limit: int, *, watch: bool) -> Iterator[Look]:
     """Yield one look; with `watch`, go on for ever."""
-    yield _Look.at(listed, job, limit, urgent=watch)
+    yield Look.at(listed, job, limit, urgent=watch)
     while watch:
         time.sleep(LOOK_EVERY)
-        yield _Look.at(listed, job, limit, urgent=watch)
+        yield Look.at(listed, job, limit, urgent=watch)
 
 
-def table_of(uploads: Sequence[Upload], *, remarks: bool = True) -> Table:
-    """Build a table with a row per upload; a remark is its location, holder or error."""
+def table_of(uploads: Sequence[Upload], *, remarks: bool = True, one_line: bool = False) -> Table:
+    """Build a table with a row per upload; a remark is its location, holder or error.
+
+    `one_line`: cut remarks to the room that they have.
+    """
     table = Table("job", "run", "state", "done", "archive", "attempt", box=None)
     if remarks:
         table.add_column("", overflow="fold")
@@ -144,7 +148,10 @@ def table_of(uploads: Sequence[Upload], *, remarks: bool = True) -> Table:
             human_size(upload.archive_size),
             str(upload.attempt),
         ]
-        table.add_row(*cells, *([escape(_remark(upload))] if remarks else []))
+        remark = Text(
+            _remark(upload), no_wrap=one_line, overflow="ellipsis" if one_line else "fold"
+        )
+        table.add_row(*cells, *([remark] if remarks else []))
     return table
 
 

@@ -1,7 +1,12 @@
+import pytest
+from rich.console import Console  # noqa: TID251  of a width that no pipe has
 from sqlalchemy import text
 
+from cli.uploads.status import Look
 from tests.cli.command import Command
 from worker.database.engine import make_engine
+from worker.database.uploads.upload_list import IncompleteUploadCounts
+from worker.models.upload import Upload, UploadState
 
 
 def test_the_database_is_made_and_its_uploads_are_shown(oneprefix: Command) -> None:
@@ -40,3 +45,21 @@ def test_the_database_is_made_and_its_uploads_are_shown(oneprefix: Command) -> N
     assert listed["refused"] == []
     unknown = oneprefix("status", "14")
     assert (unknown.code, unknown.err) == (1, "oneprefix: job 14: there is no such job\n")
+
+
+@pytest.mark.parametrize("height", [5, 24])
+def test_what_is_watched_fits_its_screen_with_the_totals_first(height: int) -> None:
+    uploads = [
+        Upload(12, run, "/r", UploadState.FAILED, error=f"job 12, run {run}: {'why ' * 99}")
+        for run in range(1, 101)
+    ]
+    look = Look(uploads, {UploadState.FAILED: 10_000}, 0, [], IncompleteUploadCounts(0, 3))
+    shown = Console(width=80, height=height)
+    with shown.capture() as captured:
+        shown.print(look.on_a_screen(height))
+    lines = captured.get().splitlines()
+    assert len(lines) <= height
+    assert lines[:2] == ["10,000 FAILED", "3 interrupted uploads will resume"][: len(lines)]
+    assert all(len(line) <= 80 for line in lines)
+    assert f"job 12, run {height - 4}: why" in captured.get()
+    assert "FAILED  -" in captured.get()

@@ -33,3 +33,31 @@ def test_of_a_reason_that_somebody_has_written_a_worker_would_have_written_as_mu
     [listed] = SqlUploadList(engine).uploads()
     assert listed.error == "why" + "y" * (MAX_TEXT - 3)
     assert listed.traceback == "t" * (MAX_TEXT - 4) + "last"
+
+
+def test_the_most_urgent_come_first_and_of_each_state_the_latest(engine: Engine) -> None:
+    requests, states = SqlRequestRepository(engine), list(UploadState)
+    for run_id in range(1, 13):
+        requests.request(UploadRequest(12, run_id, "/r"), published=True)
+    with engine.begin() as connection:
+        for run_id in range(1, 13):
+            values = {
+                "run": run_id,
+                "state": states[run_id % 6],
+                "at": f"2025-10-23 21:15:{run_id:02d}+00:00",
+            }
+            connection.execute(
+                text("UPDATE uploads SET state = :state, updated_at = :at WHERE run_id = :run"),
+                values,
+            )
+    found = SqlUploadList(engine).most_urgent(12, limit=7)
+    assert [(each.state.value, each.run_id) for each in found] == [
+        ("UPLOADING", 7),
+        ("UPLOADING", 1),
+        ("RETRYING", 8),
+        ("RETRYING", 2),
+        ("FAILED", 10),
+        ("FAILED", 4),
+        ("REQUESTED", 12),
+    ]
+    assert SqlUploadList(engine).most_urgent(13, limit=7) == []

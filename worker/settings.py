@@ -120,7 +120,9 @@ class Settings(BaseSettings):
         description="packing threads per upload; the process' share of the processors if not set",
     )
     level: Literal["store", "fast", "small"] = Field(
-        "fast", description="compression; small takes twice the time of fast and saves 4 %"
+        "fast",
+        description="compression: small is 71 % as fast as fast and saves 2.5 %, store"
+        " compresses nothing",
     )
     connections: int = Field(8, ge=1, le=64, description="parts of an archive sent in parallel")
     part_size_mib: int = Field(

@@ -1,8 +1,14 @@
+import signal
+import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+import typer
 
+from cli.main import app
 from tests.cli.command import Command
+from tests.end_to_end.cluster import eventually
 
 
 @pytest.mark.parametrize(
@@ -61,3 +67,41 @@ def test_waiting_ends_in_time_and_says_that_no_worker_answers(oneprefix: Command
     assert "after 1 s the upload goes on" in waited.err
     assert "oneprefix status 12 --watch" in waited.err
     assert oneprefix("enqueue", "12", "4", "/results/RUN4", "--timeout", "1s").code == 2
+
+
+def test_ctrl_c_while_waiting_says_that_the_upload_goes_on(
+    oneprefix: Command, tmp_path: Path
+) -> None:
+    oneprefix("db", "upgrade")
+    log = tmp_path / "log"
+    waiting = oneprefix.start("enqueue", "12", "4", "/results/RUN4", "--wait", log=log)
+    eventually(lambda: "REQUESTED" in oneprefix("status").out, "it is requested")
+    time.sleep(1)  # until it waits
+    waiting.send_signal(signal.SIGINT)
+    assert waiting.wait(timeout=30) == 130
+    last = log.read_text().splitlines()[-1]
+    assert last == (
+        "oneprefix: job 12, run 4: the upload goes on; watch it with `oneprefix status 12 --watch`"
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "says"), [("status", "what workers do goes on"), ("fetch", "what was done stays")]
+)
+def test_ctrl_c_ends_any_command_with_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+    says: str,
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    root = typer.main.get_command(app)
+    monkeypatch.setattr(root.commands[command], "invoke", interrupted)  # type: ignore[attr-defined]
+    with pytest.raises(SystemExit) as ended:
+        root([command, "12"])
+    assert ended.value.code == 130
+    told = capsys.readouterr().err
+    assert says in told
+    assert told.count("\n") == 1

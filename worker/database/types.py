@@ -63,7 +63,7 @@ class within_years(FunctionElement[datetime]):  # noqa: N801  it reads as an SQL
 
 
 class iso(FunctionElement[str]):  # noqa: N801  it reads as an SQL function
-    """The time as a text in ISO 8601, in UTC and whole seconds."""
+    """The time as a text in ISO 8601, in UTC and milliseconds."""
 
     type = String()
     inherit_cache = True
@@ -73,13 +73,13 @@ class iso(FunctionElement[str]):  # noqa: N801  it reads as an SQL function
 @compiles(iso, "postgresql")
 def _to_char(element: iso, compiler: SQLCompiler, **options: Any) -> str:
     time = compiler.process(element.clauses, **options)
-    return f"""to_char({time} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')"""
+    return f"""to_char({time} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')"""
 
 
 @compiles(iso, "sqlite")
 def _formatted(element: iso, compiler: SQLCompiler, **options: Any) -> str:
     time = compiler.process(element.clauses, **options)
-    return f"strftime('%Y-%m-%dT%H:%M:%SZ', {time})"
+    return f"strftime('%Y-%m-%dT%H:%M:%fZ', {time})"
 
 
 class now(FunctionElement[datetime]):  # noqa: N801  it reads as the SQL function that it is

@@ -13,7 +13,7 @@ from worker.wording import counted
 #: Rows of a page.
 PAGE = 200
 #: Pages that can be asked for; who looks for more than these rows takes the CSV.
-MAX_PAGE = 100_000
+MAX_PAGE = 10_000
 #: The ages that a filter offers, in seconds.
 AGES = {"1m": 60.0, "10m": 600.0, "1h": 3600.0, "1d": 86400.0, "7d": 604800.0}
 UNREQUESTED = "unrequested"

@@ -16,7 +16,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from web.rendering import rendered
 from worker.errors import OneprefixError
 
-#: Streams at a time; who gets none loads the page again every few seconds.
+#: Streams at a time; a browser that gets none tries again every ten seconds.
 MOST = 32
 #: Seconds between two looks, and until a stream ends and the browser opens another one.
 EVERY, LONGEST = 1.0, 3600.0

@@ -4,14 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from worker.database.uploads.upload_pages import WAITING, UploadFilter
 from worker.errors import InvalidRequest
+from worker.models.listing import WAITING, UploadFilter
 from worker.models.upload import UploadState
 from worker.models.upload_request import MAX_ID
 from worker.wording import counted
 
 #: Rows of a page.
 PAGE = 200
+#: Rows that a table in CSV or JSON reads at once.
+EXPORTED = 1000
 #: Pages that can be asked for; who looks for more than these rows takes the CSV.
 MAX_PAGE = 10_000
 #: The ages that a filter offers, in seconds.

@@ -50,7 +50,7 @@ def set_row(site: Site, run_id: int, **values: Any) -> None:
 
 def test_a_stream_sends_what_has_changed_and_nothing_else(site: Site) -> None:
     add_sample(site.engine)
-    with site.open() as ask, watched(ask, "/jobs/12?live=1") as answer:
+    with site.open() as ask, watched(ask, "/jobs/12?sort=run&live=1") as answer:
         assert answer.headers["Content-Type"].startswith("text/event-stream")
         kind, first = event(answer)
         assert kind == "change"

@@ -9,15 +9,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from web.live import View
-from web.query import AGES, PAGE, STATES, Query, id_of
+from web.query import AGES, EXPORTED, PAGE, STATES, Query, id_of
 from web.rendering import cells
 from web.rows import Row
 from web.site import Site
 from web.tables import as_table
 from web.timeline import Scale, Story, story_of
-from worker.database.uploads.upload_pages import PROGRESS, RunOfJob, StateFigures, UploadFilter
 from worker.errors import JobNotFound, JobUnusable
 from worker.models.job_s3_prefix import JobS3Prefix
+from worker.models.listing import PROGRESS, RunOfJob, StateFigures, UploadFilter
 from worker.models.pace import rate
 from worker.models.upload import UploadState
 
@@ -115,9 +115,9 @@ def rows_of(site: Site, job_id: int, chosen: UploadFilter) -> Iterator[dict[str,
     """Every run of the job that the filter takes."""
     pages = site.services.upload_pages
     now, offset = pages.clock(), 0
-    while found := pages.runs_of(job_id, chosen, limit=PAGE, offset=offset):
+    while found := pages.runs_of(job_id, chosen, limit=EXPORTED, offset=offset):
         yield from (_row(job_id, each, now).as_dict() for each in found)
-        offset += PAGE
+        offset += EXPORTED
 
 
 def _page(

@@ -13,7 +13,8 @@ from web.rendering import cells, duration
 from web.rows import Row
 from web.site import Site
 from web.tables import as_table
-from worker.database.uploads.upload_pages import WAITING, HourFigures, SqlUploadPages, UploadFilter
+from worker.database.uploads.upload_pages import SqlUploadPages
+from worker.models.listing import WAITING, HourFigures, UploadFilter
 from worker.models.upload import Upload, UploadState
 
 #: Rows of each list; the page of all uploads has the others.

@@ -10,6 +10,7 @@ from web.live import View
 from web.query import Query, id_of
 from web.rendering import cells, form_token
 from web.rows import Row
+from web.sessions import Role
 from web.site import Site
 from web.tables import as_table
 from web.timeline import Attempt, Scale, story_of
@@ -37,8 +38,9 @@ def run(site: Site, request: Request) -> View | Response:
         "facts": macros.facts(row, upload),
         "track": macros.track(job_id, run_id, story, scale) if story else "",
         "attempts": macros.attempts(story.attempts if story else (), now),
-        "actions": macros.actions(row, upload, form_token(request)),
     }
+    if request.state.role is Role.OPERATOR:
+        parts["actions"] = macros.actions(row, form_token(request))
     left_out = stored_json(upload.left_out) if upload else None
     values = {
         "job_id": job_id,

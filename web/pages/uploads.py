@@ -7,14 +7,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from web.live import View
-from web.query import AGES, PAGE, STATES, UNREQUESTED, Query
+from web.query import AGES, EXPORTED, PAGE, STATES, UNREQUESTED, Query
 from web.rendering import cells
 from web.rows import Row
 from web.site import Site
 from web.tables import as_table
-from worker.database.uploads.upload_pages import ListedJob, UploadFilter
 from worker.models.job import Job
 from worker.models.job_s3_prefix import JobS3Prefix
+from worker.models.listing import ListedJob, UploadFilter
 from worker.models.upload import UploadState
 
 #: Rows of a table's CSV or JSON where it has no other end; the latest, or those that wait longest.
@@ -30,8 +30,8 @@ def uploads(site: Site, request: Request) -> View | Response:
     pages = site.services.upload_pages
     now = pages.clock()
     if query.format:
-        chosen = site_rows(site, query.chosen)
-        return as_table(chosen, Row.__slots__, query.format, "uploads")
+        every = rows_of(site, query.chosen)
+        return as_table(every, Row.__slots__, query.format, "uploads")
     found = pages.listed(query.chosen, limit=PAGE + 1, offset=query.offset)
     macros = cells("rows.html")
     rows = {
@@ -41,13 +41,13 @@ def uploads(site: Site, request: Request) -> View | Response:
     return View("uploads.html", values, {}, {"uploads": rows})
 
 
-def site_rows(site: Site, chosen: UploadFilter) -> Iterator[dict[str, Any]]:
+def rows_of(site: Site, chosen: UploadFilter) -> Iterator[dict[str, Any]]:
     pages = site.services.upload_pages
     now = pages.clock()
-    for offset in range(0, MOST_ROWS, PAGE):
-        found = pages.listed(chosen, limit=PAGE, offset=offset)
+    for offset in range(0, MOST_ROWS, EXPORTED):
+        found = pages.listed(chosen, limit=EXPORTED, offset=offset)
         yield from (Row.of(each, now).as_dict() for each in found)
-        if len(found) < PAGE:
+        if len(found) < EXPORTED:
             return
 
 

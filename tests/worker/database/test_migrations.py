@@ -15,8 +15,9 @@ from worker.database.engine import make_engine
 from worker.database.schema import upgrade_schema
 from worker.database.tables import metadata
 from worker.database.uploads.requests import SqlRequestRepository
-from worker.database.uploads.upload_pages import SqlUploadPages, UploadFilter
+from worker.database.uploads.upload_pages import SqlUploadPages
 from worker.errors import DatabaseRefused
+from worker.models.listing import UploadFilter
 from worker.models.upload import UploadState
 from worker.models.upload_request import UploadRequest
 

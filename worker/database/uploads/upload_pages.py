@@ -1,9 +1,8 @@
 """Read `uploads` for pages: a limited number of rows at a time, and figures in one statement."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -24,19 +23,17 @@ from worker.database.tables import jobs, runs, uploads
 from worker.database.types import now, utc_hour
 from worker.database.uploads.conditions import UPLOAD
 from worker.database.uploads.upload_list import HAS_IDS, URGENCY, SqlUploadList
+from worker.models.listing import (
+    PROGRESS,
+    WAITING,
+    HourFigures,
+    ListedJob,
+    RunOfJob,
+    StateFigures,
+    UploadFilter,
+)
 from worker.models.upload import Upload, UploadState
 
-#: The states in which an upload waits for an attempt.
-WAITING = (UploadState.REQUESTED, UploadState.RETRYING)
-#: States from what is done to what never will be, as bars show them.
-PROGRESS = (
-    UploadState.LANDED,
-    UploadState.UPLOADING,
-    UploadState.RETRYING,
-    UploadState.REQUESTED,
-    UploadState.FAILED,
-    UploadState.CANCELLED,
-)
 #: Characters of a reason that a list shows; a run's own page has all of it.
 SHORT = 300
 #: A list needs neither tracebacks nor the names of what was left out; a timeline, the history.
@@ -46,54 +43,6 @@ _LISTED = [
     if each.name not in ("traceback", "left_out", "history")
 ]
 _WITH_HISTORY = [*_LISTED, uploads.c.history]
-
-
-class RunOfJob(NamedTuple):
-    """A run of a job, with its upload; None if nobody has asked for one."""
-
-    run_id: int
-    upload: Upload | None
-
-
-@dataclass(frozen=True, slots=True)
-class UploadFilter:
-    """No `states` take every upload; `older_than` counts seconds since the request."""
-
-    states: tuple[UploadState, ...] = ()
-    unrequested: bool = False
-    """The runs that nobody has asked an upload for, and no others; only a job has those."""
-    job_id: int | None = None
-    older_than: float | None = None
-    by_run: bool = False
-    """Whether a job's runs are sorted by id alone, not by URGENCY first."""
-
-
-@dataclass(frozen=True, slots=True)
-class StateFigures:
-    """Figures of a job's uploads in one state. Bytes are those of the directories."""
-
-    count: int = 0
-    gone: int = 0
-    """LANDED, and deleted since."""
-    bytes_done: int = 0
-    bytes_total: int = 0
-    archive_size: int = 0
-    first_requested_at: datetime | None = None
-    last_landed_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class HourFigures:
-    hour: str
-    """`2026-01-31 18`, in UTC."""
-    landed: int
-    archive_size: int
-
-
-class ListedJob(NamedTuple):
-    id: int
-    created_at: datetime | None
-    counts: dict[UploadState, int]
 
 
 class SqlUploadPages(SqlUploadList):

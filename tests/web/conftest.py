@@ -13,6 +13,7 @@ import pytest
 import uvicorn
 from sqlalchemy import Engine
 
+from tests.end_to_end.cluster import eventually
 from tests.servers.s3 import S3Server
 from tests.web.client import Client
 from tests.worker.packaging.trees import Node, make
@@ -87,9 +88,14 @@ class Site:
             self.enqueued.append((job_id, run_id, path, replace))
             return upload
 
-        with served(services, enqueue) as address:
-            yield Client(address)
-        services.engine.dispose()
+        try:
+            with served(services, enqueue) as address:
+                yield Client(address)
+        finally:
+            # a look that was under way ends by itself
+            pool: Any = services.engine.pool
+            eventually(lambda: not pool.checkedout(), "nobody reads any more", patience=10)
+            services.engine.dispose()
 
 
 @pytest.fixture

@@ -187,12 +187,10 @@ class Settings(BaseSettings):
     backoff_cap_seconds: float = Field(900, gt=0, description="longest wait before any attempt")
     web_password: SecretStr | None = Field(
         None,
-        min_length=MIN_SECRET,
         description="password of `oneprefix web`; only on a loopback address it needs none",
     )
     web_operator_token: SecretStr | None = Field(
         None,
-        min_length=MIN_SECRET,
         description="token of who may retry, cancel and enqueue in `oneprefix web`; nobody may if"
         " not set",
     )
@@ -230,6 +228,13 @@ class Settings(BaseSettings):
             # the value is not quoted: it may hold a password
             raise ValueError("is not a URL; in a password, write @ : / ? # % as %40 %3A …")
         return url
+
+    @field_validator("web_password", "web_operator_token")
+    @classmethod
+    def _hard_to_guess(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is not None and (length := len(secret.get_secret_value())) < MIN_SECRET:
+            raise ValueError(f"has {length} characters; give it {MIN_SECRET} at least")
+        return secret
 
     @field_validator("database_url")
     @classmethod

@@ -185,3 +185,14 @@ def test_only_the_settings_read_the_environment() -> None:
         if names & {"environ", "getenv"}:
             readers.add(path.relative_to(ROOT).as_posix())
     assert readers == {"worker/settings.py"}
+
+
+@pytest.mark.parametrize("name", ["WEB_PASSWORD", "WEB_OPERATOR_TOKEN"])
+def test_a_secret_of_the_pages_that_is_soon_guessed_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(f"ONEPREFIX_{name}", "x" * 11)
+    with pytest.raises(InvalidSettings, match="11 characters; give it 12 at least"):
+        load_settings()
+    monkeypatch.setenv(f"ONEPREFIX_{name}", "x" * 12)
+    load_settings()

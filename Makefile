@@ -15,9 +15,10 @@ endif
 INSTALLED := .venv/installed
 BENCH_INSTALLED := .venv/installed-bench
 AUDIT_INSTALLED := .venv/installed-audit
+DOCS_INSTALLED := .venv/installed-docs
 SBOM := build/sbom.cdx.json
 
-.PHONY: dist try-dist help demo test test-all check chaos fuzz bench bench-full bench-web audit sbom format requirements clean
+.PHONY: docs dist try-dist help demo test test-all check chaos fuzz bench bench-full bench-web audit sbom format requirements clean
 
 help: ## list what a person can do here
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -60,6 +61,10 @@ audit: $(AUDIT_INSTALLED) ## known vulnerabilities, and dependencies that are mi
 	@.venv/bin/python .ci/audit
 	@.venv/bin/deptry worker tasks cli web
 
+docs: $(DOCS_INSTALLED) ## build the documentation as a site in build/site; fails for a link to nowhere
+	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --quiet
+	@echo "Written: build/site/index.html"
+
 dist: $(INSTALLED) ## build the wheel and the source distribution, with manual page and completions, into dist
 	@rm -rf build dist
 	@.venv/bin/python -m cli.manual build/share
@@ -85,6 +90,7 @@ requirements: $(INSTALLED) ## pin the newest versions that pyproject.toml allows
 	.venv/bin/uv pip compile $(COMPILE) pyproject.toml --extra flower --extra web -o requirements.txt
 	.venv/bin/uv pip compile $(COMPILE) pyproject.toml --all-extras --group dev -c requirements.txt -o requirements-dev.txt
 	.venv/bin/uv pip compile $(COMPILE) pyproject.toml --all-extras --group bench -c requirements-dev.txt -o requirements-bench.txt
+	.venv/bin/uv pip compile $(COMPILE) pyproject.toml --all-extras --group docs -c requirements-dev.txt -o requirements-docs.txt
 	.venv/bin/uv pip compile $(COMPILE) --group audit -c requirements-dev.txt -o requirements-audit.txt
 
 COMPILE := --upgrade --universal --python-version 3.11 --generate-hashes \
@@ -103,6 +109,10 @@ $(INSTALLED): requirements-dev.txt requirements-uv.txt pyproject.toml client/pyp
 
 $(BENCH_INSTALLED): $(INSTALLED) requirements-bench.txt
 	@$(INSTALL) --require-hashes -r requirements-bench.txt
+	@touch $@
+
+$(DOCS_INSTALLED): $(INSTALLED) requirements-docs.txt
+	@$(INSTALL) --require-hashes -r requirements-docs.txt
 	@touch $@
 
 $(AUDIT_INSTALLED): $(INSTALLED) requirements-audit.txt

@@ -1,5 +1,6 @@
 """Serves the application by uvicorn until a signal."""
 
+import os
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -57,7 +58,8 @@ def _listening(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=CONCURRENT)
     except OSError as error:
-        told = f"{host}, port {port}, can't be listened on: {error.strerror or error}"
+        why = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
+        told = f"{host}, port {port}, can't be listened on: {why}"
         raise SurroundingsUnusable(told) from error
 
 

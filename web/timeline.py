@@ -8,6 +8,8 @@ from typing import Any, ClassVar, Self
 from worker.models.history import past_attempts
 from worker.models.upload import Upload, UploadState
 
+#: A history has times in milliseconds, which the row has more precisely.
+SAME = timedelta(milliseconds=2)
 _ENDS = {
     UploadState.LANDED: "landed",
     UploadState.FAILED: "failed",
@@ -81,8 +83,7 @@ def attempts_of(upload: Upload) -> Iterator[Attempt]:
         last = past.begun_at
         yield Attempt(past.number, past.begun_at, past.ended_at, past.reason)
     begun_at = upload.begun_at
-    # a history has whole seconds
-    if begun_at is None or begun_at.replace(microsecond=0) == last:
+    if begun_at is None or (last and abs(begun_at - last) < SAME):
         return
     if upload.state is UploadState.UPLOADING:
         yield Attempt(upload.attempt, begun_at, None, None)

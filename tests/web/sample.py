@@ -38,7 +38,7 @@ def history(time: datetime, attempts: int) -> str:
 
 
 def stamp(time: datetime) -> str:
-    return f"{time:%Y-%m-%dT%H:%M:%SZ}"
+    return time.isoformat(timespec="milliseconds")
 
 
 def add_sample(engine: Engine, job_id: int = 12) -> None:

@@ -4,10 +4,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import Engine
 
 from tests.web.sample import stamp
+from tests.worker.database.landed import claim, row
 from web.progress import BELIEVED, progress_of
 from web.timeline import Scale, attempts_of, story_of
+from worker.database.jobs import add_job
+from worker.database.uploads.attempts import SqlUploadRepository
 from worker.models.history import told
 from worker.models.upload import Upload, UploadState
 
@@ -76,6 +80,18 @@ def test_each_attempt_is_told_once() -> None:
     marks = [each.kind for each in story_of(failed, after(60)).marks]
     assert marks == ["requested", "retry", "failed"]
     assert list(attempts_of(replace(UPLOAD, history="no history\n"))) != []
+
+
+def test_what_a_worker_writes_of_its_attempts_is_told_once(engine: Engine) -> None:
+    add_job(engine, 12, BEGUN, [4])
+    rows = SqlUploadRepository(engine)
+    rows.retry(claim(engine, 4), error="first", traceback="", delay=0)
+    second = rows.claim(12, 4, owner="me", lease=60)
+    assert second
+    assert [each.number for each in attempts_of(row(engine, 4))] == [1, 2]
+    rows.fail(second, error="second", traceback="")
+    found = [(each.number, each.reason) for each in attempts_of(row(engine, 4))]
+    assert found == [(1, "first"), (2, "second")]
 
 
 def test_a_scale_holds_every_mark() -> None:

@@ -13,6 +13,7 @@ from worker.models.artifact import Artifact
 from worker.process.identity import has_ended, this_process
 from worker.process.limits import limit_met, oom_kills
 from worker.process.processors import processors
+from worker.process.send_queue import unacknowledged
 from worker.use_cases.meter import Meter, Unmetered
 from worker.use_cases.requests.cancel import CancelUploads
 from worker.use_cases.requests.enqueue import EnqueueUpload
@@ -102,6 +103,7 @@ class UploadServices(Repositories):
             settling=Settling(self.settings.settle_seconds),
             must_stop=pool.shutdown.has_passed,
             limit_met=limit_met,
+            on_its_way=unacknowledged,
             cancel_expired=self.cancel_uploads.of_expired,
             meter=self.meter,
         )

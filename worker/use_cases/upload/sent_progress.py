@@ -10,10 +10,16 @@ from worker.use_cases.upload.ports import Package
 class SentProgress:
     """Counts bytes of a package's tree whose packed form is on its way. From any thread."""
 
-    def __init__(self, package: Package, moved: Callable[[], None]) -> None:
-        """`moved` is called for every piece that is sent."""
+    def __init__(
+        self, package: Package, moved: Callable[[], None], on_its_way: Callable[[], int] = int
+    ) -> None:
+        """`moved` is called for every piece that is sent.
+
+        `on_its_way` tells how many of the bytes that were sent have not arrived yet.
+        """
         self._package = package
         self._moved = moved
+        self._on_its_way = on_its_way
         self._lock = Lock()
         self._packed = 0
         self._sent = 0
@@ -37,11 +43,12 @@ class SentProgress:
     @property
     def bytes_done(self) -> int:
         with self._lock:
-            while self._ahead and self._ahead[0][0] <= self._sent:
+            arrived = self._sent - self._on_its_way()
+            while self._ahead and self._ahead[0][0] <= arrived:
                 self._passed = self._ahead.popleft()
             packed, done = self._passed
-            if not self._ahead or self._sent < packed:
+            if not self._ahead or arrived < packed:
                 return done
             next_packed, next_done = self._ahead[0]
-            share = (self._sent - packed) / (next_packed - packed)
+            share = (arrived - packed) / (next_packed - packed)
             return done + int(share * (next_done - done))

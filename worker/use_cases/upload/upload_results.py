@@ -70,6 +70,8 @@ class UploadResults:
     """Whether this worker is shutting down and hands back what it has not finished."""
     limit_met: Callable[[BaseException], str | None]
     """Which limit of this process an error tells of, if any."""
+    on_its_way: Callable[[], int] = int
+    """Bytes that this process has sent and that have not arrived yet."""
     cancel_expired: Callable[[], list[Upload]] = list
     """Cancels the uploads that wait and have expired, and returns them."""
     meter: Meter = field(default_factory=Unmetered)
@@ -139,7 +141,7 @@ class UploadResults:
         with self.packager.open(upload.path, lease.moved, cutbacks=less) as package:
             self.settling.require_settled(upload, package)
             self.large_runs.require_slot(package.bytes_total, seen)
-            progress = SentProgress(package, lease.moved)
+            progress = SentProgress(package, lease.moved, self.on_its_way)
             lease.progress = lambda: progress.bytes_done
             passed(Stage.MEASURING)
             with self.results.begin(

@@ -71,3 +71,14 @@ def test_each_piece_tells_that_the_work_goes_on() -> None:
     moves: list[None] = []
     SentProgress(Packed(), lambda: moves.append(None)).sent(3)
     assert moves == [None]
+
+
+def test_what_has_not_arrived_is_not_done() -> None:
+    on_its_way = [5]
+    progress = SentProgress(Packed(pairs=[(10, 100)]), lambda: None, lambda: on_its_way[0])
+    for _ in progress.chunks():
+        pass
+    progress.sent(10)
+    assert progress.bytes_done == 50
+    on_its_way[0] = 0
+    assert progress.bytes_done == 100

@@ -296,3 +296,23 @@ main()
 def test_ctrl_c_while_a_command_is_imported_is_one_line(oneprefix: Command) -> None:
     done = run_script(oneprefix, INTERRUPTED)
     assert (done.returncode, done.stderr) == (130, "oneprefix: interrupted\n")
+
+
+@pytest.mark.parametrize("streams", ["<&- >&-", ">&-", "2>&-"])
+def test_a_standard_stream_that_is_closed_is_no_defect(oneprefix: Command, streams: str) -> None:
+    oneprefix("db", "upgrade")
+    done = subprocess.run(
+        ["bash", "-c", f'"$0" status {streams}', *ONEPREFIX],
+        env=oneprefix.surroundings,
+        cwd=oneprefix.directory,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if streams == "2>&-":
+        assert (done.returncode, done.stdout, done.stderr) == (0, "No uploads.\n", "")
+    else:
+        assert done.returncode == 1
+        assert done.stderr == (
+            "oneprefix: the output can't be written: standard output is closed\n"
+        )

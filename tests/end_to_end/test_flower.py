@@ -34,6 +34,10 @@ class Flower:
         query = "draw=1&start=0&length=10&order[0][column]=0&columns[0][data]=received"
         return list(self.get(f"/tasks/datatable?{query}")["data"])
 
+    def hears_a_worker(self) -> bool:
+        """Whether events arrive; what was told before is never known."""
+        return bool(self.get("/workers?json=1")["data"])
+
     def is_up(self) -> bool:
         try:
             self.get("/api/tasks")
@@ -81,6 +85,7 @@ def flower(running: Cluster) -> Iterator[Flower]:
 
 def test_flower_shows_a_retried_and_then_landed_upload(running: Cluster, flower: Flower) -> None:
     running.start_worker()
+    eventually(flower.hears_a_worker, "Flower hears the worker")
     (running.results / "RUN4").mkdir()
     (running.results / "RUN4" / "out.csv").write_text("1,2\n")
     running.strict.proxy.fault(
@@ -112,6 +117,7 @@ def test_flowers_history_survives_its_kill(running: Cluster) -> None:
     (running.results / "RUN4" / "out.csv").write_text("1,2\n")
     running.start_worker()
     with started(running, *command) as (flower, process):
+        eventually(flower.hears_a_worker, "Flower hears the worker")
         task_id = running.send(12, 4, str(running.results / "RUN4"))
         running.wait_for(12, 4)
         eventually(

@@ -52,6 +52,7 @@ def test_uploads_are_listed_by_job_and_run_with_their_reasons(
     running: Cluster, browser: Browser, flower: Flower
 ) -> None:
     worker = running.start_worker()
+    eventually(flower.hears_a_worker, "Flower hears the worker")
     for run in (4, 5, 6):
         (running.results / f"RUN{run}").mkdir()
         (running.results / f"RUN{run}" / "out.csv").write_text("1,2\n" * 100_000)

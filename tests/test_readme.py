@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.request import urlopen
 
 import pytest
@@ -147,14 +148,21 @@ def test_the_commands_that_serve_come_up_and_stop_by_a_signal(
     assert process.wait(timeout=60) == 0, log.read_text()
 
 
-def test_the_quickstart_works_from_its_first_to_its_last_line(tmp_path: Path) -> None:
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A home whose name is as short as a person's: the path of a socket has 103 bytes."""
+    with TemporaryDirectory(prefix="h") as directory:
+        yield Path(directory)
+
+
+def test_the_quickstart_works_from_its_first_to_its_last_line(home: Path) -> None:
     assert QUICKSTART
     first, second = QUICKSTART.groups()
     names = ("ONEPREFIX_", "AWS_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(names)}
     scripts = str(Path(sys.executable).parent)
-    at_home = kept | {"HOME": str(tmp_path), "PATH": f"{scripts}:{os.environ['PATH']}"}
-    work, log = tmp_path / "work", tmp_path / "log"
+    at_home = kept | {"HOME": str(home), "PATH": f"{scripts}:{os.environ['PATH']}"}
+    work, log = home / "work", home / "log"
     work.mkdir()
     *before, up = first.splitlines()
     with log.open("wb") as output:
@@ -182,7 +190,7 @@ def test_the_quickstart_works_from_its_first_to_its_last_line(tmp_path: Path) ->
     finally:
         serving.send_signal(signal.SIGINT)
         assert serving.wait(timeout=60) == 0, log.read_text()
-    assert not (tmp_path / ".local/share/oneprefix/local-s3.env").exists()
+    assert not (home / ".local/share/oneprefix/local-s3.env").exists()
     told = log.read_text()
     for line in (
         "bucket    s3://oneprefix/",

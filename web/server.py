@@ -40,16 +40,18 @@ def serve(settings: Settings, host: str, port: int, say: Callable[[str], None]) 
             limit_concurrency=CONCURRENT,
             timeout_graceful_shutdown=GRACE,
         )
+        server = _Server(config)
+        # before anybody knows the URL, and may end what is not running yet
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, server.handle_exit)
         say(f"http://{name}:{listener.getsockname()[1]}/")
-        _Server(config).run(sockets=[listener])
+        server.run(sockets=[listener])
 
 
 class _Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """End with code 0 on SIGINT and SIGTERM, which uvicorn would raise once more at the end."""
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self.handle_exit)
+        """Leave the signals as they are: uvicorn would raise them once more at the end."""
         yield
 
 

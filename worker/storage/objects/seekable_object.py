@@ -8,7 +8,7 @@ from functools import cached_property
 TAIL = 128 << 10
 #: Bytes up to which a gap is read and discarded rather than jumped: the longest ZIP extra field.
 SKIP = 64 << 10
-#: Bytes that one read may return, unless told fewer, whatever sizes an archive claims.
+#: Bytes that one read may return, whatever sizes an archive claims.
 MAX_READ = 1 << 30
 
 
@@ -17,7 +17,8 @@ class RangeReader:
 
     def __init__(self, size: int, chunks: Callable[[int, int], Iterator[bytes]]) -> None:
         self.size = size
-        self.max_read = MAX_READ
+        self.max_read: int | None = None
+        """Bytes that one read may return, if fewer than `MAX_READ`."""
         self.transferred = 0
         """Bytes so far."""
         self.requests = 0
@@ -49,7 +50,7 @@ class RangeReader:
     def read(self, size: int | None = -1) -> bytes:
         start = min(self._at, self.size)
         end = self.size if size is None or size < 0 else min(start + size, self.size)
-        if end - start > self.max_read:
+        if end - start > min(self.max_read or MAX_READ, MAX_READ):
             raise OSError(f"{end - start} bytes are asked for at once")
         found = self._streamed(start, min(end, self._tail_start))
         if end > self._tail_start:

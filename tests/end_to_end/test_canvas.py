@@ -16,7 +16,7 @@ from celery.canvas import Signature
 from redis import Redis
 
 from tests.end_to_end.canvas_app import CHAIN, ERRBACK, HEADER, LINK, MEMBERS, noting, upload
-from tests.end_to_end.cluster import CREATED_AT, Cluster, eventually
+from tests.end_to_end.cluster import CREATED_AT, Cluster
 from tests.end_to_end.test_nothing_is_lost import children, pool_children
 from tests.servers.faults import AnswerError, Hang, S3Request
 from tests.servers.valkey import ValkeyServer
@@ -58,11 +58,16 @@ class Canvas:
         return found
 
     def wait_for(self, *names: str) -> dict[str, list[Any]]:
-        eventually(lambda: self.noted().keys() >= set(names), f"{names} followed: {self.noted()}")
+        deadline = time.monotonic() + PATIENCE  # all of a machine may be busy with other tests
+        while not self.noted().keys() >= set(names):
+            assert time.monotonic() < deadline, f"of {names} followed: {self.noted()}"
+            time.sleep(0.2)
         time.sleep(LONG_ENOUGH)
         return self.noted()
 
 
+#: Seconds.
+PATIENCE = 150
 thorough = pytest.mark.thorough("breaks workers and servers, and waits for them")
 
 

@@ -30,6 +30,7 @@ from worker.errors import (
 from worker.models.upload_request import UploadMessage
 from worker.process.limits import limit_met
 from worker.redaction import redacted
+from worker.use_cases.upload.upload_results import Progress
 
 log = logging.getLogger(__name__)
 
@@ -167,18 +168,18 @@ def _begin_answer(task: UploadTask) -> None:
         raise Ignore("what follows was started already")
 
 
-def _progress(task: UploadTask) -> Callable[[int, int], None]:
-    """What tells a result backend, every few seconds, how many bytes have been packed."""
+def _progress(task: UploadTask) -> Progress:
+    """What tells a result backend, every few seconds, how many bytes have been sent."""
     if not stores_results(app) or task.request.ignore_result:
         return lambda _done, _total: None
     told_at = -inf
 
-    def tell(done: int, total: int) -> None:
+    def tell(done: Callable[[], int], total: int) -> None:
         nonlocal told_at
         if monotonic() - told_at < TELL_EVERY:
             return
         told_at = monotonic()
-        meta = {"bytes_done": done, "bytes_total": total}
+        meta = {"bytes_done": done(), "bytes_total": total}
         try:
             task.update_state(state=STARTED, meta=meta)
         except Exception as error:  # noqa: BLE001  each backend has its own

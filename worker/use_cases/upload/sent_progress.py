@@ -42,8 +42,9 @@ class SentProgress:
 
     @property
     def bytes_done(self) -> int:
+        on_its_way = self._on_its_way()  # takes its time, in which nobody who sends shall wait
         with self._lock:
-            arrived = self._sent - self._on_its_way()
+            arrived = self._sent - on_its_way
             while self._ahead and self._ahead[0][0] <= arrived:
                 self._passed = self._ahead.popleft()
             packed, done = self._passed

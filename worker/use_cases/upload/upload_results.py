@@ -48,7 +48,7 @@ from worker.use_cases.upload.ports import (
 from worker.use_cases.upload.sent_progress import SentProgress
 from worker.use_cases.upload.settling import Settling
 
-Progress = Callable[[int, int], None]
+Progress = Callable[[Callable[[], int], int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,8 @@ class UploadResults:
         once the row is FAILED, and TransientError to be called again `retry_in` seconds later;
         either has `recorded` False if the row could not be written.
 
-        `progress` is called often, with the bytes sent so far and the bytes of the whole tree.
+        `progress` is called often, with what tells the bytes sent so far, which takes some system
+        calls, and with the bytes of the whole tree.
         """
         upload = self.requests.request(request, published=True)
         if upload.state is UploadState.LANDED:
@@ -198,7 +199,7 @@ class UploadResults:
         return None
 
     def _check(self, lease: Lease[Upload], package: Package, tell: Progress) -> None:
-        tell(lease.progress(), package.bytes_total)
+        tell(lease.progress, package.bytes_total)
         self._require_time(lease, package.bytes_total)
 
     def _require_time(self, lease: Lease[Upload], size: int | None = None) -> None:

@@ -124,6 +124,26 @@ def world() -> World:
     return World()
 
 
+def test_what_is_on_its_way_is_looked_at_only_when_somebody_asks(world: World) -> None:
+    looks: list[None] = []
+
+    def on_its_way() -> int:
+        looks.append(None)
+        return 0
+
+    world.packager.directories["/r/RUN4"] = bytes(9 << 20)  # in nine chunks
+    world.use_case = replace(world.use_case, on_its_way=on_its_way)
+    told: list[tuple[int, int]] = []
+    assert world.use_case(REQUEST) == URL
+    assert looks == []
+    world.use_case(
+        replace(REQUEST, replace=True, task_id="again"),
+        lambda done, total: told.append((done(), total)),
+    )
+    assert len(looks) == len(told) == 9
+    assert told[-1] == (8 << 20, 9 << 20)  # before the last chunk is sent
+
+
 def test_a_finished_run_lands_under_its_jobs_prefix(world: World) -> None:
     assert world.use_case(REQUEST) == URL
     assert world.results.objects == {KEY: b"results"}

@@ -9,7 +9,7 @@ from typing import Any
 from mkdocs.structure.files import File, Files
 
 from cli.main import app
-from cli.manual import commands
+from cli.manual import commands, context_of
 from worker.settings import PREFIX, Settings
 
 ROOT = Path(__file__).parents[1]
@@ -121,7 +121,7 @@ def _commands() -> str:
         "",
     ]
     for name, command in commands(typer.main.get_command(app)):
-        context = command.make_context(name, [], resilient_parsing=True)
+        context = context_of(command)
         usage = " ".join(command.collect_usage_pieces(context))
         lines += [
             f"## oneprefix {name}",

@@ -61,18 +61,19 @@ def completion(shell: str) -> str:
 
 
 def _section(name: str, command: Any) -> Iterator[str]:
-    usage = _roff(" ".join(command.collect_usage_pieces(_context(command))))
+    usage = _roff(" ".join(command.collect_usage_pieces(context_of(command))))
     yield from (".TP", f"\\fBoneprefix {name}\\fR \\fI{usage}\\fR", _roff(command.help or ""))
     yield ".RS"
     for each in command.params:
         if each.param_type_name == "argument" or each.hidden:
             continue
-        names, shown = each.get_help_record(_context(command)) or ("", "")
+        names, shown = each.get_help_record(context_of(command)) or ("", "")
         yield from (".TP", f"\\fB{_roff(names)}\\fR", _roff(shown))
     yield ".RE"
 
 
-def _context(command: Any) -> Any:
+def context_of(command: Any) -> Any:
+    """Return what a command needs to tell of itself, as if it had no arguments."""
     return command.make_context(command.name, [], resilient_parsing=True)
 
 

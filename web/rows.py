@@ -76,8 +76,7 @@ class Row:
 
 def holder_of(upload: Upload) -> str | None:
     """The host that works on the upload; None if none does."""
-    is_held = upload.state is UploadState.UPLOADING and upload.owner
-    return (upload.owner or "").partition("@")[0] if is_held else None
+    return upload.holder or None if upload.state is UploadState.UPLOADING else None
 
 
 def reason_of(upload: Upload) -> str | None:
@@ -86,10 +85,9 @@ def reason_of(upload: Upload) -> str | None:
         return f"deleted {upload.deletion}"
     if upload.state in (UploadState.LANDED, UploadState.UPLOADING):
         return None
-    told = (upload.error or "").removeprefix(f"job {upload.job_id}, run {upload.run_id}: ")
     if upload.state is UploadState.REQUESTED and upload.next_attempt_at:
         return f"not before {upload.next_attempt_at:%Y-%m-%d %H:%M:%S} UTC"
-    return told or None
+    return upload.reason or None
 
 
 def _seconds(since: datetime | None, until: datetime | None) -> float | None:

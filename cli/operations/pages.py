@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from worker.settings import Settings
 
 WEB_PORT, FLOWER_PORT = 5050, 5555
-#: Seconds before a dead one is started again, and times that it may die in a row within so many
-#: seconds of its start.
-PAUSE, MAX_FAILED_STARTS, STARTS_WITHIN = 1.0, 3, 15.0
+#: Seconds before a dead one is started again.
+PAUSE = 1.0
+#: Times in a row that a process may end by itself within so many seconds of its start.
+MAX_FAILED_STARTS, STARTS_WITHIN = 3, 15.0
 #: Seconds for one to stop.
 LAST_PAUSE = 10.0
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import IO, TYPE_CHECKING
 
-from cli.operations.pages import Page
+from cli.operations.pages import MAX_FAILED_STARTS, STARTS_WITHIN, Page
 from worker.errors import WorkerFails
 from worker.process.child_process import spawn
 
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 LOOK_EVERY = 0.2
 #: Seconds before a dead worker is restarted: doubles with each early death, up to the second.
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
-#: Times in a row that a worker may end by itself within so many seconds of its start.
-MAX_FAILED_STARTS, STARTS_WITHIN = 3, 15.0
 #: Seconds for a worker to hand its uploads back.
 LAST_PAUSE = 15.0
 #: Seconds after which a death is no longer early.

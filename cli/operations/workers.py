@@ -48,7 +48,7 @@ def _by_process(uploads: list[Upload]) -> dict[tuple[str, int], list[Upload]]:
     """Return the uploads by the host and the process id of who holds them."""
     found = defaultdict[tuple[str, int], list[Upload]](list)
     for upload in uploads:
-        host, _, pid = (upload.owner or "").partition("@")[0].rpartition(":")
+        host, _, pid = upload.holder.rpartition(":")
         if pid.isdecimal():
             found[host, int(pid)].append(upload)
     return found

@@ -42,12 +42,11 @@ def failed(
 def _table(uploads: list[Upload]) -> Table:
     table = Table("job", "run", "attempts", "path", "reason", box=None)
     for upload in uploads:
-        named = f"job {upload.job_id}, run {upload.run_id}: "
         table.add_row(
             str(upload.job_id),
             str(upload.run_id),
             str(upload.attempt),
             escape(upload.path),
-            escape((upload.error or "").removeprefix(named)),
+            escape(upload.reason),
         )
     return table

@@ -167,7 +167,7 @@ def _remark(upload: Upload) -> str:
     if upload.state is UploadState.LANDED:
         return upload.results_url or upload.error or ""
     if upload.state is UploadState.UPLOADING:
-        return ", ".join([f"on {(upload.owner or '').partition('@')[0]}", *speed(upload)])
+        return ", ".join([f"on {upload.holder}", *speed(upload)])
     if upload.state is UploadState.REQUESTED and upload.next_attempt_at:
         return f"not before {upload.next_attempt_at:%Y-%m-%d %H:%M:%S} UTC"
     return upload.error or ""

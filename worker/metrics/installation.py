@@ -92,14 +92,14 @@ def _ever(ended: Mapping[Any, Ended]) -> dict[str, float]:
 
 
 def _gauge(name: str, told: str, values: Mapping[Any, float], *, label: str = "state") -> Metric:
-    family = GaugeMetricFamily(name, told, labels=[label])
-    for value, number in values.items():
-        family.add_metric([value], number)
-    return family
+    return _filled(GaugeMetricFamily(name, told, labels=[label]), values)
 
 
 def _counter(name: str, told: str, values: Mapping[Any, float]) -> Metric:
-    family = CounterMetricFamily(name, told, labels=["state"])
+    return _filled(CounterMetricFamily(name, told, labels=["state"]), values)
+
+
+def _filled(family: GaugeMetricFamily | CounterMetricFamily, values: Mapping[Any, float]) -> Metric:
     for value, number in values.items():
         family.add_metric([value], number)
     return family

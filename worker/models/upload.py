@@ -104,6 +104,16 @@ class Upload:
         return f"job {self.job_id}, run {self.run_id}"
 
     @property
+    def reason(self) -> str:
+        """Its error, without the job and the run that begin it."""
+        return (self.error or "").removeprefix(f"{self.title}: ")
+
+    @property
+    def holder(self) -> str:
+        """The host and the process, as `host:pid`, that hold its lease; empty if none does."""
+        return (self.owner or "").partition("@")[0]
+
+    @property
     def is_gone(self) -> bool:
         """Whether its results had landed, and were deleted since."""
         return self.state is UploadState.LANDED and self.results_url is None

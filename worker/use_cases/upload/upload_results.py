@@ -265,7 +265,7 @@ def _stopwatch(meter: Meter) -> Callable[[Stage], None]:
 
 def _why_not(upload: Upload) -> OneprefixError:
     """Why no attempt may begin, as the upload's row tells."""
-    told = (upload.error or "").removeprefix(f"job {upload.job_id}, run {upload.run_id}: ")
+    told = upload.reason
     match upload.state:
         case UploadState.FAILED:
             why: OneprefixError = UploadGivenUp(told)
